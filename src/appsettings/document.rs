@@ -1,0 +1,511 @@
+//! One JSON document edited in place: what an edit does not concern stays as it was, byte for byte.
+//!
+//! The text is parsed to a tree of spans; an edit replaces spans of the text, so comments, order,
+//! byte-order mark, line ends and indentation survive by construction. What .NET's configuration
+//! reader allows is allowed (comments, trailing commas), nothing more (spec: signalr.md H).
+
+use super::key_path::{self, KeyPath};
+use jsonc_parser::ast::{ObjectPropName, Value as Ast};
+use jsonc_parser::common::{Range, Ranged};
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use std::fmt;
+
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+/// System.Text.Json's limit.
+const MAXIMUM_DEPTH: usize = 64;
+
+/// A document with its text.
+#[derive(Debug, Clone)]
+pub struct Document {
+    text: String,
+    byte_order_mark: bool,
+    root: Node,
+}
+
+/// A place in a file, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct Position {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// Text that .NET would not read either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxError {
+    pub at: Position,
+    pub message: String,
+    /// The line, for showing.
+    pub line: String,
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { line, column } = self.at;
+        write!(formatter, "line {line}, column {column}: {}\n  {line} | {}", self.message, self.line)?;
+        let margin = line.to_string().len() + 4 + column;
+        write!(formatter, "\n{:>1$}", "^", margin + 1)
+    }
+}
+
+impl std::error::Error for SyntaxError {}
+
+#[derive(Debug, Clone)]
+struct Node {
+    range: Range,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Object(Vec<Member>),
+    Array(Vec<Node>),
+    /// The text that .NET reads.
+    Scalar(String),
+    Null,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    range: Range,
+    name: String,
+    value: Node,
+}
+
+/// A value to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewValue {
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+}
+
+impl NewValue {
+    /// The text that .NET reads back.
+    pub fn as_read(&self) -> String {
+        match self {
+            NewValue::Text(text) => text.clone(),
+            NewValue::Integer(number) => number.to_string(),
+            NewValue::Boolean(true) => "True".into(),
+            NewValue::Boolean(false) => "False".into(),
+        }
+    }
+
+    fn literal(&self) -> String {
+        match self {
+            NewValue::Text(text) => quoted(text),
+            NewValue::Integer(number) => number.to_string(),
+            NewValue::Boolean(value) => value.to_string(),
+        }
+    }
+}
+
+/// One leaf, as .NET flattens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub key: String,
+    /// `None` for null and for empty objects.
+    pub value: Option<String>,
+    pub at: Position,
+}
+
+/// An edit that the document's shape does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} can't be set: {holder} is a plain value here, not an object")]
+pub struct ShapeConflict {
+    pub key: String,
+    pub holder: String,
+}
+
+impl Document {
+    /// Parses a file's bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SyntaxError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
+            error_at(&before, before.len(), "the file is not UTF-8 from here on".into())
+        })?;
+        let (byte_order_mark, text) = match text.strip_prefix(BYTE_ORDER_MARK) {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let root = parse(text)?;
+        let document = Document { text: text.to_owned(), byte_order_mark, root };
+        document.refuse_duplicates()?;
+        Ok(document)
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mark = if self.byte_order_mark { BYTE_ORDER_MARK } else { "" };
+        [mark.as_bytes(), self.text.as_bytes()].concat()
+    }
+
+    /// Every leaf in the order of the file, keys joined by `:`.
+    pub fn entries(&self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        let mut lines = LineCounter::new(&self.text);
+        flatten(&self.root, &mut String::new(), &mut lines, &mut entries);
+        entries
+    }
+
+    /// The leaf's text as .NET reads it; `None` where there is no such leaf.
+    pub fn get(&self, key: &KeyPath) -> Option<&str> {
+        match &self.find(key)?.kind {
+            Kind::Scalar(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether the key is there, whatever its value.
+    pub fn has(&self, key: &KeyPath) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// Where the key's value stands.
+    pub fn position(&self, key: &KeyPath) -> Option<Position> {
+        self.find(key).map(|node| position(&self.text, node.range.start))
+    }
+
+    /// How many items an array holds.
+    pub fn array_length(&self, key: &KeyPath) -> usize {
+        match self.find(key).map(|node| &node.kind) {
+            Some(Kind::Array(items)) => items.len(),
+            _ => 0,
+        }
+    }
+
+    /// The document as plain JSON, for validation.
+    pub fn to_json(&self) -> serde_json::Value {
+        to_json(&self.root, &self.text)
+    }
+
+    /// Sets a leaf. False where it reads so already: then not a byte changes.
+    pub fn set(&mut self, key: &KeyPath, value: &NewValue) -> Result<bool, ShapeConflict> {
+        let literal = value.literal();
+        let edits = match locate(&self.root, key.segments()) {
+            Place::Found(node) => match &node.kind {
+                Kind::Scalar(text) if *text == value.as_read() => return Ok(false),
+                _ => vec![(node.range.start..node.range.end, literal)],
+            },
+            Place::Missing { object, rest } if matches!(object.kind, Kind::Object(_)) => {
+                self.insertion(object, rest, &literal)
+            }
+            Place::Missing { rest, .. } => {
+                let holder = key.segments()[..key.segments().len() - rest.len()].join(":");
+                return Err(ShapeConflict { key: key.to_string(), holder });
+            }
+        };
+        for (range, replacement) in edits.into_iter().rev() {
+            self.text.replace_range(range, &replacement);
+        }
+        match parse(&self.text) {
+            Ok(root) => self.root = root,
+            // An edit that does not parse would be a fault of this file; the caller sees no change.
+            Err(error) => unreachable_edit(&error),
+        }
+        Ok(true)
+    }
+
+    fn find(&self, key: &KeyPath) -> Option<&Node> {
+        match locate(&self.root, key.segments()) {
+            Place::Found(node) => Some(node),
+            Place::Missing { .. } => None,
+        }
+    }
+
+    /// The edits, in order, that add `path: literal` to an object in the style that it has.
+    fn insertion(&self, object: &Node, path: &[String], literal: &str) -> Vec<(std::ops::Range<usize>, String)> {
+        let Kind::Object(members) = &object.kind else { return Vec::new() };
+        let newline = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
+        let unit = self.indent_unit();
+        let inner = &self.text[object.range.start..object.range.end];
+        let Some(last) = members.last() else {
+            let base = self.line_indent(object.range.start);
+            let indent = format!("{base}{unit}");
+            let member = nested(path, literal, &indent, &unit, newline);
+            if inner.contains('\n') || inner.contains("/*") {
+                // Comments are inside: the member goes behind them, before the brace.
+                let end = object.range.end - 1;
+                let content_end = object.range.start + inner[..inner.len() - 1].trim_end().len();
+                return vec![(content_end..end, format!("{newline}{indent}{member}{newline}{base}"))];
+            }
+            let body = format!("{newline}{indent}{member}{newline}{base}");
+            return vec![(object.range.start + 1..object.range.end - 1, body)];
+        };
+        let tail = self.tail(last.range.end, object.range.end - 1);
+        if !inner.contains('\n') {
+            let member = nested_inline(path, literal);
+            return match tail.comma {
+                Some(comma) => vec![(comma..comma, format!(" {member},"))],
+                None => vec![(last.range.end..last.range.end, format!(", {member}"))],
+            };
+        }
+        let indent = self.line_indent(last.range.start);
+        let member = nested(path, literal, &indent, &unit, newline);
+        match tail.comma {
+            Some(_) => vec![(tail.line_end..tail.line_end, format!("{newline}{indent}{member},"))],
+            None if tail.line_end == last.range.end => {
+                vec![(last.range.end..last.range.end, format!(",{newline}{indent}{member}"))]
+            }
+            None => vec![
+                (last.range.end..last.range.end, ",".to_owned()),
+                (tail.line_end..tail.line_end, format!("{newline}{indent}{member}")),
+            ],
+        }
+    }
+
+    /// What follows an object's last member: its comma, and the end of the comments on its line.
+    fn tail(&self, from: usize, until: usize) -> Tail {
+        let mut tail = Tail { comma: None, line_end: from };
+        let mut at = from;
+        while at < until {
+            let rest = &self.text[at..until];
+            if rest.starts_with(['\r', '\n']) {
+                break;
+            } else if rest.starts_with("//") {
+                at += rest.find(['\r', '\n']).unwrap_or(rest.len());
+                tail.line_end = at;
+            } else if rest.starts_with("/*") {
+                at += rest.find("*/").map_or(rest.len(), |end| end + 2);
+                tail.line_end = at;
+            } else {
+                at += 1;
+                if rest.starts_with(',') {
+                    tail.comma = Some(at);
+                    tail.line_end = at;
+                }
+            }
+        }
+        tail
+    }
+
+    /// The white space that begins the line of a place.
+    fn line_indent(&self, at: usize) -> String {
+        let line = &self.text[self.text[..at].rfind('\n').map_or(0, |newline| newline + 1)..at];
+        line.chars().take_while(|letter| matches!(letter, ' ' | '\t')).collect()
+    }
+
+    /// One step of indentation: that of the first indented line, else two spaces.
+    fn indent_unit(&self) -> String {
+        let indented = self.text.lines().map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]);
+        indented.filter(|indent| !indent.is_empty()).next().unwrap_or("  ").to_owned()
+    }
+
+    /// .NET refuses a file in which two leaves have the same key, whatever their case.
+    fn refuse_duplicates(&self) -> Result<(), SyntaxError> {
+        let mut seen = std::collections::HashSet::new();
+        for entry in self.entries() {
+            if !seen.insert(key_path::fold(&entry.key)) {
+                let line = self.text.lines().nth(entry.at.line - 1).unwrap_or_default().to_owned();
+                let message = format!("the key '{}' stands here a second time, which .NET refuses", entry.key);
+                return Err(SyntaxError { at: entry.at, message, line });
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Tail {
+    /// Just behind the comma.
+    comma: Option<usize>,
+    line_end: usize,
+}
+
+/// Where a key's value is, or the deepest node on its way and what is missing from there.
+enum Place<'n, 'k> {
+    Found(&'n Node),
+    Missing { object: &'n Node, rest: &'k [String] },
+}
+
+fn locate<'n, 'k>(node: &'n Node, path: &'k [String]) -> Place<'n, 'k> {
+    let Some(first) = path.first() else { return Place::Found(node) };
+    let next = match &node.kind {
+        // A name may itself hold colons: then it stands for several segments.
+        Kind::Object(members) => members.iter().find_map(|member| {
+            let names: Vec<_> = member.name.split(':').collect();
+            let matches = names.len() <= path.len() && names.iter().zip(path).all(|(name, key)| key_path::same(name, key));
+            matches.then_some((&member.value, names.len()))
+        }),
+        Kind::Array(items) => first.parse::<usize>().ok().and_then(|index| items.get(index)).map(|item| (item, 1)),
+        Kind::Scalar(_) | Kind::Null => None,
+    };
+    match next {
+        Some((next, taken)) => match (locate(next, &path[taken..]), &next.kind) {
+            // `null` and an empty section are filled in by replacing them.
+            (Place::Missing { .. }, Kind::Null) => Place::Missing { object: node, rest: path },
+            (place, _) => place,
+        },
+        None => Place::Missing { object: node, rest: path },
+    }
+}
+
+/// `"a": { "b": literal }` over several lines; the first is indented already.
+fn nested(path: &[String], literal: &str, indent: &str, unit: &str, newline: &str) -> String {
+    match path {
+        [] => literal.to_owned(),
+        [name] => format!("{}: {literal}", quoted(name)),
+        [name, rest @ ..] => {
+            let deeper = format!("{indent}{unit}");
+            let inner = nested(rest, literal, &deeper, unit, newline);
+            format!("{}: {{{newline}{deeper}{inner}{newline}{indent}}}", quoted(name))
+        }
+    }
+}
+
+fn nested_inline(path: &[String], literal: &str) -> String {
+    match path {
+        [] => literal.to_owned(),
+        [name] => format!("{}: {literal}", quoted(name)),
+        [name, rest @ ..] => format!("{}: {{ {} }}", quoted(name), nested_inline(rest, literal)),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len() + 2);
+    crate::json::write_string(&mut out, text);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn parse(text: &str) -> Result<Node, SyntaxError> {
+    let options = ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    };
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &options).map_err(|error| {
+        error_at(text, error.range().start, error.kind().to_string())
+    })?;
+    match parsed.value {
+        Some(Ast::Object(object)) => convert(Ast::Object(object), text, 1),
+        Some(other) => Err(error_at(text, other.start(), "a settings file holds one object".into())),
+        None => Err(error_at(text, text.len(), "the file holds no JSON".into())),
+    }
+}
+
+fn convert(ast: Ast<'_>, text: &str, depth: usize) -> Result<Node, SyntaxError> {
+    let range = ast.range();
+    if depth > MAXIMUM_DEPTH + 1 {
+        return Err(error_at(text, range.start, "more than 64 objects and arrays inside one another".into()));
+    }
+    let kind = match ast {
+        Ast::Object(object) => Kind::Object(
+            object
+                .properties
+                .into_iter()
+                .map(|property| {
+                    let range = property.range;
+                    if let ObjectPropName::String(name) = &property.name {
+                        refuse_control_characters(text, name.range)?;
+                    }
+                    Ok(Member { range, name: property.name.into_string(), value: convert(property.value, text, depth + 1)? })
+                })
+                .collect::<Result<_, _>>()?,
+        ),
+        Ast::Array(array) => {
+            Kind::Array(array.elements.into_iter().map(|item| convert(item, text, depth + 1)).collect::<Result<_, _>>()?)
+        }
+        Ast::StringLit(literal) => {
+            refuse_control_characters(text, range)?;
+            Kind::Scalar(literal.value.into_owned())
+        }
+        Ast::NumberLit(literal) => Kind::Scalar(literal.value.to_owned()),
+        Ast::BooleanLit(literal) => Kind::Scalar(if literal.value { "True".into() } else { "False".into() }),
+        Ast::NullKeyword(_) => Kind::Null,
+    };
+    Ok(Node { range, kind })
+}
+
+fn refuse_control_characters(text: &str, range: Range) -> Result<(), SyntaxError> {
+    match text[range.start..range.end].find(|letter: char| letter < ' ') {
+        Some(at) => Err(error_at(text, range.start + at, "a control character inside a string".into())),
+        None => Ok(()),
+    }
+}
+
+fn flatten(node: &Node, prefix: &mut String, lines: &mut LineCounter<'_>, entries: &mut Vec<Entry>) {
+    let mut child = |name: &str, value: &Node, lines: &mut LineCounter<'_>, entries: &mut Vec<Entry>| {
+        let length = prefix.len();
+        if length > 0 {
+            prefix.push(':');
+        }
+        prefix.push_str(name);
+        flatten(value, prefix, lines, entries);
+        prefix.truncate(length);
+    };
+    let value = match &node.kind {
+        Kind::Object(members) if !members.is_empty() => {
+            return members.iter().for_each(|member| child(&member.name, &member.value, lines, entries));
+        }
+        Kind::Array(items) if !items.is_empty() => {
+            return items.iter().enumerate().for_each(|(index, item)| child(&index.to_string(), item, lines, entries));
+        }
+        Kind::Array(_) => Some(String::new()),
+        Kind::Object(_) | Kind::Null => None,
+        Kind::Scalar(text) => Some(text.clone()),
+    };
+    if !prefix.is_empty() {
+        entries.push(Entry { key: prefix.clone(), value, at: lines.position(node.range.start) });
+    }
+}
+
+fn to_json(node: &Node, text: &str) -> serde_json::Value {
+    match &node.kind {
+        Kind::Object(members) => {
+            members.iter().map(|member| (member.name.clone(), to_json(&member.value, text))).collect()
+        }
+        Kind::Array(items) => items.iter().map(|item| to_json(item, text)).collect(),
+        Kind::Null => serde_json::Value::Null,
+        Kind::Scalar(value) if text[node.range.start..].starts_with('"') => serde_json::Value::String(value.clone()),
+        Kind::Scalar(value) => match value.as_str() {
+            "True" => true.into(),
+            "False" => false.into(),
+            number => serde_json::from_str(number).unwrap_or(serde_json::Value::Null),
+        },
+    }
+}
+
+fn error_at(text: &str, at: usize, message: String) -> SyntaxError {
+    let at = position(text, at);
+    let line = text.lines().nth(at.line - 1).unwrap_or_default().chars().take(200).collect();
+    SyntaxError { at, message, line }
+}
+
+fn position(text: &str, at: usize) -> Position {
+    LineCounter::new(text).position(at)
+}
+
+/// Counts lines for places asked for in ascending order, without starting anew each time.
+struct LineCounter<'t> {
+    text: &'t str,
+    counted: usize,
+    line: usize,
+    line_start: usize,
+}
+
+impl<'t> LineCounter<'t> {
+    fn new(text: &'t str) -> Self {
+        LineCounter { text, counted: 0, line: 1, line_start: 0 }
+    }
+
+    fn position(&mut self, at: usize) -> Position {
+        if at < self.counted {
+            *self = LineCounter::new(self.text);
+        }
+        for newline in memchr::memchr_iter(b'\n', &self.text.as_bytes()[self.counted..at]) {
+            self.line += 1;
+            self.line_start = self.counted + newline + 1;
+        }
+        self.counted = at;
+        Position { line: self.line, column: self.text[self.line_start..at].chars().count() + 1 }
+    }
+}
+
+#[cold]
+fn unreachable_edit(error: &SyntaxError) {
+    tracing::error!(%error, "an edit left text that does not parse");
+}

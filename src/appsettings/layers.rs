@@ -1,0 +1,197 @@
+//! .NET's layering: the effective value of each key, and where it came from (spec: signalr.md H).
+
+use super::document::Document;
+use super::key_path::{fold, same};
+use super::{SettingsError, read_document};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Source {
+    /// `ASPNETCORE_…` and `DOTNET_…` variables, whose prefix is taken off; the lowest layer.
+    Host { variable: String },
+    File { file: PathBuf, line: usize },
+    Environment { variable: String },
+    CommandLine { argument: String },
+}
+
+/// One key's value in one layer; `None` hides what lower layers have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    pub key: String,
+    pub value: Option<String>,
+    pub source: Source,
+}
+
+/// All layers, lowest first.
+#[derive(Debug, Clone, Default)]
+pub struct Layers {
+    layers: Vec<Vec<Setting>>,
+    /// The winning setting of each folded key: layer and place.
+    winners: HashMap<String, (usize, usize)>,
+}
+
+/// What the process was started with.
+#[derive(Debug, Clone, Default)]
+pub struct Started {
+    pub variables: Vec<(String, String)>,
+    pub arguments: Vec<String>,
+}
+
+impl Started {
+    /// The variables of this process, and the given arguments.
+    pub fn here(arguments: Vec<String>) -> Self {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Started { variables, arguments }
+    }
+
+    /// The .NET environment's name: command line, `DOTNET_ENVIRONMENT`, `ASPNETCORE_ENVIRONMENT`, else `Production`.
+    pub fn environment(&self) -> String {
+        let argument = command_line(&self.arguments).into_iter().rev().find(|setting| same(&setting.key, "environment"));
+        let variable = |name: &str| {
+            self.variables.iter().find(|(variable, value)| same(variable, name) && !value.is_empty()).map(|(_, value)| value.clone())
+        };
+        argument
+            .and_then(|setting| setting.value)
+            .or_else(|| variable("DOTNET_ENVIRONMENT"))
+            .or_else(|| variable("ASPNETCORE_ENVIRONMENT"))
+            .unwrap_or_else(|| "Production".into())
+    }
+}
+
+impl Layers {
+    /// Reads a folder's settings for an environment, as an application started there would.
+    pub fn load(folder: &Path, environment: &str, started: &Started) -> Result<Self, SettingsError> {
+        let mut layers = vec![host_variables(&started.variables), command_line(&started.arguments)];
+        for name in file_names(environment) {
+            let path = folder.join(name);
+            if let Some(document) = read_document(&path)? {
+                layers.push(file_settings(&path, &document));
+            }
+        }
+        layers.push(variables(&started.variables));
+        layers.push(command_line(&started.arguments));
+        Ok(Self::new(layers))
+    }
+
+    /// The layers of files alone, lowest first.
+    pub fn of_files<'f>(files: impl IntoIterator<Item = (&'f Path, &'f Document)>) -> Self {
+        Self::new(files.into_iter().map(|(path, document)| file_settings(path, document)).collect())
+    }
+
+    fn new(layers: Vec<Vec<Setting>>) -> Self {
+        let mut winners = HashMap::new();
+        for (layer, settings) in layers.iter().enumerate() {
+            for (place, setting) in settings.iter().enumerate() {
+                winners.insert(fold(&setting.key), (layer, place));
+            }
+        }
+        Layers { layers, winners }
+    }
+
+    /// The winning setting; one whose value is `None` where a layer hides the key.
+    pub fn setting(&self, key: &str) -> Option<&Setting> {
+        self.winners.get(&fold(key)).map(|(layer, place)| &self.layers[*layer][*place])
+    }
+
+    /// The effective value; empty where there is none.
+    pub fn get(&self, key: &str) -> &str {
+        self.setting(key).and_then(|setting| setting.value.as_deref()).unwrap_or_default()
+    }
+
+    /// Every layer's setting for a key, lowest first.
+    pub fn all(&self, key: &str) -> Vec<&Setting> {
+        self.layers.iter().flatten().filter(|setting| same(&setting.key, key)).collect()
+    }
+
+    /// Every effective setting, sorted by key.
+    pub fn effective(&self) -> Vec<&Setting> {
+        let sorted: BTreeMap<_, _> = self.winners.iter().collect();
+        sorted.into_values().map(|(layer, place)| &self.layers[*layer][*place]).collect()
+    }
+
+    /// The names directly below a key, in the order of their first appearance.
+    pub fn children(&self, key: &str) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for setting in self.layers.iter().flatten() {
+            let (head, rest) = setting.key.split_at_checked(key.len()).unwrap_or_default();
+            if let Some(rest) = rest.strip_prefix(':').filter(|_| same(head, key)) {
+                let name = rest.split(':').next().unwrap_or_default();
+                if !names.iter().any(|known| same(known, name)) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        names
+    }
+}
+
+/// The files that count in an environment, lowest first.
+pub fn file_names(environment: &str) -> [String; 2] {
+    ["appsettings.json".to_owned(), format!("appsettings.{environment}.json")]
+}
+
+fn file_settings(path: &Path, document: &Document) -> Vec<Setting> {
+    let entries = document.entries().into_iter();
+    let source = |line| Source::File { file: path.to_owned(), line };
+    entries.map(|entry| Setting { source: source(entry.at.line), key: entry.key, value: entry.value }).collect()
+}
+
+/// `ASPNETCORE_` then `DOTNET_` variables, without their prefix.
+fn host_variables(all: &[(String, String)]) -> Vec<Setting> {
+    let prefixed = |prefix: &'static str| {
+        all.iter().filter_map(move |(name, value)| {
+            let (head, rest) = name.split_at_checked(prefix.len())?;
+            (same(head, prefix) && !rest.is_empty()).then(|| Setting {
+                key: rest.replace("__", ":"),
+                value: Some(value.clone()),
+                source: Source::Host { variable: name.clone() },
+            })
+        })
+    };
+    prefixed("ASPNETCORE_").chain(prefixed("DOTNET_")).collect()
+}
+
+/// Prefixes of connection strings, by which hosting services name them.
+const CONNECTION_STRINGS: [&str; 4] = ["MYSQLCONNSTR_", "SQLCONNSTR_", "SQLAZURECONNSTR_", "CUSTOMCONNSTR_"];
+
+fn variables(all: &[(String, String)]) -> Vec<Setting> {
+    let setting = |(name, value): &(String, String)| {
+        let prefix = CONNECTION_STRINGS.into_iter().find(|prefix| name.get(..prefix.len()).is_some_and(|head| same(head, prefix)));
+        let key = match prefix {
+            Some(prefix) => format!("ConnectionStrings:{}", name[prefix.len()..].replace("__", ":")),
+            None => name.replace("__", ":"),
+        };
+        Setting { key, value: Some(value.clone()), source: Source::Environment { variable: name.clone() } }
+    };
+    all.iter().map(setting).collect()
+}
+
+/// `--k=v`, `--k v`, `/k=v`, `/k v` and `k=v`; what has no value is passed over.
+fn command_line(arguments: &[String]) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let named = argument.strip_prefix("--").or_else(|| argument.strip_prefix('/'));
+        if named.is_none() && argument.starts_with('-') {
+            continue;
+        }
+        let (key, value) = match (argument.split_once('='), named) {
+            (Some((_, value)), Some(named)) => (named.split('=').next().unwrap_or_default(), value.to_owned()),
+            (Some((key, value)), None) => (key, value.to_owned()),
+            (None, Some(named)) => match rest.next() {
+                Some(value) => (named, value.clone()),
+                None => continue,
+            },
+            (None, None) => continue,
+        };
+        let source = Source::CommandLine { argument: format!("--{key}") };
+        settings.push(Setting { key: key.to_owned(), value: Some(value), source });
+    }
+    settings
+}

@@ -1,0 +1,132 @@
+//! Finding a Harmony checkout or publish folder, and the files in it (spec: harmony-contract.md 1).
+
+use std::path::{Path, PathBuf};
+
+/// The folder that is made where there is no checkout.
+pub const MADE: &str = "harmony";
+
+/// Where the hub's settings may be below a checkout, newest layout first.
+const HUB: [&str; 4] = [
+    "src/Services/Harmony.SignalR", // since February 2024
+    "src/Web/Harmony.SignalR",      // before
+    "Harmony.SignalR",              // made from our templates
+    "",                             // a publish folder
+];
+const CLIENT: [&str; 3] = ["src/Web/Harmony.Client/wwwroot", "Harmony.Client/wwwroot", "wwwroot"];
+const GATEWAY: &str = "src/ApiGateways/Harmony.ApiGateway";
+/// The other applications that use the broker.
+const OTHERS: [&str; 7] = [
+    "src/Services/Harmony.Api",
+    "src/Services/Harmony.Automations",
+    "src/Services/Harmony.Notifications",
+    "src/Integrations/Harmony.Integrations.SourceControl",
+    "src/Web/Harmony.Api",
+    "src/Web/Harmony.Automations",
+    "src/Web/Harmony.Notifications",
+];
+const SETTINGS: &str = "appsettings.json";
+
+/// The folders of a checkout that concern us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    pub root: PathBuf,
+    /// The folder of Harmony.SignalR's settings.
+    pub hub: PathBuf,
+    /// The folder of Harmony.Client's settings.
+    pub client: Option<PathBuf>,
+    /// The folder of the gateway's routes.
+    pub gateway: Option<PathBuf>,
+    /// The folders of the other applications that use the broker.
+    pub others: Vec<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CheckoutError {
+    #[error("several Harmony checkouts are in reach: {}", list(.0))]
+    Several(Vec<PathBuf>),
+    #[error("{} holds no Harmony.SignalR settings", .0.display())]
+    NotACheckout(PathBuf),
+    #[error("{} is not there", .0.display())]
+    Missing(PathBuf),
+}
+
+/// The checkout in a named folder; `None` where the folder is still to be made.
+pub fn at(folder: &Path) -> Result<Option<Checkout>, CheckoutError> {
+    if !folder.exists() {
+        return Err(CheckoutError::Missing(folder.to_owned()));
+    }
+    match recognise(folder)? {
+        Some(checkout) => Ok(Some(checkout)),
+        None if is_empty(folder) => Ok(None),
+        None => Err(CheckoutError::NotACheckout(folder.to_owned())),
+    }
+}
+
+/// The nearest checkout upwards from `start`, else the one just below it; `None` where there is none.
+pub fn find(start: &Path) -> Result<Option<Checkout>, CheckoutError> {
+    for folder in start.ancestors() {
+        if let Some(checkout) = recognise(folder)? {
+            return Ok(Some(checkout));
+        }
+    }
+    let Ok(entries) = std::fs::read_dir(start) else { return Ok(None) };
+    let mut below = Vec::new();
+    for entry in entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir()) {
+        below.extend(recognise(&entry.path())?);
+    }
+    if below.len() > 1 {
+        let mut roots: Vec<_> = below.into_iter().map(|checkout| checkout.root).collect();
+        roots.sort();
+        return Err(CheckoutError::Several(roots));
+    }
+    Ok(below.pop())
+}
+
+/// The checkout whose root a folder is.
+fn recognise(folder: &Path) -> Result<Option<Checkout>, CheckoutError> {
+    let holds_hub = |place: &str| {
+        // A settings file alone makes no publish folder: the program must stand beside it.
+        let program = !place.is_empty() || folder.join("Harmony.SignalR.dll").exists();
+        program && folder.join(place).join(SETTINGS).exists()
+    };
+    let mut hubs = HUB.iter().filter(|place| holds_hub(place)).map(|place| tidy(folder.join(place)));
+    let Some(hub) = hubs.next() else { return Ok(None) };
+    if let Some(second) = hubs.next() {
+        return Err(CheckoutError::Several(vec![hub, second]));
+    }
+    let holds_settings = |place: &str| folder.join(place).join(SETTINGS).exists();
+    let gateway = folder.join(GATEWAY);
+    Ok(Some(Checkout {
+        root: folder.to_owned(),
+        hub,
+        client: CLIENT.iter().find(|place| holds_settings(place)).map(|place| folder.join(place)),
+        gateway: gateway.join("ocelot.json").exists().then_some(gateway),
+        others: OTHERS.iter().filter(|place| holds_settings(place)).map(|place| folder.join(place)).collect(),
+    }))
+}
+
+impl Checkout {
+    /// What a folder made from the templates holds.
+    pub fn made(root: &Path) -> Self {
+        Checkout {
+            root: root.to_owned(),
+            hub: root.join("Harmony.SignalR"),
+            client: Some(root.join("Harmony.Client/wwwroot")),
+            gateway: None,
+            others: Vec::new(),
+        }
+    }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// `a/b/` joined with an empty place ends in a slash; the path without it.
+fn tidy(path: PathBuf) -> PathBuf {
+    path.components().collect()
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,157 @@
+//! The command line: global flags, one variant per command, dispatch.
+
+mod context;
+mod down;
+mod failure;
+mod hub;
+mod publish;
+mod report;
+mod services;
+mod status;
+mod up;
+mod verify;
+mod wanted;
+
+use crate::terminal::{Colour, Terminal};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use context::Context;
+use failure::{Exit, Failure};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 settings invalid, 4 changes pending \
+(--detailed-exitcode), 5 a service did not become ready, 6 Docker not reachable, 130 interrupted";
+
+/// Harmony's real-time hub, set up and served: settings, Redis, RabbitMQ and a SignalR server in one command
+#[derive(Debug, Parser)]
+#[command(name = "harmony", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// A Harmony checkout or publish folder [default: the nearest upwards, else ./harmony, which is made]
+    #[arg(long, value_name = "DIR", global = true)]
+    checkout: Option<PathBuf>,
+    /// The .NET environment whose files count [default: ASPNETCORE_ENVIRONMENT, else Production]
+    #[arg(long, value_name = "NAME", global = true)]
+    environment: Option<String>,
+    /// Several side by side are told apart by their names
+    #[arg(long, value_name = "NAME", default_value = "harmony", global = true)]
+    instance: String,
+    /// One JSON document on standard output, progress as JSON lines on standard error
+    #[arg(long, global = true)]
+    json: bool,
+    /// Take the defaults, ask nothing
+    #[arg(short, long, global = true)]
+    yes: bool,
+    /// Show the plan, change nothing
+    #[arg(long, global = true)]
+    dry_run: bool,
+    /// Exit with 4 where something would change
+    #[arg(long, global = true)]
+    detailed_exitcode: bool,
+    /// How long to wait for services, such as 90s or 2m
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = parse_duration, global = true)]
+    timeout: Duration,
+    /// Only results and errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", global = true)]
+    color: Colour,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring everything to what is configured: settings, Redis, RabbitMQ, the hub in the background
+    Up(up::UpArguments),
+    /// Stop the hub and the containers
+    Down(down::DownArguments),
+    /// What runs, where, since when, and whether it is healthy
+    Status,
+    /// Proof end to end: publish a notification, and hear it over a WebSocket through the hub
+    Verify(verify::VerifyArguments),
+    /// Send one notification as Harmony.Api sends it
+    Publish(publish::PublishArguments),
+    /// The hub in the foreground, configured as the .NET one
+    #[command(disable_help_flag = true)]
+    Hub(hub::HubArguments),
+    /// Shell completions, on standard output
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// The manual page, on standard output
+    Man,
+}
+
+/// Runs one command line to its end.
+pub fn run(cli: Cli) -> ExitCode {
+    let terminal = Terminal::new(cli.global.json, cli.global.quiet, cli.global.color);
+    crate::tls::install_provider();
+    match dispatch(cli, terminal) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.show(&terminal);
+            ExitCode::from(failure.exit() as u8)
+        }
+    }
+}
+
+fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Hub(arguments) => hub::run(&global, arguments, terminal),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "harmony", &mut script);
+            terminal.text(&String::from_utf8_lossy(&script).trim_end());
+            Ok(())
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut page)
+                .map_err(|error| Failure::new(Exit::Failed, "man", error.to_string()))?;
+            terminal.text(&String::from_utf8_lossy(&page).trim_end());
+            Ok(())
+        }
+        Command::Up(arguments) => interruptible(async { up::run(&Context::new(&global, terminal)?, arguments).await }),
+        Command::Down(arguments) => interruptible(async { down::run(&Context::new(&global, terminal)?, arguments).await }),
+        Command::Status => interruptible(async { status::run(&Context::new(&global, terminal)?).await }),
+        Command::Verify(arguments) => interruptible(async { verify::run(&Context::new(&global, terminal)?, arguments).await }),
+        Command::Publish(arguments) => interruptible(async { publish::run(&Context::new(&global, terminal)?, arguments).await }),
+    }
+}
+
+/// Runs a command until its end or Ctrl-C; what it holds is let go of either way.
+fn interruptible(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    runtime(tokio::runtime::Builder::new_current_thread())?.block_on(async {
+        tokio::select! {
+            result = command => result,
+            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+        }
+    })
+}
+
+fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Failure> {
+    builder.enable_all().build().map_err(|error| Failure::new(Exit::Failed, "runtime", error.to_string()))
+}
+
+/// `90`, `90s`, `1500ms`, `2m`, `1h`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| "a number with ms, s, m or h is expected, such as 90s".to_owned())?;
+    match unit.trim() {
+        "ms" => Ok(Duration::from_millis(number)),
+        "" | "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err(format!("'{unit}' is not a unit of time; use ms, s, m or h")),
+    }
+}

@@ -1,0 +1,102 @@
+//! What every command starts from: flags and environment variables, read once.
+
+use super::failure::{Exit, Failure};
+use super::Global;
+use crate::checkout::{self, Checkout};
+use crate::containers::whereabouts::Surroundings;
+use crate::instance::Instance;
+use crate::terminal::Terminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub struct Context {
+    pub terminal: Terminal,
+    pub instance: Instance,
+    /// As given; `None` leaves it to be found.
+    checkout: Option<PathBuf>,
+    pub environment: String,
+    /// The environment was named on the command line: only its file is written.
+    pub only_environment: bool,
+    pub yes: bool,
+    pub dry_run: bool,
+    pub detailed_exitcode: bool,
+    pub timeout: Duration,
+    pub surroundings: Surroundings,
+    pub home: Option<PathBuf>,
+}
+
+impl Context {
+    pub fn new(global: &Global, terminal: Terminal) -> Result<Self, Failure> {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+        let environment = global.environment.clone().or_else(|| text("ASPNETCORE_ENVIRONMENT"));
+        let environment = environment.unwrap_or_else(|| "Production".into());
+        let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
+        if !environment.chars().all(plain) || environment.starts_with('.') || environment.is_empty() {
+            return Err(Failure::new(Exit::Usage, "environmentName", format!("'{environment}' can't be an environment's name"))
+                .why("it becomes part of a file's name"));
+        }
+        let home = variable("HOME").map(PathBuf::from);
+        Ok(Context {
+            terminal,
+            instance: Instance::new(&global.instance, &states(home.as_deref())?)?,
+            checkout: global.checkout.clone(),
+            environment,
+            only_environment: global.environment.is_some(),
+            yes: global.yes,
+            dry_run: global.dry_run,
+            detailed_exitcode: global.detailed_exitcode,
+            timeout: global.timeout,
+            surroundings: Surroundings {
+                host: text("DOCKER_HOST"),
+                context: text("DOCKER_CONTEXT"),
+                configuration: variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker"))),
+                runtime: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
+            },
+            home,
+        })
+    }
+
+    /// The checkout, and whether it is there or still to be made.
+    pub fn find_checkout(&self) -> Result<(Checkout, bool), Failure> {
+        let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Failed, "currentFolder", error.to_string()))?;
+        let (found, made) = match &self.checkout {
+            Some(folder) => (checkout::at(&here.join(folder))?, here.join(folder)),
+            None => (checkout::find(&here)?, here.join(checkout::MADE)),
+        };
+        Ok(match found {
+            Some(checkout) => (checkout, true),
+            None => (Checkout::made(&made), false),
+        })
+    }
+
+    /// The checkout of what was brought up, else the one that is found.
+    pub fn known_checkout(&self) -> Result<Checkout, Failure> {
+        let state = self.instance.state()?;
+        if self.checkout.is_none() && state.checkout.exists() && !state.checkout.as_os_str().is_empty() {
+            if let Some(checkout) = checkout::at(&state.checkout)? {
+                return Ok(checkout);
+            }
+        }
+        match self.find_checkout()? {
+            (checkout, true) => Ok(checkout),
+            (checkout, false) => {
+                let message = format!("no Harmony checkout is in reach, and {} is not there", checkout.root.display());
+                Err(Failure::new(Exit::Usage, "noCheckout", message).fix("run 'harmony up' first, or name one with --checkout DIR"))
+            }
+        }
+    }
+}
+
+/// Where instances keep their state.
+fn states(home: Option<&std::path::Path>) -> Result<PathBuf, Failure> {
+    let given = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    given.or_else(|| Some(home?.join(".local/state"))).map(|path| path.join("harmony")).ok_or_else(|| {
+        Failure::new(Exit::Failed, "noHome", "there is no place for our own files").why("neither HOME nor XDG_STATE_HOME is set").fix("set HOME")
+    })
+}
+
+/// Where the development certificate is kept; one for all instances, so that it is trusted once.
+pub fn certificates(home: Option<&std::path::Path>) -> Result<PathBuf, Failure> {
+    Ok(states(home)?.join("https"))
+}

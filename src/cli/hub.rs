@@ -1,0 +1,187 @@
+//! `harmony hub`: serve in the foreground, configured as the .NET hub is.
+
+use super::failure::{Exit, Failure};
+use super::{Global, runtime};
+use crate::appsettings::layers::{Layers, Started};
+use crate::hub::settings::{HubSettings, LogLevel};
+use crate::hub::{self, Listener};
+use crate::hub_process::{PidFile, Running, now};
+use crate::terminal::Terminal;
+use crate::{telemetry, tls};
+use std::path::{Path, PathBuf};
+use tokio_util::sync::CancellationToken;
+use tracing::level_filters::LevelFilter;
+
+const HELP: &str = "\
+Serves Harmony's hub in the foreground, configured exactly as the .NET one.
+
+Usage: harmony hub [--settings DIR] [--urls URLS] [--environment NAME] [--Key=Value …]
+
+  --settings DIR      the folder of appsettings.json and appsettings.NAME.json [default: here]
+  --urls URLS         addresses to listen on, separated by ';' [default: http://localhost:5000]
+  --environment NAME  the .NET environment [default: DOTNET_ENVIRONMENT, ASPNETCORE_ENVIRONMENT, Production]
+  --rabbitmq embedded --redis none
+                      alone in one process: notifications by POST to Admin:Url, fan-out in memory
+  --Key=Value         any setting, such as --BrokerConfiguration:Host=mq --RedisConnectionString=cache:6379
+
+Settings: appsettings.json, appsettings.NAME.json, environment variables (BrokerConfiguration__Host,
+ASPNETCORE_URLS, Kestrel__Certificates__Default__Path …), then the command line; the last wins.
+Served: /signalRHub, /healthz/ready, /healthz/live; / where HubPage:Enabled; on Admin:Url (loopback) /metrics
+and POST /notifications.";
+
+#[derive(Debug, clap::Args)]
+pub struct HubArguments {
+    /// Settings as .NET takes them on its command line
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+    arguments: Vec<String>,
+}
+
+/// What is ours alone among the arguments; the rest are settings.
+#[derive(Default)]
+struct Own {
+    settings: Option<PathBuf>,
+    /// The instance's folder and a fingerprint, where `up` starts the hub in the background.
+    background: Option<(PathBuf, String)>,
+    help: bool,
+}
+
+pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Result<(), Failure> {
+    let (own, mut rest) = own_arguments(arguments.arguments)?;
+    if own.help {
+        terminal.text(&HELP);
+        return Ok(());
+    }
+    if let Some(environment) = &global.environment {
+        rest.push(format!("--environment={environment}"));
+    }
+    let folder = match own.settings.or_else(|| global.checkout.clone()) {
+        Some(folder) => folder,
+        None => PathBuf::from("."),
+    };
+    if !folder.is_dir() {
+        return Err(Failure::new(Exit::Usage, "settingsMissing", format!("{} is not a folder", folder.display()))
+            .fix("name the folder that holds appsettings.json with --settings DIR"));
+    }
+    let started = Started::here(rest);
+    let environment = started.environment();
+    let layers = Layers::load(&folder, &environment, &started)?;
+    let settings = HubSettings::read(&layers, &environment, &folder)?;
+    telemetry::start_logging(level(settings.log_level));
+    runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(settings, own.background, &environment, &folder, terminal))
+}
+
+async fn serve(
+    settings: HubSettings,
+    background: Option<(PathBuf, String)>,
+    environment: &str,
+    folder: &Path,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    let mut listeners = Vec::new();
+    let mut addresses = Vec::new();
+    let mut acceptor = None;
+    for url in &settings.urls {
+        if url.tls && acceptor.is_none() {
+            acceptor = Some(tls::acceptor(&certificate(&settings)?)?);
+        }
+        for listener in url.bind()? {
+            let scheme = if url.tls { "https" } else { "http" };
+            addresses.extend(listener.local_addr().ok().map(|address| format!("{scheme}://{address}")));
+            listeners.push(Listener { listener, tls: acceptor.clone().filter(|_| url.tls) });
+        }
+    }
+    let admin = match &settings.admin {
+        Some(url) => url.bind()?,
+        None => Vec::new(),
+    };
+    let _pid_file = match background {
+        Some((folder, fingerprint)) => {
+            let running = Running {
+                pid: std::process::id(),
+                fingerprint,
+                version: env!("CARGO_PKG_VERSION").into(),
+                started_at: now(),
+                url: settings.urls.first().map(ToString::to_string).unwrap_or_default(),
+                admin_url: settings.admin.as_ref().map(ToString::to_string).unwrap_or_default(),
+            };
+            let held = PidFile::hold(&folder, &running);
+            Some(held.map_err(|error| Failure::new(Exit::Failed, "hubRunning", "the hub can't be told from another").why(error.to_string()))?)
+        }
+        None => None,
+    };
+    // The same lines as Kestrel's, which other tools wait for.
+    addresses.iter().for_each(|address| terminal.text(&format!("Now listening on: {address}")));
+    for address in admin.iter().filter_map(|listener| listener.local_addr().ok()) {
+        terminal.text(&format!("Admin listening on: http://{address}"));
+    }
+    terminal.text(&"Application started. Press Ctrl+C to shut down.");
+    terminal.text(&format!("Hosting environment: {environment}"));
+    terminal.text(&format!("Content root path: {}", std::path::absolute(folder).unwrap_or(folder.to_owned()).display()));
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone()));
+    hub::run(settings, listeners, admin, stop).await;
+    Ok(())
+}
+
+fn certificate(settings: &HubSettings) -> Result<tls::CertificateSource, Failure> {
+    if let Some(source) = &settings.certificate {
+        return Ok(source.clone());
+    }
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let kept = super::context::certificates(home.as_deref())?;
+    let development = tls::development_certificate(home.as_deref(), &kept)?;
+    let maker = if development.by_dotnet { "ASP.NET Core's" } else { "a self-made" };
+    tracing::info!(path = %development.source.path.display(), "HTTPS with {maker} development certificate");
+    Ok(development.source)
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::error!("signals can't be listened to; only SIGKILL stops this hub");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    stop.cancel();
+}
+
+fn own_arguments(arguments: Vec<String>) -> Result<(Own, Vec<String>), Failure> {
+    let (mut own, mut rest) = (Own::default(), Vec::new());
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let (name, value) = match argument.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (argument.as_str(), None),
+        };
+        let mut needed = |value: Option<String>| {
+            value.or_else(|| arguments.next()).ok_or_else(|| Failure::new(Exit::Usage, "usage", format!("{name} needs a value")))
+        };
+        match name {
+            "-h" | "--help" => own.help = true,
+            "--settings" => own.settings = Some(needed(value)?.into()),
+            "--background" => own.background = Some((needed(value)?.into(), String::new())),
+            "--fingerprint" => {
+                let fingerprint = needed(value)?;
+                if let Some((_, known)) = &mut own.background {
+                    *known = fingerprint;
+                }
+            }
+            _ => rest.push(argument),
+        }
+    }
+    Ok((own, rest))
+}
+
+fn level(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Verbose => LevelFilter::TRACE,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Information => LevelFilter::INFO,
+        LogLevel::Warning => LevelFilter::WARN,
+        LogLevel::Error | LogLevel::Fatal => LevelFilter::ERROR,
+        LogLevel::None => LevelFilter::OFF,
+    }
+}

@@ -1,0 +1,255 @@
+//! Deciding where Redis and RabbitMQ come from: what was asked for, what answers already, Docker, or neither.
+
+use super::context::Context;
+use super::failure::{Exit, Failure, port_in_use};
+use super::up::UpArguments;
+use crate::connection_string::amqp::BrokerAddress;
+use crate::connection_string::redis::{RedisOptions, rewrite};
+use crate::connection_string::Endpoint;
+use crate::containers::docker::{DockerError, Found, Observer};
+use crate::containers::readiness::{NotReady, ask_rabbitmq, ask_redis};
+use crate::containers::{ContainerSpec, Service, ports};
+use crate::appsettings::layers::Layers;
+use crate::hub::settings::broker_address;
+use crate::instance::{Choice, State};
+use crate::secret::Secret;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// A server that is there already answers at once; one that isn't must not hold us up.
+const ASK_WITHIN: Duration = Duration::from_millis(1500);
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const MANAGEMENT_PORT: u16 = 15672;
+
+/// What `--redis` and `--rabbitmq` take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    Container,
+    Server(Endpoint),
+    /// `none` for Redis, `embedded` for RabbitMQ.
+    Without,
+}
+
+impl Asked {
+    pub fn parse_redis(text: &str) -> Result<Self, String> {
+        Self::parse(text, "none", 6379)
+    }
+
+    pub fn parse_rabbitmq(text: &str) -> Result<Self, String> {
+        Self::parse(text, "embedded", 5672)
+    }
+
+    fn parse(text: &str, without: &str, port: u16) -> Result<Self, String> {
+        match text {
+            "container" => Ok(Asked::Container),
+            text if text == without => Ok(Asked::Without),
+            text => Endpoint::parse(text, port).map(Asked::Server).ok_or_else(|| format!("container, HOST:PORT or {without} is expected")),
+        }
+    }
+}
+
+/// Redis, decided.
+pub struct RedisDecision {
+    pub choice: Choice,
+    pub options: Option<RedisOptions>,
+    /// What the settings should say; `None` leaves them alone.
+    pub connection_string: Option<String>,
+    pub container: Option<ContainerSpec>,
+}
+
+/// RabbitMQ, decided.
+pub struct RabbitMqDecision {
+    pub choice: Choice,
+    pub address: Option<BrokerAddress>,
+    /// The settings should say so.
+    pub write: bool,
+    pub container: Option<ContainerSpec>,
+    pub management_port: u16,
+}
+
+/// What decisions are made from.
+pub struct Surveyor<'c> {
+    pub context: &'c Context,
+    pub arguments: &'c UpArguments,
+    pub state: &'c State,
+    /// `Ok(None)` where there is no Docker at all.
+    pub docker: Result<Option<Observer>, DockerError>,
+    pub containers: Vec<Found>,
+}
+
+impl<'c> Surveyor<'c> {
+    /// Looks for Docker and for what it runs of ours.
+    pub async fn look(context: &'c Context, arguments: &'c UpArguments, state: &'c State) -> Result<Self, Failure> {
+        let docker = match context.surroundings.docker_host() {
+            Ok(host) => match Observer::connect(&host).await {
+                Ok(observer) => Ok(Some(observer)),
+                // No socket where nobody said that there should be one: a machine without Docker.
+                Err(DockerError::NoSocket(_)) if context.surroundings.host.is_none() => Ok(None),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error.into()),
+        };
+        let containers = match &docker {
+            Ok(Some(observer)) => observer.containers(&context.instance.name).await?,
+            _ => Vec::new(),
+        };
+        Ok(Surveyor { context, arguments, state, docker, containers })
+    }
+
+    pub fn found(&self, service: Service) -> Option<&Found> {
+        self.containers.iter().find(|found| found.service == service.name())
+    }
+
+    /// Docker, where it must be there.
+    fn demand_docker(&self) -> Result<(), Failure> {
+        match &self.docker {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(DockerError::NoSocket("/var/run/docker.sock".into()).into()),
+            Err(DockerError::NotPermitted(path)) => Err(DockerError::NotPermitted(path.clone()).into()),
+            Err(DockerError::NotRunning { host, error }) => {
+                Err(DockerError::NotRunning { host: host.clone(), error: error.clone() }.into())
+            }
+            Err(DockerError::NoSocket(path)) => Err(DockerError::NoSocket(path.clone()).into()),
+            Err(error) => Err(Failure::new(Exit::NoDocker, "docker", "Docker is not reachable").why(error.to_string())),
+        }
+    }
+
+    /// A container, or none where there is no Docker; Docker that is there and can't be used is an error.
+    fn container_or_nothing(&self, known: Choice) -> Result<Choice, Failure> {
+        match &self.docker {
+            Ok(None) if known != Choice::Container => Ok(Choice::Embedded),
+            _ => self.demand_docker().map(|()| Choice::Container),
+        }
+    }
+
+    pub async fn redis(&self, layers: &Layers) -> Result<RedisDecision, Failure> {
+        let configured_text = layers.get("RedisConnectionString");
+        let configured = if configured_text.is_empty() {
+            None
+        } else {
+            Some(RedisOptions::parse(configured_text).map_err(crate::hub::settings::HubSettingsError::from)?)
+        };
+        let without = RedisDecision { choice: Choice::Embedded, options: None, connection_string: None, container: None };
+        match &self.arguments.redis {
+            Some(Asked::Without) => return Ok(without),
+            Some(Asked::Server(endpoint)) => {
+                let known = configured.as_ref().filter(|known| known.endpoints.first() == Some(endpoint));
+                let password = known.and_then(|known| known.password.clone());
+                let text = rewrite(configured_text, endpoint, password.as_ref());
+                let options = RedisOptions::parse(&text).map_err(crate::hub::settings::HubSettingsError::from)?;
+                ask_redis(&options, ASK_WITHIN).await.map_err(|error| refused_server("Redis", endpoint, &error))?;
+                let connection_string = known.is_none().then_some(text);
+                return Ok(RedisDecision { choice: Choice::External, options: Some(options), connection_string, container: None });
+            }
+            Some(Asked::Container) => self.demand_docker()?,
+            None if self.found(Service::Redis).is_none() => {
+                if let Some(options) = &configured
+                    && ask_redis(options, ASK_WITHIN).await.is_ok()
+                {
+                    return Ok(RedisDecision { choice: Choice::External, options: configured, connection_string: None, container: None });
+                }
+                if self.container_or_nothing(self.state.redis)? == Choice::Embedded {
+                    return Ok(without);
+                }
+            }
+            None => {}
+        }
+        let known = configured.as_ref().and_then(|options| options.endpoints.first()).filter(|endpoint| endpoint.is_loopback());
+        let port = self.port(Service::Redis, 6379, self.arguments.redis_port, self.state.redis_port, known.map(|known| known.port)).await?;
+        let password = configured.as_ref().and_then(|options| options.password.clone()).unwrap_or_else(Secret::generate);
+        let text = rewrite(configured_text, &Endpoint::new("127.0.0.1", port), Some(&password));
+        let options = RedisOptions::parse(&text).map_err(crate::hub::settings::HubSettingsError::from)?;
+        let image = self.image(Service::Redis, self.arguments.redis_image.as_deref());
+        let spec = ContainerSpec::redis(&self.context.instance.name, image, LOOPBACK, port, &password);
+        Ok(RedisDecision { choice: Choice::Container, options: Some(options), connection_string: Some(text), container: Some(spec) })
+    }
+
+    pub async fn rabbitmq(&self, layers: &Layers) -> Result<RabbitMqDecision, Failure> {
+        let configured = broker_address(layers)?;
+        let without = RabbitMqDecision { choice: Choice::Embedded, address: None, write: false, container: None, management_port: 0 };
+        let external = |address, write| RabbitMqDecision { choice: Choice::External, address: Some(address), write, container: None, management_port: 0 };
+        match &self.arguments.rabbitmq {
+            Some(Asked::Without) => return Ok(without),
+            Some(Asked::Server(endpoint)) => {
+                let address = BrokerAddress { endpoint: endpoint.clone(), ..configured };
+                ask_rabbitmq(&address, ASK_WITHIN).await.map_err(|error| refused_server("RabbitMQ", endpoint, &error))?;
+                return Ok(external(address, true));
+            }
+            Some(Asked::Container) => self.demand_docker()?,
+            None if self.found(Service::RabbitMq).is_none() => {
+                if ask_rabbitmq(&configured, ASK_WITHIN).await.is_ok() {
+                    return Ok(external(configured, false));
+                }
+                if self.container_or_nothing(self.state.rabbitmq)? == Choice::Embedded {
+                    return Ok(without);
+                }
+            }
+            None => {}
+        }
+        let known = Some(&configured.endpoint).filter(|endpoint| endpoint.is_loopback()).map(|known| known.port);
+        let port = self.port(Service::RabbitMq, 5672, self.arguments.rabbitmq_port, self.state.rabbitmq_port, known).await?;
+        let management_port = self.port(Service::RabbitMq, MANAGEMENT_PORT, None, self.state.management_port, None).await?;
+        // `guest` is everybody's: a user of our own, with a password that nobody knows.
+        let own = configured.username != "guest";
+        let address = BrokerAddress {
+            endpoint: Endpoint::new("127.0.0.1", port),
+            username: if own { configured.username } else { "harmony".into() },
+            password: if own && configured.password.reveal() != "guest" { configured.password } else { Secret::generate() },
+            virtual_host: configured.virtual_host,
+        };
+        let image = self.image(Service::RabbitMq, self.arguments.rabbitmq_image.as_deref());
+        let spec = ContainerSpec::rabbitmq(&self.context.instance.name, image, LOOPBACK, &address, management_port);
+        Ok(RabbitMqDecision { choice: Choice::Container, address: Some(address), write: true, container: Some(spec), management_port })
+    }
+
+    /// The image to run: as asked for, else that of the container that is there, else the usual one.
+    fn image(&self, service: Service, asked: Option<&str>) -> String {
+        if let Some(image) = asked {
+            return image.to_owned();
+        }
+        match (&self.arguments.image_registry, self.found(service)) {
+            (Some(registry), _) => format!("{}/{}", registry.trim_end_matches('/'), service.default_image()),
+            (None, Some(found)) if !found.image.starts_with("sha256:") => found.image.clone(),
+            (None, _) => service.default_image().to_owned(),
+        }
+    }
+
+    /// The port to publish `inside` on: the one asked for, which must be free; else the one used
+    /// before, the one in the settings, the usual one; where that is taken, another.
+    async fn port(&self, service: Service, inside: u16, asked: Option<u16>, before: u16, configured: Option<u16>) -> Result<u16, Failure> {
+        let ours = self.found(service).and_then(|found| found.ports.iter().find(|(port, _)| *port == inside)).map(|(_, port)| *port);
+        let before = Some(before).filter(|port| *port != 0);
+        let wanted = asked.or(ours).or(before).or(configured).unwrap_or(inside);
+        if ours == Some(wanted) || ports::is_free(LOOPBACK, wanted) {
+            return Ok(wanted);
+        }
+        let holder = self.holder(wanted).await;
+        if asked.is_some() {
+            return Err(port_in_use(wanted, holder.as_deref()));
+        }
+        let other = ports::free_port().map_err(|error| Failure::new(Exit::Failed, "noPort", error.to_string()))?;
+        let holder = holder.unwrap_or_else(|| "somebody".into());
+        self.context.terminal.warn(&format!("port {wanted} is taken by {holder}; {} uses {other} instead", service.name()));
+        Ok(other)
+    }
+
+    async fn holder(&self, port: u16) -> Option<String> {
+        if let Ok(Some(observer)) = &self.docker
+            && let Some(container) = observer.publisher(port).await
+        {
+            return Some(format!("container {container}"));
+        }
+        ports::holder(port)
+    }
+}
+
+fn refused_server(name: &str, endpoint: &Endpoint, error: &NotReady) -> Failure {
+    let failure = |code| Failure::new(Exit::NotReady, code, format!("{name} at {endpoint} can't be used")).why(error.to_string());
+    match error {
+        NotReady::Refused => failure("credentialsRefused").fix(format!(
+            "put the right credentials into the settings: {}",
+            if name == "Redis" { "RedisConnectionString" } else { "BrokerConfiguration:Username and :Password" }
+        )),
+        _ => failure("serviceUnreachable").fix("start it, or let a container be started with 'container'"),
+    }
+}

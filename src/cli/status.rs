@@ -1,0 +1,118 @@
+//! `harmony status`: what runs, where, since when, and whether it is healthy.
+
+use super::context::Context;
+use super::failure::Failure;
+use super::report::{HubReport, Report, ServiceReport, State};
+use crate::appsettings::layers::Layers;
+use crate::connection_string::redis::{RedisOptions, masked};
+use crate::containers::docker::{Found, Observer};
+use crate::containers::readiness::{ask_rabbitmq, ask_redis};
+use crate::containers::{Service, container_name};
+use crate::hub::settings::broker_address;
+use crate::hub_client::HubClient;
+use crate::hub_process;
+use crate::instance::Choice;
+use std::time::{Duration, Instant};
+use url::Url;
+
+const ASK_WITHIN: Duration = Duration::from_secs(2);
+
+pub async fn run(context: &Context) -> Result<(), Failure> {
+    let began = Instant::now();
+    let state = context.instance.state()?;
+    let running = hub_process::find(&context.instance)?;
+    let containers = match context.surroundings.docker_host() {
+        Ok(host) => match Observer::connect(&host).await {
+            Ok(observer) => observer.containers(&context.instance.name).await?,
+            Err(_) => Vec::new(),
+        },
+        Err(_) => Vec::new(),
+    };
+    let layers = match context.known_checkout() {
+        Ok(checkout) => super::wanted::Application::read(&checkout.hub, &state_environment(context, &state.environment), false)?.layers(),
+        Err(_) => Layers::default(),
+    };
+    let hub = HubReport {
+        state: match &running {
+            None => State::Absent,
+            Some(_) if answers(&state.hub_url).await => State::Running,
+            Some(_) => State::Unhealthy,
+        },
+        url: running.as_ref().map(|_| state.hub_url.trim_end_matches('/').to_owned()),
+        pid: running.as_ref().map(|running| running.pid),
+        version: running.as_ref().map(|running| running.version.clone()),
+        started_at: running.as_ref().map(|running| running.started_at),
+        admin_url: running.map(|running| running.admin_url),
+    };
+    let report = Report {
+        instance: context.instance.name.clone(),
+        changes: 0,
+        hub,
+        redis: redis(context, state.redis, &containers, &layers).await,
+        rabbitmq: rabbitmq(context, &state, &containers, &layers).await,
+        files: Vec::new(),
+        steps: Vec::new(),
+        milliseconds: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+    };
+    context.terminal.result(&report);
+    Ok(())
+}
+
+fn state_environment(context: &Context, known: &str) -> String {
+    if known.is_empty() { context.environment.clone() } else { known.to_owned() }
+}
+
+/// Whether a client could connect.
+async fn answers(hub: &str) -> bool {
+    let Ok(url) = Url::parse(hub) else { return false };
+    matches!(tokio::time::timeout(ASK_WITHIN, HubClient::connect(&url)).await, Ok(Ok(_)))
+}
+
+async fn redis(context: &Context, choice: Choice, containers: &[Found], layers: &Layers) -> ServiceReport {
+    let text = layers.get("RedisConnectionString");
+    let options = RedisOptions::parse(text).ok();
+    let healthy = match &options {
+        Some(options) => ask_redis(options, ASK_WITHIN).await.is_ok(),
+        None => false,
+    };
+    let mut report = service(context, Service::Redis, choice, containers, healthy);
+    if !matches!(report.state, State::Embedded | State::Absent) {
+        report.endpoint = options.and_then(|options| options.endpoints.into_iter().next());
+        report.connection_string = Some(masked(text));
+    }
+    report
+}
+
+async fn rabbitmq(context: &Context, state: &crate::instance::State, containers: &[Found], layers: &Layers) -> ServiceReport {
+    let address = broker_address(layers).ok();
+    let healthy = match &address {
+        Some(address) if state.rabbitmq != Choice::Embedded => ask_rabbitmq(address, ASK_WITHIN).await.is_ok(),
+        _ => false,
+    };
+    let mut report = service(context, Service::RabbitMq, state.rabbitmq, containers, healthy);
+    if !matches!(report.state, State::Embedded | State::Absent) {
+        report.endpoint = address.map(|address| address.endpoint);
+        report.management_url = report.container.as_ref().map(|_| format!("http://127.0.0.1:{}", state.management_port));
+    }
+    report
+}
+
+fn service(context: &Context, service: Service, choice: Choice, containers: &[Found], healthy: bool) -> ServiceReport {
+    let found = containers.iter().find(|found| found.service == service.name());
+    let (state, drift) = match (choice, found) {
+        (_, Some(found)) if !found.running => (State::Stopped, Some("the container is stopped; 'harmony up' starts it")),
+        (_, Some(_)) if healthy => (State::Running, None),
+        (_, Some(_)) => (State::Unhealthy, Some("it does not answer as the settings say")),
+        (Choice::Container, None) => (State::Absent, Some("the container is gone; 'harmony up' makes it anew")),
+        (Choice::External, None) if healthy => (State::External, None),
+        (Choice::External, None) => (State::Unhealthy, Some("it does not answer at the configured address")),
+        (Choice::Embedded, None) => (State::Embedded, None),
+        (Choice::Unknown, None) => (State::Absent, None),
+    };
+    ServiceReport {
+        container: found.map(|_| container_name(&context.instance.name, service)),
+        image: found.map(|found| found.image.clone()),
+        drift: drift.map(str::to_owned),
+        ..ServiceReport::new(state)
+    }
+}

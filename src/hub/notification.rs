@@ -1,0 +1,287 @@
+//! Harmony's contract: a message's header and body in; group, event and payload out.
+//!
+//! Each notification is a row: its name (whose place is its number), the event that clients hear,
+//! the group that hears it and the fields of its one argument. Bodies are read with
+//! [`shape`](super::shape) and written anew, so what reaches clients is complete and well formed
+//! whatever the publisher left out. Source: spec, harmony-contract.md 5 and 6; golden `lenient.json`.
+
+use super::shape::{self, Field, Record, ShapeError, Value};
+use crate::json::{JsonError, write_string};
+
+/// What a message turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// For the members of `group`: `event` with one argument, a JSON object.
+    Deliver { group: String, event: &'static str, argument: Vec<u8> },
+    /// Well formed and of no interest, or of a type that nobody knows: .NET drops it too.
+    Drop,
+}
+
+/// Why a message can't be delivered; where the .NET hub's process dies, ours sets the message aside.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("no headers at all, so no notification_type")]
+    NoHeaders,
+    #[error("the header notification_type is not text")]
+    HeaderNotText,
+    #[error("the body is not JSON that .NET reads: {0}")]
+    Json(#[from] JsonError),
+    #[error("{0}")]
+    Shape(#[from] ShapeError),
+    #[error("{0} is null")]
+    Null(&'static str),
+}
+
+/// The header that names a message's type, as AMQP delivered it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeHeader<'a> {
+    NoHeaders,
+    Missing,
+    NotText,
+    Text(&'a [u8]),
+}
+
+/// One row of the contract's table.
+pub struct Notification {
+    pub name: &'static str,
+    event: &'static str,
+    body: &'static [Field],
+    group: Group,
+    /// Body fields that the argument renames, leaves out or is made of; see [`Argument`].
+    argument: Argument,
+}
+
+#[derive(Clone, Copy)]
+enum Group {
+    Board,
+    SourceBoard,
+    SerialKey,
+}
+
+/// How the argument is made from the body.
+#[derive(Clone, Copy)]
+enum Argument {
+    /// The named fields, in camelCase.
+    Fields(&'static [&'static str]),
+    Moved,
+    /// All fields, wrapped as `message`; only active cards.
+    Created,
+    Branch,
+    /// Nobody listens.
+    None,
+}
+
+use Argument::{Branch, Created, Fields, Moved};
+use Group::{Board, SerialKey, SourceBoard};
+use shape::Kind::{Boolean, Guid, Int16, Int32, ListOf, Map, ObjectOf, OptionalDate, OptionalGuid, OptionalInt16, Text};
+
+const fn row(
+    name: &'static str,
+    event: &'static str,
+    group: Group,
+    body: &'static [Field],
+    argument: Argument,
+) -> Notification {
+    Notification { name, event, body, group, argument }
+}
+
+/// Every notification; a row's place is the number that .NET's enumeration gives it.
+pub static NOTIFICATIONS: [Notification; 30] = [
+    row("CardMoved", "OnCardItemPositionChanged", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("ParentCardId", OptionalGuid), ("FromPosition", Int16),
+          ("ToPosition", OptionalInt16), ("MovedFromListId", OptionalGuid), ("MovedToListId", OptionalGuid),
+          ("IsCompleted", Boolean), ("UpdateId", OptionalGuid)],
+        Moved),
+    row("CardCreated", "OnCardCreated", Board,
+        &[("BoardId", Guid), ("Card", ObjectOf(&shape::CARD)), ("UserId", Text)], Created),
+    row("CardTitleChanged", "OnCardTitleChanged", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Title", Text)], Fields(&["CardId", "Title"])),
+    row("CardDescriptionChanged", "OnCardDescriptionChanged", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Description", Text)], Fields(&["CardId", "Description"])),
+    row("CardDatesChanged", "OnCardDatesChanged", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("StartDate", OptionalDate), ("DueDate", OptionalDate)],
+        Fields(&["CardId", "StartDate", "DueDate"])),
+    row("CardItemAdded", "OnCardItemAdded", Board, &[("BoardId", Guid), ("CardId", Guid)], Fields(&["CardId"])),
+    row("CardIssueTypeChanged", "OnCardIssueTypeChanged", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("IssueType", ObjectOf(&shape::ISSUE_TYPE))],
+        Fields(&["CardId", "IssueType"])),
+    row("BoardListTitleChanged", "OnBoardListTitleChanged", Board,
+        &[("BoardId", Guid), ("BoardListId", Guid), ("Title", Text)], Fields(&["BoardId", "BoardListId", "Title"])),
+    row("BoardListsPositionChanged", "OnBoardListsPositionsChanged", Board,
+        &[("BoardId", Guid), ("ListPositions", Map)], Fields(&["BoardId", "ListPositions"])),
+    row("BoardListArchived", "OnBoardListArchived", Board,
+        &[("BoardId", Guid), ("ArchivedList", Guid), ("Positions", ListOf(&ObjectOf(&shape::LIST_POSITION)))],
+        Fields(&["BoardId", "ArchivedList", "Positions"])),
+    row("SubTaskStoryPointsChanged", "", Board, &[], Argument::None),
+    row("BoardListCreated", "OnBoardListAdded", Board,
+        &[("BoardId", Guid), ("BoardList", ObjectOf(&shape::BOARD_LIST))], Fields(&["BoardList"])),
+    row("CardItemCheckedChanged", "OnCardItemChecked", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("CheckListItemId", Guid), ("IsChecked", Boolean)],
+        Fields(&["CardId", "CheckListItemId", "IsChecked"])),
+    row("CardLabelRemoved", "OnCardLabelRemoved", Board,
+        &[("BoardId", Guid), ("CardLabelId", Guid)], Fields(&["CardLabelId"])),
+    row("CardLabelToggled", "OnCardLabelToggled", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Label", ObjectOf(&shape::LABEL))], Fields(&["CardId", "Label"])),
+    row("CardStoryPointsChanged", "OnCardStoryPointsChanged", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("StoryPoints", OptionalInt16)], Fields(&["CardId", "StoryPoints"])),
+    row("CardStatusChanged", "OnCardStatusChanged", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Status", Int32)], Fields(&["BoardId", "CardId", "Status"])),
+    row("CardAttachmentAdded", "OnCardAttachmentAdded", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Attachment", ObjectOf(&shape::ATTACHMENT))],
+        Fields(&["CardId", "Attachment"])),
+    row("CardAttachmentRemoved", "OnCardAttachmentRemoved", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("AttachmentId", Guid)], Fields(&["CardId", "AttachmentId"])),
+    row("CardMemberRemoved", "OnCardMemberRemoved", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Member", ObjectOf(&shape::CARD_MEMBER))], Fields(&["CardId", "Member"])),
+    row("CardMemberAdded", "OnCardMemberAdded", Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Member", ObjectOf(&shape::CARD_MEMBER))], Fields(&["CardId", "Member"])),
+    row("CheckListRemoved", "OnCheckListRemoved", Board,
+        &[("BoardId", Guid), ("CheckListId", Guid), ("CardId", Guid), ("TotalItems", Int32), ("TotalItemsCompleted", Int32)],
+        Fields(&["CheckListId", "CardId", "TotalItems", "TotalItemsCompleted"])),
+    row("CardCommentCreated", "OnCardCommentCreated", Board,
+        &[("BoardId", Guid), ("CardId", Guid)], Fields(&["BoardId", "CardId"])),
+    row("CardCommentDeleted", "OnCardCommentDeleted", Board,
+        &[("BoardId", Guid), ("CardId", Guid)], Fields(&["BoardId", "CardId"])),
+    row("CardLinkCreated", "OnCardLinkAdded", SourceBoard,
+        &[("Id", Guid), ("SourceCardBoard", ObjectOf(&shape::BOARD)), ("SourceCardId", Guid), ("SourceCardTitle", Text),
+          ("SourceCardSerialKey", Text), ("TargetCardBoard", ObjectOf(&shape::BOARD)), ("TargetCardId", Guid),
+          ("TargetCardTitle", Text), ("TargetCardSerialKey", Text), ("UserId", Text), ("Type", Int32)],
+        Fields(&["Id", "SourceCardBoard", "SourceCardId", "SourceCardTitle", "SourceCardSerialKey", "TargetCardBoard",
+                 "TargetCardId", "TargetCardTitle", "TargetCardSerialKey", "UserId", "Type"])),
+    row("CardLinkDeleted", "OnCardLinkDeleted", Board,
+        &[("LinkId", Guid), ("BoardId", Guid)], Fields(&["LinkId", "BoardId"])),
+    row("BranchCreated", "OnBranchCreated", SerialKey,
+        &[("SerialKey", Text), ("Id", Text), ("Name", Text), ("Creator", ObjectOf(&shape::REPOSITORY_USER)),
+          ("RepositoryUrl", Text), ("RepositoryName", Text), ("Provider", Int32)],
+        Branch),
+    row("BranchCommitsPushed", "OnBranchCommitsPushed", SerialKey,
+        &[("SerialKey", Text), ("Branch", Text), ("Commits", ListOf(&ObjectOf(&shape::COMMIT))),
+          ("Sender", ObjectOf(&shape::REPOSITORY_USER))],
+        Fields(&["SerialKey", "Branch", "Commits", "Sender"])),
+    row("BranchPullRequestCreated", "OnBranchPullRequestCreated", SerialKey,
+        &[("SerialKey", Text), ("PullRequest", ObjectOf(&shape::PULL_REQUEST)), ("Sender", ObjectOf(&shape::REPOSITORY_USER))],
+        Fields(&["SerialKey", "PullRequest", "Sender"])),
+    row("TagPushed", "OnTagPushed", SerialKey,
+        &[("SerialKey", Text), ("Branch", Text), ("Tag", Text)], Fields(&["SerialKey", "Branch", "Tag"])),
+];
+
+/// Reads one message. An error is a message to set aside, never a reason to stop.
+pub fn read(header: TypeHeader<'_>, body: &[u8]) -> Result<Outcome, Rejection> {
+    let text = match header {
+        TypeHeader::NoHeaders => return Err(Rejection::NoHeaders),
+        TypeHeader::NotText => return Err(Rejection::HeaderNotText),
+        TypeHeader::Missing => return Ok(Outcome::Drop),
+        TypeHeader::Text(text) => text,
+    };
+    match notification(&String::from_utf8_lossy(text)) {
+        Some(notification) => notification.read(body),
+        None => Ok(Outcome::Drop),
+    }
+}
+
+/// The type that a header's text names, by .NET's `Enum.TryParse`: a name, a number, or several
+/// separated by commas, whose values are combined bit by bit.
+fn notification(text: &str) -> Option<&'static Notification> {
+    let text = text.trim();
+    if text.starts_with(|first: char| first.is_ascii_digit() || first == '-' || first == '+') {
+        return NOTIFICATIONS.get(usize::try_from(text.parse::<i32>().ok()?).ok()?);
+    }
+    let mut value = 0;
+    for name in text.split(',') {
+        value |= NOTIFICATIONS.iter().position(|row| row.name == name.trim())?;
+    }
+    NOTIFICATIONS.get(value)
+}
+
+impl Notification {
+    /// The fields of its body.
+    pub fn body(&self) -> &'static [Field] {
+        self.body
+    }
+
+    fn read(&self, body: &[u8]) -> Result<Outcome, Rejection> {
+        if matches!(self.argument, Argument::None) {
+            return Ok(Outcome::Drop);
+        }
+        let record = shape::read_document(self.body, body)?.ok_or(Rejection::Null("the body"))?;
+        let mut argument = Vec::with_capacity(body.len() + 64);
+        match self.argument {
+            Fields(names) => write_fields(&mut argument, &record, names),
+            Moved => {
+                let lists = [record.get("MovedFromListId"), record.get("MovedToListId")];
+                if lists.iter().any(|list| list.is_null()) || !record.get("ParentCardId").is_null() {
+                    return Ok(Outcome::Drop);
+                }
+                for field in ["ToPosition", "UpdateId"] {
+                    if record.get(field).is_null() {
+                        return Err(Rejection::Null(field));
+                    }
+                }
+                write_renamed(&mut argument, &record, &[
+                    ("boardId", "BoardId"), ("cardId", "CardId"),
+                    ("previousBoardListId", "MovedFromListId"), ("newBoardListId", "MovedToListId"),
+                    ("previousPosition", "FromPosition"), ("newPosition", "ToPosition"), ("updateId", "UpdateId"),
+                ]);
+            }
+            Created => {
+                let Value::Record(card) = record.get("Card") else { return Err(Rejection::Null("Card")) };
+                if card.get("Status").as_json() != b"0" {
+                    return Ok(Outcome::Drop);
+                }
+                argument.extend_from_slice(b"{\"message\":");
+                write_renamed(&mut argument, &record, &[("boardId", "BoardId"), ("card", "Card"), ("userId", "UserId")]);
+                argument.push(b'}');
+            }
+            Branch => write_branch(&mut argument, &record),
+            Argument::None => return Ok(Outcome::Drop),
+        }
+        Ok(Outcome::Deliver { group: self.group(&record)?, event: self.event, argument })
+    }
+
+    fn group(&self, record: &Record) -> Result<String, Rejection> {
+        let (value, missing) = match self.group {
+            Board => (record.get("BoardId").as_text(), "BoardId"),
+            SerialKey => (record.get("SerialKey").as_text(), "SerialKey"),
+            SourceBoard => match record.get("SourceCardBoard") {
+                Value::Record(board) => (board.get("Id").as_text(), "SourceCardBoard.Id"),
+                _ => (None, "SourceCardBoard"),
+            },
+        };
+        value.ok_or(Rejection::Null(missing))
+    }
+}
+
+fn write_fields(out: &mut Vec<u8>, record: &Record, names: &[&'static str]) {
+    for (index, name) in names.iter().enumerate() {
+        out.push(if index == 0 { b'{' } else { b',' });
+        shape::write_member(out, name, record.get(name));
+    }
+    out.push(b'}');
+}
+
+fn write_renamed(out: &mut Vec<u8>, record: &Record, fields: &[(&str, &'static str)]) {
+    for (index, (written, read)) in fields.iter().enumerate() {
+        out.push(if index == 0 { b'{' } else { b',' });
+        write_string(out, written);
+        out.push(b':');
+        record.get(read).write(out);
+    }
+    out.push(b'}');
+}
+
+/// A branch's two links are computed, whatever the publisher sent for them.
+fn write_branch(out: &mut Vec<u8>, record: &Record) {
+    write_fields(out, record, &["SerialKey", "Id", "Name", "Creator", "RepositoryUrl", "RepositoryName"]);
+    out.pop();
+    let url = record.get("RepositoryUrl").as_text().unwrap_or_default();
+    let name = record.get("Name").as_text().unwrap_or_default();
+    for (link, part) in [("branchUrl", "tree"), ("commitsUrl", "commits")] {
+        out.push(b',');
+        write_string(out, link);
+        out.push(b':');
+        write_string(out, &format!("{url}/{part}/{name}"));
+    }
+    out.push(b',');
+    shape::write_member(out, "Provider", record.get("Provider"));
+    out.push(b'}');
+}

@@ -1,0 +1,169 @@
+//! What the hub reads from its settings: .NET's own keys, and a few of ours (spec: harmony-contract.md 2, signalr.md H).
+
+use crate::appsettings::layers::Layers;
+use crate::connection_string::Endpoint;
+use crate::connection_string::amqp::BrokerAddress;
+use crate::connection_string::redis::{RedisOptions, RedisStringError};
+use crate::listen::{ListenError, ListenUrl};
+use crate::secret::Secret;
+use crate::tls::CertificateSource;
+use std::path::Path;
+
+/// The hub's .NET name, by which its Redis channels are called.
+pub const HUB_NAME: &str = "Harmony.SignalR.Hubs.SignalRHub";
+/// Where clients find the hub.
+pub const HUB_PATH: &str = "/signalRHub";
+
+/// Everything the hub needs to know, checked.
+#[derive(Debug, Clone)]
+pub struct HubSettings {
+    pub urls: Vec<ListenUrl>,
+    /// The certificate of all HTTPS addresses; without one a development certificate is used.
+    pub certificate: Option<CertificateSource>,
+    /// `None`: broadcasts stay inside this process.
+    pub redis: Option<RedisOptions>,
+    /// `None`: notifications come by the inbox.
+    pub broker: Option<BrokerAddress>,
+    /// Where metrics and the inbox are; off unless set.
+    pub admin: Option<ListenUrl>,
+    pub page: bool,
+    pub log_level: LogLevel,
+}
+
+/// Serilog's levels, of which .NET's older names are aliases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Verbose,
+    Debug,
+    Information,
+    Warning,
+    Error,
+    Fatal,
+    None,
+}
+
+/// A setting that can't be used; names its key.
+#[derive(Debug, thiserror::Error)]
+pub enum HubSettingsError {
+    #[error("RedisConnectionString: {0}")]
+    Redis(#[from] RedisStringError),
+    #[error("BrokerConfiguration:Port: '{0}' is not a port (1 to 65535)")]
+    Port(String),
+    #[error("{key}: {error}")]
+    Url { key: &'static str, error: ListenError },
+    #[error("{0}: '{1}' is not true or false")]
+    Boolean(&'static str, String),
+    #[error("{0}: '{1}' is not a log level (Verbose, Debug, Information, Warning, Error, Fatal)")]
+    LogLevel(&'static str, String),
+    #[error("Admin:Url: {0} can be reached from other machines; the admin listener serves this one only")]
+    AdminNotLoopback(String),
+}
+
+impl HubSettings {
+    /// Reads the settings of an environment; relative paths are below `folder`.
+    pub fn read(layers: &Layers, environment: &str, folder: &Path) -> Result<Self, HubSettingsError> {
+        let redis = layers.get("RedisConnectionString");
+        let no_redis = redis.is_empty() || layers.get("redis").eq_ignore_ascii_case("none");
+        let embedded = layers.get("rabbitmq").eq_ignore_ascii_case("embedded");
+        Ok(HubSettings {
+            urls: urls(layers)?,
+            certificate: certificate(layers, folder),
+            redis: if no_redis { None } else { Some(RedisOptions::parse(redis)?) },
+            broker: if embedded { None } else { Some(broker_address(layers)?) },
+            admin: admin(layers)?,
+            page: boolean(layers, "HubPage:Enabled")?.unwrap_or(environment.eq_ignore_ascii_case("Development")),
+            log_level: log_level(layers)?,
+        })
+    }
+}
+
+/// RabbitMQ's address as the settings have it.
+pub fn broker_address(layers: &Layers) -> Result<BrokerAddress, HubSettingsError> {
+    let port = match layers.get("BrokerConfiguration:Port") {
+        "" => 5672,
+        text => match text.trim().parse::<u16>() {
+            Ok(port) if port > 0 => port,
+            _ => return Err(HubSettingsError::Port(text.to_owned())),
+        },
+    };
+    let host = match layers.get("BrokerConfiguration:Host") {
+        "" => "localhost",
+        host => host,
+    };
+    let [user, password, virtual_host] = ["Username", "Password", "VirtualHost"]
+        .map(|name| layers.get(&format!("BrokerConfiguration:{name}")));
+    Ok(BrokerAddress::new(Endpoint::new(host, port), user, password, virtual_host))
+}
+
+/// `Kestrel:Endpoints`, else `urls`, else the ports alone, else port 5000 on this machine.
+fn urls(layers: &Layers) -> Result<Vec<ListenUrl>, HubSettingsError> {
+    let endpoints = layers.children("Kestrel:Endpoints");
+    let urls: Vec<_> = endpoints.iter().map(|name| layers.get(&format!("Kestrel:Endpoints:{name}:Url"))).collect();
+    let error = |key| move |error| HubSettingsError::Url { key, error };
+    if !urls.is_empty() {
+        return urls.into_iter().map(ListenUrl::parse).collect::<Result<_, _>>().map_err(error("Kestrel:Endpoints"));
+    }
+    let listed = ListenUrl::parse_list(layers.get("urls")).map_err(error("urls"))?;
+    if !listed.is_empty() {
+        return Ok(listed);
+    }
+    let mut ports = Vec::new();
+    for (key, scheme) in [("HTTP_PORTS", "http"), ("HTTPS_PORTS", "https")] {
+        for port in layers.get(key).split(';').map(str::trim).filter(|port| !port.is_empty()) {
+            ports.push(ListenUrl::parse(&format!("{scheme}://*:{port}")).map_err(error(key))?);
+        }
+    }
+    if ports.is_empty() {
+        ports.push(ListenUrl::parse("http://localhost:5000").map_err(error("urls"))?);
+    }
+    Ok(ports)
+}
+
+/// The first certificate that is configured: an endpoint's, else Kestrel's default.
+fn certificate(layers: &Layers, folder: &Path) -> Option<CertificateSource> {
+    let endpoints = layers.children("Kestrel:Endpoints").into_iter().map(|name| format!("Kestrel:Endpoints:{name}:Certificate"));
+    let places = endpoints.chain(["Kestrel:Certificates:Default".into(), "Kestrel:Certificates:Development".into()]);
+    let value = |place: &str, name: &str| Some(layers.get(&format!("{place}:{name}"))).filter(|text| !text.is_empty());
+    places.into_iter().find_map(|place| {
+        Some(CertificateSource {
+            path: folder.join(value(&place, "Path")?),
+            key_path: value(&place, "KeyPath").map(|path| folder.join(path)),
+            password: value(&place, "Password").map(Secret::new),
+        })
+    })
+}
+
+fn admin(layers: &Layers) -> Result<Option<ListenUrl>, HubSettingsError> {
+    let text = layers.get("Admin:Url");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = ListenUrl::parse(text).map_err(|error| HubSettingsError::Url { key: "Admin:Url", error })?;
+    if url.is_loopback() { Ok(Some(url)) } else { Err(HubSettingsError::AdminNotLoopback(text.to_owned())) }
+}
+
+fn boolean(layers: &Layers, key: &'static str) -> Result<Option<bool>, HubSettingsError> {
+    match layers.get(key).trim() {
+        "" => Ok(None),
+        text if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+        text if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+        text => Err(HubSettingsError::Boolean(key, text.to_owned())),
+    }
+}
+
+fn log_level(layers: &Layers) -> Result<LogLevel, HubSettingsError> {
+    for key in ["Serilog:MinimumLevel:Default", "Serilog:MinimumLevel", "Logging:LogLevel:Default"] {
+        return Ok(match layers.get(key).to_ascii_lowercase().as_str() {
+            "" => continue,
+            "verbose" | "trace" => LogLevel::Verbose,
+            "debug" => LogLevel::Debug,
+            "information" => LogLevel::Information,
+            "warning" => LogLevel::Warning,
+            "error" => LogLevel::Error,
+            "fatal" | "critical" => LogLevel::Fatal,
+            "none" => LogLevel::None,
+            other => return Err(HubSettingsError::LogLevel(key, other.to_owned())),
+        });
+    }
+    Ok(LogLevel::Information)
+}

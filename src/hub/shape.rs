@@ -1,0 +1,306 @@
+//! The shapes that notifications are made of, read as .NET reads them and written as .NET writes them.
+//!
+//! Fields are matched by their exact name, unknown ones are passed over, missing ones take the
+//! type's default, the last of two wins (spec: harmony-contract.md 5 and 8; golden `lenient.json`).
+
+use crate::hub::date;
+use crate::json::{JsonError, Kind as Token, Reader, write_string};
+
+/// A field's name in the body, and what it holds.
+pub type Field = (&'static str, Kind);
+
+/// What a field holds. References may be null; values only where they are optional.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Text,
+    Guid,
+    OptionalGuid,
+    Boolean,
+    OptionalBoolean,
+    Int16,
+    OptionalInt16,
+    Int32,
+    OptionalInt32,
+    Date,
+    OptionalDate,
+    /// A map from list id to position.
+    Map,
+    ObjectOf(&'static &'static [Field]),
+    ListOf(&'static Kind),
+    /// First and last name with a space between; never read.
+    FullName,
+}
+
+use Kind::{
+    Boolean, Date, FullName, Guid, Int16, Int32, ListOf, Map, ObjectOf, OptionalBoolean, OptionalDate, OptionalGuid,
+    OptionalInt16, OptionalInt32, Text,
+};
+
+pub static CARD: &[Field] = &[
+    ("Id", Guid), ("Title", Text), ("Description", Text), ("BoardKey", Text), ("BoardListId", Guid),
+    ("BoardList", Text), ("Completed", OptionalBoolean), ("Position", Int16), ("TotalItems", Int32),
+    ("TotalItemsCompleted", Int32), ("TotalAttachments", Int32), ("Labels", ListOf(&ObjectOf(&LABEL))),
+    ("StartDate", OptionalDate), ("DueDate", OptionalDate), ("DueDateReminderType", OptionalInt32),
+    ("ReminderDate", OptionalDate), ("Members", ListOf(&ObjectOf(&CARD_MEMBER))), ("SerialNumber", Int32),
+    ("Status", Int32), ("IssueType", ObjectOf(&ISSUE_TYPE)), ("Sprint", ObjectOf(&SPRINT)), ("IsUpdating", Boolean),
+    ("TotalComments", Int32), ("TotalChildren", Int32), ("ParentCardId", OptionalGuid),
+    ("StoryPoints", OptionalInt16), ("Links", ListOf(&ObjectOf(&LINK_DETAILS))), ("Hidden", Boolean),
+];
+pub static BOARD_LIST: &[Field] = &[
+    ("Id", Guid), ("Title", Text), ("Position", Int16), ("Cards", ListOf(&ObjectOf(&CARD))), ("Status", Int32),
+    ("TitleEditing", Boolean), ("CardStatus", OptionalInt32),
+];
+pub static BOARD: &[Field] = &[
+    ("Id", Guid), ("Title", Text), ("Description", Text), ("UserId", Text), ("WorkspaceId", Guid),
+    ("Visibility", Int32), ("Type", Int32), ("Key", Text), ("Lists", ListOf(&ObjectOf(&BOARD_LIST))),
+];
+pub static LABEL: &[Field] = &[("Id", Guid), ("Title", Text), ("Colour", Text), ("IsChecked", Boolean)];
+pub static CARD_MEMBER: &[Field] = &[
+    ("Id", Text), ("FirstName", Text), ("LastName", Text), ("UserName", Text), ("ProfilePicture", Text),
+    ("FullName", FullName),
+];
+pub static ATTACHMENT: &[Field] = &[
+    ("Id", Guid), ("FileName", Text), ("OriginalFileName", Text), ("Type", Int32), ("Url", Text), ("DateCreated", Date),
+];
+pub static ISSUE_TYPE: &[Field] = &[("Id", Guid), ("Summary", Text)];
+pub static LIST_POSITION: &[Field] = &[("Id", Guid), ("Position", Int16)];
+static SPRINT: &[Field] = &[
+    ("Id", Guid), ("Name", Text), ("Goal", Text), ("Board", ObjectOf(&BOARD)), ("StartDate", OptionalDate),
+    ("EndDate", OptionalDate), ("Status", Int32), ("Retrospective", ObjectOf(&RETROSPECTIVE)),
+];
+static RETROSPECTIVE: &[Field] = &[("Id", Guid), ("Name", Text), ("BoardId", Guid), ("ParentBoardId", Guid)];
+static LINK_DETAILS: &[Field] = &[
+    ("Id", Guid), ("SourceCardBoard", ObjectOf(&BOARD)), ("SourceCardId", Guid), ("SourceCardTitle", Text),
+    ("SourceCardSerialKey", Text), ("TargetCardBoard", ObjectOf(&BOARD)), ("TargetCardId", Guid),
+    ("TargetCardTitle", Text), ("TargetCardSerialKey", Text), ("UserId", Text), ("Type", Int32), ("DateCreated", Date),
+];
+pub static REPOSITORY_USER: &[Field] = &[("Login", Text), ("AvatarUrl", Text), ("HtmlUrl", Text)];
+pub static COMMIT: &[Field] = &[
+    ("Id", Text), ("Message", Text), ("Timestamp", Date), ("Url", Text), ("Author", ObjectOf(&AUTHOR)),
+    ("Added", ListOf(&Text)), ("Removed", ListOf(&Text)), ("Modified", ListOf(&Text)),
+];
+static AUTHOR: &[Field] = &[("Name", Text), ("Email", Text), ("Username", Text)];
+pub static PULL_REQUEST: &[Field] = &[
+    ("Id", Text), ("HtmlUrl", Text), ("DiffUrl", Text), ("State", Int32), ("Title", Text), ("Number", Int32),
+    ("CreatedAt", OptionalDate), ("UpdatedAt", OptionalDate), ("ClosedAt", OptionalDate), ("MergedAt", OptionalDate),
+    ("SourceBranch", Text), ("TargetBranch", Text), ("MergeCommitSha", Text),
+    ("Assignees", ListOf(&ObjectOf(&REPOSITORY_USER))), ("Reviewers", ListOf(&ObjectOf(&REPOSITORY_USER))),
+];
+
+/// Why a body does not have its type's shape.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShapeError {
+    #[error("{0}")]
+    Json(#[from] JsonError),
+    #[error("{field}: {expected} is expected")]
+    Mismatch { field: &'static str, expected: &'static str },
+}
+
+/// A field's value: JSON text ready to be written, or an object whose fields are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    Null,
+    Text(String),
+    /// Numbers, booleans, lists and maps, as JSON.
+    Json(Vec<u8>),
+    Record(Record),
+}
+
+/// An object as read: every field of its shape, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record(Vec<(&'static str, Value)>);
+
+static NULL: Value = Value::Null;
+
+impl Record {
+    /// The field's value; null where the shape has no such field.
+    pub fn get(&self, name: &str) -> &Value {
+        self.0.iter().find(|(field, _)| *field == name).map_or(&NULL, |(_, value)| value)
+    }
+}
+
+impl Value {
+    pub fn is_null(&self) -> bool {
+        *self == Value::Null
+    }
+
+    pub fn as_text(&self) -> Option<String> {
+        if let Value::Text(text) = self { Some(text.clone()) } else { None }
+    }
+
+    pub fn as_json(&self) -> &[u8] {
+        if let Value::Json(json) = self { json } else { b"null" }
+    }
+
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Value::Null => out.extend_from_slice(b"null"),
+            Value::Text(text) => write_string(out, text),
+            Value::Json(json) => out.extend_from_slice(json),
+            Value::Record(Record(fields)) => {
+                out.push(b'{');
+                for (index, (name, value)) in fields.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    write_member(out, name, value);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+}
+
+/// Appends `"camelCase":value`. Every name of the contract is camelCased by its first letter alone.
+pub fn write_member(out: &mut Vec<u8>, name: &str, value: &Value) {
+    out.push(b'"');
+    let start = out.len();
+    out.extend_from_slice(name.as_bytes());
+    out[start].make_ascii_lowercase();
+    out.extend_from_slice(b"\":");
+    value.write(out);
+}
+
+/// Reads a whole body; `None` where it is `null`.
+pub fn read_document(fields: &'static [Field], body: &[u8]) -> Result<Option<Record>, ShapeError> {
+    let mut reader = Reader::new(body);
+    let record = read_object(&mut reader, fields, "the body")?;
+    reader.end()?;
+    Ok(record)
+}
+
+fn read_object(
+    reader: &mut Reader<'_>,
+    fields: &'static [Field],
+    field: &'static str,
+) -> Result<Option<Record>, ShapeError> {
+    if reader.null()? {
+        return Ok(None);
+    }
+    if reader.peek()? != Token::Object {
+        return Err(ShapeError::Mismatch { field, expected: "an object" });
+    }
+    let mut values: Vec<_> = fields.iter().map(|(name, kind)| (*name, kind.default())).collect();
+    reader.object(|reader, name| {
+        match fields.iter().position(|(field, _)| *field == name) {
+            Some(place) if !matches!(fields[place].1, FullName) => {
+                values[place].1 = read_value(reader, fields[place])?;
+            }
+            _ => drop(reader.skip()?),
+        }
+        Ok::<_, ShapeError>(())
+    })?;
+    let mut record = Record(values);
+    if let Some(place) = fields.iter().position(|(_, kind)| matches!(kind, FullName)) {
+        let part = |name| record.get(name).as_text().unwrap_or_default();
+        record.0[place].1 = Value::Text(format!("{} {}", part("FirstName"), part("LastName")));
+    }
+    Ok(Some(record))
+}
+
+fn read_value(reader: &mut Reader<'_>, (field, kind): Field) -> Result<Value, ShapeError> {
+    let token = reader.peek()?;
+    if token == Token::Null && kind.may_be_null() {
+        reader.literal("null")?;
+        return Ok(Value::Null);
+    }
+    let mismatch = |expected| ShapeError::Mismatch { field, expected };
+    Ok(match kind {
+        Text if token == Token::String => Value::Text(reader.string()?.into_owned()),
+        Text => return Err(mismatch("a string")),
+        Guid | OptionalGuid if token == Token::String => {
+            Value::Text(guid(&reader.string()?).ok_or(mismatch("a GUID as 32 digits with hyphens"))?)
+        }
+        Guid | OptionalGuid => return Err(mismatch("a GUID")),
+        Boolean | OptionalBoolean if matches!(token, Token::True | Token::False) => {
+            Value::Json(if reader.boolean()? { b"true".to_vec() } else { b"false".to_vec() })
+        }
+        Boolean | OptionalBoolean => return Err(mismatch("true or false")),
+        Int16 | OptionalInt16 if token == Token::Number => {
+            Value::Json(integer::<i16>(reader.number()?).ok_or(mismatch("a whole number of 16 bits"))?)
+        }
+        Int16 | OptionalInt16 => return Err(mismatch("a whole number of 16 bits")),
+        Int32 | OptionalInt32 if token == Token::Number => {
+            Value::Json(integer::<i32>(reader.number()?).ok_or(mismatch("a whole number of 32 bits"))?)
+        }
+        Int32 | OptionalInt32 => return Err(mismatch("a whole number of 32 bits")),
+        Date | OptionalDate if token == Token::String => {
+            Value::Text(date::normalize(&reader.string()?).ok_or(mismatch("a date by ISO 8601"))?)
+        }
+        Date | OptionalDate => return Err(mismatch("a date")),
+        ObjectOf(fields) => read_object(reader, fields, field)?.map_or(Value::Null, Value::Record),
+        ListOf(_) if token != Token::Array => return Err(mismatch("a list")),
+        ListOf(item) => {
+            let mut list = vec![b'['];
+            reader.array(|reader| {
+                if list.len() > 1 {
+                    list.push(b',');
+                }
+                read_value(reader, (field, *item))?.write(&mut list);
+                Ok::<_, ShapeError>(())
+            })?;
+            list.push(b']');
+            Value::Json(list)
+        }
+        Map if token != Token::Object => return Err(mismatch("a map")),
+        Map => {
+            // The last of two equal keys wins, in the place of the first, as in .NET's dictionary.
+            let mut positions: Vec<(String, Value)> = Vec::new();
+            reader.object(|reader, key| {
+                let key = guid(&key).ok_or(mismatch("GUIDs as keys"))?;
+                let position = read_value(reader, (field, Int16))?;
+                match positions.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, value)) => *value = position,
+                    None => positions.push((key, position)),
+                }
+                Ok::<_, ShapeError>(())
+            })?;
+            let mut map = vec![b'{'];
+            for (index, (key, position)) in positions.iter().enumerate() {
+                if index > 0 {
+                    map.push(b',');
+                }
+                write_string(&mut map, key);
+                map.push(b':');
+                position.write(&mut map);
+            }
+            map.push(b'}');
+            Value::Json(map)
+        }
+        FullName => {
+            reader.skip()?;
+            Value::Null
+        }
+    })
+}
+
+impl Kind {
+    fn may_be_null(self) -> bool {
+        !matches!(self, Guid | Boolean | Int16 | Int32 | Date)
+    }
+
+    fn default(self) -> Value {
+        match self {
+            Guid => Value::Text("00000000-0000-0000-0000-000000000000".into()),
+            Boolean => Value::Json(b"false".to_vec()),
+            Int16 | Int32 => Value::Json(b"0".to_vec()),
+            Date => Value::Text("0001-01-01T00:00:00".into()),
+            _ => Value::Null,
+        }
+    }
+}
+
+/// .NET's "D" form only: 8-4-4-4-12 hexadecimal digits; in lower case.
+fn guid(text: &str) -> Option<String> {
+    let hyphens = [8, 13, 18, 23];
+    let valid = text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| {
+            if hyphens.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() }
+        });
+    valid.then(|| text.to_ascii_lowercase())
+}
+
+/// A whole number in plain digits; `1.0` and `1e0` are refused, `-0` is 0.
+fn integer<T: std::str::FromStr + std::fmt::Display>(text: &str) -> Option<Vec<u8>> {
+    text.parse::<T>().ok().map(|number| number.to_string().into_bytes())
+}

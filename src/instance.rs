@@ -1,0 +1,116 @@
+//! One instance's own files: what was chosen for it, its hub's log and lock, backups of settings.
+
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A name for things that belong together: containers, volumes, the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    pub name: String,
+    pub folder: PathBuf,
+}
+
+/// What was chosen and must be known again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct State {
+    pub checkout: PathBuf,
+    pub environment: String,
+    pub hub_url: String,
+    pub redis: Choice,
+    pub rabbitmq: Choice,
+    /// Chosen freely the first time, kept afterwards.
+    pub admin_port: u16,
+    pub redis_port: u16,
+    pub rabbitmq_port: u16,
+    pub management_port: u16,
+}
+
+/// Where a service comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Choice {
+    /// Not decided yet.
+    #[default]
+    Unknown,
+    /// A container of ours.
+    Container,
+    /// Somebody else's server.
+    External,
+    /// None: the hub does without.
+    Embedded,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    #[error("'{0}' can't be an instance's name: letters, digits, '-' and '_', at most 40, beginning with a letter or digit")]
+    Name(String),
+    #[error("{} can't be used: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("{} can't be understood: {error}", path.display())]
+    State { path: PathBuf, error: serde_json::Error },
+    #[error("another harmony works on instance '{0}' right now")]
+    Busy(String),
+}
+
+impl Instance {
+    /// An instance whose files are below `states`.
+    pub fn new(name: &str, states: &Path) -> Result<Self, InstanceError> {
+        let valid = name.len() <= 40
+            && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
+        if !valid {
+            return Err(InstanceError::Name(name.to_owned()));
+        }
+        Ok(Instance { name: name.to_owned(), folder: states.join(name) })
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("hub.log")
+    }
+
+    pub fn backups(&self) -> PathBuf {
+        self.folder.join("backups")
+    }
+
+    /// What was chosen; the default where nothing was yet.
+    pub fn state(&self) -> Result<State, InstanceError> {
+        let path = self.folder.join("state.json");
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| InstanceError::State { path, error }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+            Err(error) => Err(InstanceError::File { path, error }),
+        }
+    }
+
+    /// Remembers what was chosen; by one rename, so that it is never half there.
+    pub fn remember(&self, state: &State) -> Result<(), InstanceError> {
+        let path = self.folder.join("state.json");
+        let failed = |error| InstanceError::File { path: path.clone(), error };
+        fs::create_dir_all(&self.folder).map_err(failed)?;
+        let text = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
+        let new = self.folder.join("state.json.new");
+        fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(failed)
+    }
+
+    /// Forgets everything but backups and the log.
+    pub fn forget(&self) {
+        // What is gone already needs no forgetting.
+        let _ = fs::remove_file(self.folder.join("state.json"));
+    }
+
+    /// Keeps others from working on the instance until the guard is dropped.
+    pub fn lock(&self) -> Result<fs::File, InstanceError> {
+        let path = self.folder.join("lock");
+        let failed = |error| InstanceError::File { path: path.clone(), error };
+        fs::create_dir_all(&self.folder).map_err(failed)?;
+        let file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => Err(InstanceError::Busy(self.name.clone())),
+            Err(fs::TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! MessagePack read and written by hand, in the shortest form that .NET writes.
+//!
+//! A cursor that can borrow and skip, which the published libraries lack; used for the backplane's
+//! envelopes (spec: signalr.md F2).
+
+/// Bytes that are not the MessagePack that was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is expected")]
+pub struct MessagePackError(pub &'static str);
+
+type Result<T> = std::result::Result<T, MessagePackError>;
+
+/// Values inside one another before a reader gives up.
+const MAXIMUM_DEPTH: usize = 64;
+
+/// A cursor over MessagePack bytes.
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader { bytes }
+    }
+
+    pub fn array(&mut self) -> Result<usize> {
+        match self.byte("an array")? {
+            marker @ 0x90..=0x9f => Ok(usize::from(marker & 0x0f)),
+            0xdc => self.length(2),
+            0xdd => self.length(4),
+            _ => Err(MessagePackError("an array")),
+        }
+    }
+
+    pub fn map(&mut self) -> Result<usize> {
+        match self.byte("a map")? {
+            marker @ 0x80..=0x8f => Ok(usize::from(marker & 0x0f)),
+            0xde => self.length(2),
+            0xdf => self.length(4),
+            _ => Err(MessagePackError("a map")),
+        }
+    }
+
+    pub fn text(&mut self) -> Result<&'a str> {
+        let length = match self.byte("a string")? {
+            marker @ 0xa0..=0xbf => usize::from(marker & 0x1f),
+            0xd9 => self.length(1)?,
+            0xda => self.length(2)?,
+            0xdb => self.length(4)?,
+            _ => return Err(MessagePackError("a string")),
+        };
+        std::str::from_utf8(self.take(length)?).map_err(|_| MessagePackError("UTF-8"))
+    }
+
+    /// Binary data; a string's bytes are accepted too, as .NET does.
+    pub fn binary(&mut self) -> Result<&'a [u8]> {
+        let length = match self.byte("binary data")? {
+            0xc4 | 0xd9 => self.length(1)?,
+            0xc5 | 0xda => self.length(2)?,
+            0xc6 | 0xdb => self.length(4)?,
+            marker @ 0xa0..=0xbf => usize::from(marker & 0x1f),
+            _ => return Err(MessagePackError("binary data")),
+        };
+        self.take(length)
+    }
+
+    pub fn integer(&mut self) -> Result<i64> {
+        let wide = |length: usize, bytes: &[u8]| bytes.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)) << (64 - length * 8);
+        let marker = self.byte("an integer")?;
+        match marker {
+            0x00..=0x7f | 0xe0..=0xff => Ok(i64::from(marker as i8)),
+            0xcc..=0xcf => {
+                let length = 1 << (marker - 0xcc);
+                let value = wide(length, self.take(length)?) >> (64 - length * 8);
+                i64::try_from(value).map_err(|_| MessagePackError("an integer of 63 bits"))
+            }
+            0xd0..=0xd3 => {
+                let length = 1 << (marker - 0xd0);
+                Ok((wide(length, self.take(length)?) as i64) >> (64 - length * 8))
+            }
+            _ => Err(MessagePackError("an integer")),
+        }
+    }
+
+    /// Passes over one value of any kind.
+    pub fn skip(&mut self) -> Result<()> {
+        self.skip_within(MAXIMUM_DEPTH)
+    }
+
+    fn skip_within(&mut self, depth: usize) -> Result<()> {
+        if depth == 0 {
+            return Err(MessagePackError("a value less deep"));
+        }
+        let items = match self.byte("a value")? {
+            0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => return Ok(()),
+            marker @ 0x80..=0x8f => usize::from(marker & 0x0f) * 2,
+            marker @ 0x90..=0x9f => usize::from(marker & 0x0f),
+            marker @ 0xa0..=0xbf => return self.take(usize::from(marker & 0x1f)).map(drop),
+            0xc4 | 0xd9 => return self.length(1).and_then(|length| self.take(length)).map(drop),
+            0xc5 | 0xda => return self.length(2).and_then(|length| self.take(length)).map(drop),
+            0xc6 | 0xdb => return self.length(4).and_then(|length| self.take(length)).map(drop),
+            0xc7 => return self.length(1).and_then(|length| self.take(length + 1)).map(drop),
+            0xc8 => return self.length(2).and_then(|length| self.take(length + 1)).map(drop),
+            0xc9 => return self.length(4).and_then(|length| self.take(length + 1)).map(drop),
+            marker @ (0xcc..=0xcf | 0xd0..=0xd3) => return self.take(1 << (marker & 3)).map(drop),
+            0xca => return self.take(4).map(drop),
+            0xcb => return self.take(8).map(drop),
+            marker @ 0xd4..=0xd8 => return self.take((1 << (marker - 0xd4)) + 1).map(drop),
+            0xdc => self.length(2)?,
+            0xdd => self.length(4)?,
+            0xde => self.length(2)? * 2,
+            0xdf => self.length(4)? * 2,
+            0xc1 => return Err(MessagePackError("a value")),
+        };
+        (0..items).try_for_each(|_| self.skip_within(depth - 1))
+    }
+
+    fn byte(&mut self, expected: &'static str) -> Result<u8> {
+        let (first, rest) = self.bytes.split_first().ok_or(MessagePackError(expected))?;
+        self.bytes = rest;
+        Ok(*first)
+    }
+
+    fn length(&mut self, bytes: usize) -> Result<usize> {
+        Ok(self.take(bytes)?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+        let (taken, rest) = self.bytes.split_at_checked(length).ok_or(MessagePackError("more bytes"))?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+}
+
+/// Appends an array's head.
+pub fn write_array(out: &mut Vec<u8>, items: usize) {
+    write_head(out, items, 15, 0x90, [None, Some(0xdc), Some(0xdd)]);
+}
+
+/// Appends a map's head.
+pub fn write_map(out: &mut Vec<u8>, entries: usize) {
+    write_head(out, entries, 15, 0x80, [None, Some(0xde), Some(0xdf)]);
+}
+
+pub fn write_text(out: &mut Vec<u8>, text: &str) {
+    write_head(out, text.len(), 31, 0xa0, [Some(0xd9), Some(0xda), Some(0xdb)]);
+    out.extend_from_slice(text.as_bytes());
+}
+
+pub fn write_binary(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_head(out, bytes.len(), -1, 0, [Some(0xc4), Some(0xc5), Some(0xc6)]);
+    out.extend_from_slice(bytes);
+}
+
+pub fn write_integer(out: &mut Vec<u8>, value: i64) {
+    match value {
+        -32..=127 => out.push(value as u8),
+        0..=0xff => out.extend([0xcc, value as u8]),
+        0..=0xffff => {
+            out.push(0xcd);
+            out.extend((value as u16).to_be_bytes());
+        }
+        0..=0xffff_ffff => {
+            out.push(0xce);
+            out.extend((value as u32).to_be_bytes());
+        }
+        0.. => {
+            out.push(0xcf);
+            out.extend(value.to_be_bytes());
+        }
+        -0x80.. => out.extend([0xd0, value as u8]),
+        -0x8000.. => {
+            out.push(0xd1);
+            out.extend((value as i16).to_be_bytes());
+        }
+        -0x8000_0000.. => {
+            out.push(0xd2);
+            out.extend((value as i32).to_be_bytes());
+        }
+        _ => {
+            out.push(0xd3);
+            out.extend(value.to_be_bytes());
+        }
+    }
+}
+
+/// A length in its shortest form: within the marker, or in 1, 2 or 4 bytes after it.
+fn write_head(out: &mut Vec<u8>, length: usize, inline: i64, base: u8, [one, two, four]: [Option<u8>; 3]) {
+    match (length, one) {
+        (length, _) if (length as i64) <= inline => out.push(base | length as u8),
+        (0..=0xff, Some(marker)) => out.extend([marker, length as u8]),
+        (0..=0xffff, _) => {
+            out.extend(two);
+            out.extend((length as u16).to_be_bytes());
+        }
+        _ => {
+            out.extend(four);
+            out.extend((length as u32).to_be_bytes());
+        }
+    }
+}

@@ -1,0 +1,465 @@
+//! ASP.NET Core's Redis backplane: the same channels and bytes, so that hubs of both kinds share one
+//! Redis (spec: signalr.md F).
+//!
+//! Two connections, as StackExchange.Redis has: one publishes, one listens. What should be
+//! subscribed is a table; a task keeps Redis in step with it, whether a group was just joined or the
+//! connection is new. Nobody waits for the listener's handlers: they only queue.
+
+use super::BackplaneError;
+use super::envelope::{self, GroupAction, Invocation};
+use crate::connection_string::redis::RedisOptions;
+use crate::signalr::broadcast::Broadcast;
+use crate::signalr::delivery::{Delivery, Target};
+use crate::signalr::metrics::Metrics;
+use crate::signalr::registry::Registry;
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, PushInfo, PushKind, RedisConnectionInfo, RedisError, Value};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot, watch};
+
+use tokio_util::task::AbortOnDropHandle;
+
+/// Channels that one SUBSCRIBE names at most.
+const CHANNELS_PER_COMMAND: usize = 512;
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+/// How often a silent connection is asked whether it is alive, and how long it may take.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// The backplane; dropping it ends its tasks.
+pub struct RedisBackplane {
+    shared: Arc<Shared>,
+    publisher: watch::Receiver<Option<MultiplexedConnection>>,
+    timeout: Duration,
+    _tasks: [AbortOnDropHandle<()>; 2],
+}
+
+struct Shared {
+    options: RedisOptions,
+    /// The hub's full .NET name, which every channel begins with.
+    hub: String,
+    /// This server's name among its peers.
+    server: String,
+    subscriptions: Mutex<HashMap<Arc<str>, Subscription>>,
+    changed: Notify,
+    /// The listening connection stands and everything wanted is subscribed.
+    listening: AtomicBool,
+    publisher_lost: Notify,
+    listener_lost: Notify,
+    registry: Arc<Registry>,
+    delivery: Delivery,
+    metrics: Arc<Metrics>,
+}
+
+/// A channel that is wanted, or no longer.
+#[derive(Default)]
+struct Subscription {
+    /// Who wants it: members of the group, or the connection itself.
+    wanted: usize,
+    /// Redis confirmed it on the present connection.
+    confirmed: bool,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl RedisBackplane {
+    /// Starts connecting, and keeps at it for ever.
+    pub fn start(
+        options: RedisOptions,
+        hub: &str,
+        server: String,
+        registry: Arc<Registry>,
+        delivery: Delivery,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let timeout = options.async_timeout;
+        let shared = Arc::new(Shared {
+            options,
+            hub: hub.to_owned(),
+            server,
+            subscriptions: Mutex::default(),
+            changed: Notify::new(),
+            listening: AtomicBool::new(false),
+            publisher_lost: Notify::new(),
+            listener_lost: Notify::new(),
+            registry,
+            delivery,
+            metrics,
+        });
+        let own = [
+            shared.channel("all"),
+            shared.channel("internal:groups"),
+            shared.channel(&format!("internal:ack:{}", shared.server)),
+            shared.channel(&format!("internal:return:{}", shared.server)),
+        ];
+        let wanted = |channel: String| (channel.into(), Subscription { wanted: 1, ..Subscription::default() });
+        shared.lock().extend(own.map(wanted));
+        let (sender, publisher) = watch::channel(None);
+        let tasks = [tokio::spawn(publish_task(shared.clone(), sender)), tokio::spawn(listen_task(shared.clone()))];
+        RedisBackplane { shared, publisher, timeout, _tasks: tasks.map(AbortOnDropHandle::new) }
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.shared.listening.load(Ordering::Acquire) && self.publisher.borrow().is_some()
+    }
+
+    /// Publishes all in one round trip.
+    pub async fn publish(&self, messages: &[(Target, Broadcast)]) -> Result<(), BackplaneError> {
+        let mut connection = self.publisher.borrow().clone().ok_or_else(not_connected)?;
+        let mut pipeline = ::redis::pipe();
+        for (target, broadcast) in messages {
+            let channel = match target {
+                Target::All => self.shared.channel("all"),
+                Target::Group(group) => self.shared.channel(&format!("group:{group}")),
+                Target::Connection(id) => self.shared.channel(&format!("connection:{id}")),
+            };
+            let envelope = envelope::write_invocation(&Invocation {
+                excluded: broadcast.excluded.iter().map(String::as_str).collect(),
+                messages: vec![("json", broadcast.json())],
+            });
+            pipeline.cmd("PUBLISH").arg(channel).arg(envelope).ignore();
+        }
+        let published = pipeline.query_async::<()>(&mut connection);
+        match tokio::time::timeout(self.timeout, published).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                self.shared.publisher_lost.notify_one();
+                Err(BackplaneError::Unreachable(error.to_string()))
+            }
+            Err(_) => {
+                self.shared.publisher_lost.notify_one();
+                Err(BackplaneError::TimedOut(self.timeout))
+            }
+        }
+    }
+
+    pub async fn connected(&self, id: &str) -> Result<(), BackplaneError> {
+        self.want(&format!("connection:{id}")).await
+    }
+
+    pub fn disconnected(&self, id: &str) {
+        self.shared.release(&format!("connection:{id}"));
+    }
+
+    pub async fn joined(&self, group: &str) -> Result<(), BackplaneError> {
+        self.want(&format!("group:{group}")).await
+    }
+
+    pub fn left(&self, group: &str) {
+        self.shared.release(&format!("group:{group}"));
+    }
+
+    async fn want(&self, name: &str) -> Result<(), BackplaneError> {
+        let Some(confirmed) = self.shared.want(name) else { return Ok(()) };
+        match tokio::time::timeout(self.timeout, confirmed).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(not_connected()),
+            Err(_) => Err(BackplaneError::TimedOut(self.timeout)),
+        }
+    }
+}
+
+impl Shared {
+    fn channel(&self, name: &str) -> String {
+        format!("{}{}:{name}", self.options.channel_prefix, self.hub)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Subscription>> {
+        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one more who wants a channel; what to wait for where it is not subscribed yet.
+    fn want(&self, name: &str) -> Option<oneshot::Receiver<()>> {
+        let mut subscriptions = self.lock();
+        let subscription = subscriptions.entry(self.channel(name).into()).or_default();
+        subscription.wanted += 1;
+        if subscription.confirmed {
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        subscription.waiting.push(sender);
+        drop(subscriptions);
+        self.changed.notify_one();
+        Some(receiver)
+    }
+
+    fn release(&self, name: &str) {
+        let mut subscriptions = self.lock();
+        if let Some(subscription) = subscriptions.get_mut(&*self.channel(name)) {
+            subscription.wanted = subscription.wanted.saturating_sub(1);
+            if subscription.wanted == 0 {
+                drop(subscriptions);
+                self.changed.notify_one();
+            }
+        }
+    }
+
+    /// What differs between the table and Redis.
+    fn difference(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
+        let mut subscriptions = self.lock();
+        subscriptions.retain(|_, subscription| subscription.wanted > 0 || subscription.confirmed);
+        let pick = |wanted: bool| {
+            let differs = |subscription: &Subscription| (subscription.wanted > 0) == wanted && subscription.confirmed != wanted;
+            let channels = subscriptions.iter().filter(|(_, subscription)| differs(subscription));
+            channels.map(|(channel, _)| channel.clone()).take(CHANNELS_PER_COMMAND).collect()
+        };
+        (pick(true), pick(false))
+    }
+
+    fn confirm(&self, channels: &[Arc<str>], confirmed: bool) {
+        let mut subscriptions = self.lock();
+        for channel in channels {
+            if let Some(subscription) = subscriptions.get_mut(channel) {
+                subscription.confirmed = confirmed;
+                if confirmed {
+                    for waiting in subscription.waiting.drain(..) {
+                        // Who gave up waiting needs no answer.
+                        let _ = waiting.send(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn disconnected(&self) {
+        self.listening.store(false, Ordering::Release);
+        self.lock().values_mut().for_each(|subscription| subscription.confirmed = false);
+    }
+
+    /// A message from Redis. Runs inside the connection's driver, so it only queues.
+    fn hear(&self, channel: &str, payload: &[u8]) {
+        let name = channel.strip_prefix(&self.options.channel_prefix).and_then(|name| name.strip_prefix(&self.hub));
+        let Some(name) = name.and_then(|name| name.strip_prefix(':')) else { return };
+        if name == "internal:groups" {
+            return self.obey(payload);
+        }
+        let target = match name.split_once(':') {
+            None if name == "all" => Target::All,
+            Some(("group", group)) => Target::Group(group.into()),
+            Some(("connection", id)) => Target::Connection(id.into()),
+            _ => return,
+        };
+        let invocation = match envelope::read_invocation(payload) {
+            Ok(invocation) => invocation,
+            Err(error) => return tracing::warn!(channel, %error, "a message from another server can't be read"),
+        };
+        let Some((_, json)) = invocation.messages.iter().find(|(protocol, _)| *protocol == "json") else {
+            return tracing::warn!(channel, "a message from another server has no JSON form");
+        };
+        let mut broadcast = Broadcast::from_json(json);
+        if !matches!(target, Target::Connection(_)) {
+            broadcast.excluded = invocation.excluded.into_iter().map(str::to_owned).collect();
+        }
+        if !self.delivery.try_send(target, broadcast) {
+            self.metrics.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Another server asks for one of our connections to be put into a group, or taken out.
+    fn obey(&self, payload: &[u8]) {
+        let command = match envelope::read_group_command(payload) {
+            Ok(command) => command,
+            Err(error) => return tracing::warn!(%error, "a group command can't be read"),
+        };
+        let Some(client) = self.registry.client(command.connection) else { return };
+        let group: Arc<str> = command.group.into();
+        let name = format!("group:{group}");
+        if command.action == GroupAction::Add {
+            if self.registry.join(&client, &group) {
+                drop(self.want(&name));
+            }
+        } else if self.registry.leave(&client, &group) {
+            self.release(&name);
+        }
+        tracing::debug!(connection = command.connection, group = command.group, "group changed by another server");
+    }
+}
+
+/// Keeps a connection for publishing.
+async fn publish_task(shared: Arc<Shared>, sender: watch::Sender<Option<MultiplexedConnection>>) {
+    loop {
+        let connection = connect_until_it_works(&shared.options, None, "publishing").await;
+        sender.send_replace(Some(connection.clone()));
+        keep_alive(connection, &shared.publisher_lost).await;
+        sender.send_replace(None);
+    }
+}
+
+/// Keeps a connection for listening, with everything wanted subscribed.
+async fn listen_task(shared: Arc<Shared>) {
+    loop {
+        let listener = shared.clone();
+        let push = Box::new(move |push: PushInfo| listener.push(push));
+        let mut connection = connect_until_it_works(&shared.options, Some(push), "listening").await;
+        let alive = {
+            let (connection, shared) = (connection.clone(), shared.clone());
+            AbortOnDropHandle::new(tokio::spawn(async move { keep_alive(connection, &shared.listener_lost).await }))
+        };
+        tokio::select! {
+            result = subscribe_for_ever(&shared, &mut connection) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "Redis: a subscription failed");
+                }
+            }
+            _ = alive => {}
+        }
+        shared.disconnected();
+    }
+}
+
+impl Shared {
+    fn push(&self, push: PushInfo) -> Result<(), std::convert::Infallible> {
+        match (push.kind, push.data.as_slice()) {
+            (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
+                if let Ok(channel) = std::str::from_utf8(channel) {
+                    self.hear(channel, payload);
+                }
+            }
+            (PushKind::Disconnection, _) => self.listener_lost.notify_one(),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+async fn subscribe_for_ever(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    loop {
+        let (missing, spare) = shared.difference();
+        if missing.is_empty() && spare.is_empty() {
+            shared.listening.store(true, Ordering::Release);
+            shared.changed.notified().await;
+            continue;
+        }
+        if !missing.is_empty() {
+            connection.subscribe(names(&missing)).await?;
+            shared.confirm(&missing, true);
+        }
+        if !spare.is_empty() {
+            // Marked first: a join meanwhile must see that the channel has to be subscribed again.
+            shared.confirm(&spare, false);
+            connection.unsubscribe(names(&spare)).await?;
+        }
+    }
+}
+
+fn names(channels: &[Arc<str>]) -> Vec<&str> {
+    channels.iter().map(AsRef::as_ref).collect()
+}
+
+/// Returns when the connection is lost, or does not answer.
+async fn keep_alive(mut connection: MultiplexedConnection, lost: &Notify) {
+    loop {
+        tokio::select! {
+            () = lost.notified() => return,
+            () = tokio::time::sleep(HEARTBEAT) => {
+                let ping = ::redis::cmd("PING");
+                let answer = ping.query_async::<Value>(&mut connection);
+                match tokio::time::timeout(HEARTBEAT, answer).await {
+                    Ok(Ok(_)) => {}
+                    _ => return,
+                }
+            }
+        }
+    }
+}
+
+type Push = Box<dyn Fn(PushInfo) -> Result<(), std::convert::Infallible> + Send + Sync>;
+
+/// Connects with a growing pause between tries; says once what is wrong and once that it is well.
+async fn connect_until_it_works(options: &RedisOptions, push: Option<Push>, purpose: &'static str) -> MultiplexedConnection {
+    let push: Option<Arc<Push>> = push.map(Arc::new);
+    let mut pause = FIRST_RETRY;
+    let mut complained = false;
+    for endpoint in options.endpoints.iter().cycle() {
+        match connect(options, endpoint, push.clone()).await {
+            Ok(connection) => {
+                tracing::info!(%endpoint, purpose, "Redis is connected");
+                return connection;
+            }
+            Err(error) if !complained => {
+                complained = true;
+                tracing::error!(%endpoint, purpose, error = %error, "Redis is not reachable; trying on");
+            }
+            Err(_) => {}
+        }
+        let [jitter] = crate::secret::random();
+        tokio::time::sleep(pause + pause * u32::from(jitter) / 512).await;
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+    std::future::pending().await // never: an option set has at least one endpoint
+}
+
+async fn connect(
+    options: &RedisOptions,
+    endpoint: &crate::connection_string::Endpoint,
+    push: Option<Arc<Push>>,
+) -> Result<MultiplexedConnection, RedisError> {
+    let (host, port) = (endpoint.host.clone(), endpoint.port);
+    let address = if options.tls {
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    };
+    let mut settings = RedisConnectionInfo::default().set_protocol(::redis::ProtocolVersion::RESP3);
+    if let Some(user) = &options.user {
+        settings = settings.set_username(user);
+    }
+    if let Some(password) = &options.password {
+        settings = settings.set_password(password.reveal());
+    }
+    let client = ::redis::Client::open(address.into_connection_info()?.set_redis_settings(settings))?;
+    let mut config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(options.connect_timeout))
+        .set_response_timeout(Some(options.async_timeout));
+    if let Some(push) = push {
+        config = config.set_push_sender(move |info: PushInfo| push(info));
+    }
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// What Redis said to a first greeting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greeting {
+    /// `7.0.15`.
+    pub version: String,
+}
+
+/// Why Redis can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GreetingError {
+    #[error("nobody answers: {0}")]
+    Unreachable(String),
+    /// It answers, but not to these credentials.
+    #[error("it refuses the credentials: {0}")]
+    Refused(String),
+}
+
+/// Speaks to Redis once as the backplane will: authentication, RESP3, PING.
+pub async fn greet(options: &RedisOptions, within: Duration) -> Result<Greeting, GreetingError> {
+    let endpoint = options.endpoints.first().ok_or_else(|| GreetingError::Unreachable("no endpoint".into()))?;
+    let greeting = async {
+        let mut connection = connect(options, endpoint, None).await?;
+        ::redis::cmd("PING").query_async::<Value>(&mut connection).await?;
+        ::redis::cmd("INFO").arg("server").query_async::<String>(&mut connection).await
+    };
+    match tokio::time::timeout(within, greeting).await {
+        Ok(Ok(info)) => {
+            let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or_default();
+            Ok(Greeting { version: version.trim().to_owned() })
+        }
+        Ok(Err(error)) => {
+            let text = error.to_string();
+            let refused = ["WRONGPASS", "NOAUTH", "NOPERM", "AUTH"].iter().any(|code| text.contains(code))
+                || error.kind() == ::redis::ErrorKind::AuthenticationFailed;
+            Err(if refused { GreetingError::Refused(text) } else { GreetingError::Unreachable(text) })
+        }
+        Err(_) => Err(GreetingError::Unreachable(format!("no answer within {within:?}"))),
+    }
+}
+
+fn not_connected() -> BackplaneError {
+    BackplaneError::Unreachable("not connected".into())
+}
+

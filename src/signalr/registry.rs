@@ -1,0 +1,153 @@
+//! Who is connected, and which groups they are in.
+
+use crate::signalr::broadcast::Broadcast;
+use crate::signalr::outbox::Outbox;
+use indexmap::IndexMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// Groups are spread over this many locks, so that joins seldom meet a broadcast.
+const SHARDS: usize = 32;
+
+/// One connected client, as the rest of the process sees it.
+pub struct Client {
+    /// The public id, 22 characters.
+    pub id: Arc<str>,
+    pub outbox: Outbox,
+    groups: Mutex<HashSet<Arc<str>>>,
+    /// Its handshake is done, so that broadcasts may reach it.
+    ready: AtomicBool,
+}
+
+impl Client {
+    pub fn new(id: Arc<str>, outbox: Outbox) -> Self {
+        Client { id, outbox, groups: Mutex::default(), ready: AtomicBool::new(false) }
+    }
+
+    /// Broadcasts reach the client from its handshake until its end.
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Release);
+    }
+
+    /// How many groups the client is in.
+    pub fn group_count(&self) -> usize {
+        self.lock_groups().len()
+    }
+
+    fn lock_groups(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Members = IndexMap<Arc<str>, Arc<Client>>;
+
+/// All clients of this process and their groups.
+#[derive(Default)]
+pub struct Registry {
+    clients: RwLock<HashMap<Arc<str>, Arc<Client>>>,
+    groups: [RwLock<HashMap<Arc<str>, Members>>; SHARDS],
+    hasher: RandomState,
+    count: AtomicUsize,
+}
+
+impl Registry {
+    pub fn add(&self, client: Arc<Client>) {
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        clients.insert(client.id.clone(), client);
+        self.count.store(clients.len(), Ordering::Relaxed);
+    }
+
+    /// Forgets a client; returns the groups that it was in and had not left.
+    pub fn remove(&self, client: &Client) -> Vec<Arc<str>> {
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        clients.remove(&client.id);
+        self.count.store(clients.len(), Ordering::Relaxed);
+        drop(clients);
+        let groups: Vec<_> = client.lock_groups().drain().collect();
+        for group in &groups {
+            self.take_out(client, group);
+        }
+        groups
+    }
+
+    /// Puts a client into a group; false where it was in already.
+    pub fn join(&self, client: &Arc<Client>, group: &Arc<str>) -> bool {
+        if !client.lock_groups().insert(group.clone()) {
+            return false;
+        }
+        let mut shard = self.shard(group).write().unwrap_or_else(PoisonError::into_inner);
+        shard.entry(group.clone()).or_default().insert(client.id.clone(), client.clone());
+        true
+    }
+
+    /// Takes a client out of a group; false where it was not in.
+    pub fn leave(&self, client: &Client, group: &str) -> bool {
+        let was_in = client.lock_groups().remove(group);
+        if was_in {
+            self.take_out(client, group);
+        }
+        was_in
+    }
+
+    fn take_out(&self, client: &Client, group: &str) {
+        let mut shard = self.shard(group).write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(members) = shard.get_mut(group) {
+            members.swap_remove(&client.id);
+            if members.is_empty() {
+                shard.remove(group);
+            }
+        }
+    }
+
+    pub fn client(&self, id: &str) -> Option<Arc<Client>> {
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    pub fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Queues a broadcast for a group's members; those that must be flushed are added to `dirty`.
+    pub fn queue_for_group(&self, group: &str, broadcast: &Broadcast, dirty: &mut Vec<Arc<Client>>) -> usize {
+        let shard = self.shard(group).read().unwrap_or_else(PoisonError::into_inner);
+        shard.get(group).map_or(0, |members| queue(members.values(), broadcast, dirty))
+    }
+
+    /// Queues a broadcast for everybody.
+    pub fn queue_for_all(&self, broadcast: &Broadcast, dirty: &mut Vec<Arc<Client>>) -> usize {
+        queue(self.clients.read().unwrap_or_else(PoisonError::into_inner).values(), broadcast, dirty)
+    }
+
+    /// Every client there is now.
+    pub fn all(&self) -> Vec<Arc<Client>> {
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn shard(&self, group: &str) -> &RwLock<HashMap<Arc<str>, Members>> {
+        &self.groups[self.hasher.hash_one(group) as usize % SHARDS]
+    }
+}
+
+fn queue<'c>(
+    members: impl Iterator<Item = &'c Arc<Client>>,
+    broadcast: &Broadcast,
+    dirty: &mut Vec<Arc<Client>>,
+) -> usize {
+    let mut count = 0;
+    for client in members {
+        if !client.ready.load(Ordering::Acquire) || broadcast.excluded.iter().any(|id| **id == *client.id) {
+            continue;
+        }
+        count += 1;
+        if client.outbox.push(broadcast.frame()) {
+            dirty.push(client.clone());
+        }
+    }
+    count
+}

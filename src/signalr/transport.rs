@@ -1,0 +1,223 @@
+//! What carries a connection's bytes.
+
+pub mod websocket;
+
+use crate::signalr::Hub;
+use crate::signalr::connection::{Connection, Ending};
+use crate::signalr::transport::websocket::{Decoder, Event, FrameError, close_frame, pong_frame};
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+thread_local! {
+    /// One read buffer a thread, not one a connection: what stays unread is copied out of it.
+    static READ_BUFFER: std::cell::RefCell<Box<[u8]>> = std::cell::RefCell::new(vec![0; 16 << 10].into());
+}
+
+/// A stream that a connection runs over.
+pub enum Socket {
+    /// Shared with the outbox, which writes to it directly.
+    Plain(Arc<TcpStream>),
+    Tls(Box<dyn Stream>),
+}
+
+/// What a TLS stream, or any other, has to be.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+impl Socket {
+    /// Reads once into `buffer`; 0 at the end.
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Socket::Plain(stream) => loop {
+                ready!(stream.poll_read_ready(context))?;
+                match stream.try_read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return Poll::Ready(result),
+                }
+            },
+            Socket::Tls(stream) => {
+                let mut buffer = ReadBuf::new(buffer);
+                ready!(Pin::new(stream).poll_read(context, &mut buffer))?;
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Socket::Plain(stream) => loop {
+                ready!(stream.poll_write_ready(context))?;
+                match stream.try_write_vectored(slices) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return Poll::Ready(result),
+                }
+            },
+            Socket::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Socket::Plain(_) => Poll::Ready(Ok(())),
+            Socket::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+}
+
+/// Runs a connection over a WebSocket until it is over. `early` came behind the upgrade request.
+pub async fn run_websocket<H: Hub>(connection: Connection<H>, socket: Socket, early: &[u8]) {
+    let mut websocket = WebSocket { connection, socket, decoder: Decoder::default(), closing: None, peer_closed: false, stuck: None };
+    if !early.is_empty() {
+        websocket.take(&mut early.to_vec());
+    }
+    poll_fn(|context| websocket.poll(context)).await;
+}
+
+struct WebSocket<H: Hub> {
+    connection: Connection<H>,
+    socket: Socket,
+    decoder: Decoder,
+    /// Set once our close frame is queued: how long the peer may take to answer.
+    closing: Option<Pin<Box<Sleep>>>,
+    peer_closed: bool,
+    /// Set while the socket takes nothing: how long it may go on so.
+    stuck: Option<Pin<Box<Sleep>>>,
+}
+
+/// What a read brought that matters beyond its data.
+enum Breach {
+    Frame(FrameError),
+    Closed(u16),
+}
+
+impl From<FrameError> for Breach {
+    fn from(error: FrameError) -> Self {
+        Breach::Frame(error)
+    }
+}
+
+impl<H: Hub> WebSocket<H> {
+    /// Ready when the socket can be dropped.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.closing.is_none()
+                && let Poll::Ready(ending) = self.connection.poll(context)
+            {
+                match ending {
+                    Ending::Gone => return Poll::Ready(()),
+                    Ending::Stopping => self.close(1001),
+                    _ => self.close(1000),
+                }
+            }
+            let written = match self.poll_write(context) {
+                Ok(written) => written,
+                Err(_) => return Poll::Ready(()),
+            };
+            if self.peer_closed && written {
+                return Poll::Ready(());
+            }
+            let overdue = [&mut self.closing, &mut self.stuck]
+                .into_iter()
+                .any(|timer| timer.as_mut().is_some_and(|timer| timer.as_mut().poll(context).is_ready()));
+            if overdue {
+                return Poll::Ready(());
+            }
+            if self.closing.is_none() && !self.connection.wants_input() {
+                return Poll::Pending;
+            }
+            match self.poll_read(context) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Writes what waits; true when all is written.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
+        let socket = &mut self.socket;
+        let mut progress = false;
+        let written = self.connection.client().outbox.poll_flush(context, |context, slices| {
+            match socket.poll_write(context, slices) {
+                Poll::Ready(result) => {
+                    progress = true;
+                    result
+                }
+                Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        })?;
+        let flushed = match socket.poll_flush(context) {
+            Poll::Ready(result) => result.map(|()| true)?,
+            Poll::Pending => false,
+        };
+        if written || progress {
+            self.stuck = None;
+        }
+        if !written && self.stuck.is_none() {
+            self.stuck = Some(timer(self.connection.send_timeout()));
+        }
+        Ok(written && flushed)
+    }
+
+    /// Reads once; false when the peer is gone.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let length = match ready!(self.socket.poll_read(context, buffer)) {
+                Ok(0) | Err(_) => return Poll::Ready(false),
+                Ok(length) => length,
+            };
+            self.take(&mut buffer[..length]);
+            Poll::Ready(true)
+        })
+    }
+
+    fn take(&mut self, bytes: &mut [u8]) {
+        let closing = self.closing.is_some();
+        let connection = &mut self.connection;
+        let result = self.decoder.feed(bytes, |event| match event {
+            // After our close frame only the peer's is of interest.
+            Event::Data(_) | Event::Ping(_) if closing => Ok(()),
+            Event::Data(data) => {
+                connection.feed(data);
+                Ok(())
+            }
+            Event::Ping(payload) => {
+                connection.client().outbox.push(pong_frame(payload).into());
+                Ok(())
+            }
+            Event::Close(code) => Err(Breach::Closed(code)),
+        });
+        match result {
+            Ok(()) => {}
+            Err(Breach::Closed(code)) => {
+                self.peer_closed = true;
+                if !closing {
+                    self.close(if code == 1005 { 1000 } else { code });
+                }
+            }
+            Err(Breach::Frame(error)) => {
+                tracing::debug!(%error, "a WebSocket is closed");
+                self.peer_closed = true; // nothing more that it says can be understood
+                if !closing {
+                    self.close(error.close_code());
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, code: u16) {
+        self.connection.client().outbox.push(close_frame(code).into());
+        self.closing = Some(timer(self.connection.close_timeout()));
+    }
+}
+
+fn timer(duration: Duration) -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep(duration))
+}

@@ -1,0 +1,169 @@
+//! The only code that prints: results on standard output, progress on standard error, as text or JSON.
+
+pub mod prompt;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+/// Work that takes longer shows that it goes on.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set or TERM is dumb.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    pub json: bool,
+    pub quiet: bool,
+}
+
+impl Terminal {
+    pub fn new(json: bool, quiet: bool, colour: Colour) -> Self {
+        match colour {
+            Colour::Auto => {}
+            Colour::Always => anstream::ColorChoice::Always.write_global(),
+            Colour::Never => anstream::ColorChoice::Never.write_global(),
+        }
+        Terminal { json, quiet }
+    }
+
+    /// The command's result.
+    pub fn result(&self, result: &(impl Serialize + Display)) {
+        if self.json {
+            self.json_result(result);
+        } else {
+            line(&mut anstream::stdout(), result);
+        }
+    }
+
+    /// The command's result as JSON, whatever was asked for.
+    pub fn json_result(&self, result: &impl Serialize) {
+        // What we serialize has string keys and no failing fields.
+        if let Ok(text) = serde_json::to_string(result) {
+            line(&mut anstream::stdout(), &text);
+        }
+    }
+
+    /// Plain text that is itself the result: a script, a schema, an address.
+    pub fn text(&self, text: &impl Display) {
+        line(&mut anstream::stdout(), text);
+    }
+
+    /// Something worth knowing beside the result.
+    pub fn note(&self, note: &str) {
+        if self.json {
+            self.progress_json("note", note, None);
+        } else if !self.quiet {
+            line(&mut anstream::stderr(), &note);
+        }
+    }
+
+    /// A warning, shown also where notes are not.
+    pub fn warn(&self, warning: &str) {
+        if self.json {
+            return self.progress_json("warning", warning, None);
+        }
+        let style = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();
+        line(&mut anstream::stderr(), &format!("{style}warning:{style:#} {warning}"));
+    }
+
+    /// An error as text.
+    pub fn error(&self, message: &str, why: &str, fix: &str) {
+        let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
+        let bold = Style::new().bold();
+        let mut out = anstream::stderr();
+        line(&mut out, &format!("{red}error:{red:#} {message}"));
+        for (label, text) in [("why", why), ("fix", fix)] {
+            if !text.is_empty() {
+                line(&mut out, &format!("  {bold}{label}:{bold:#} {text}"));
+            }
+        }
+    }
+
+    /// Shows that a step goes on, until the returned guard is dropped or finished.
+    pub fn step(&self, step: impl Into<String>) -> StepGuard {
+        let step = step.into();
+        let terminal = std::io::stderr().is_terminal() && !is_dumb();
+        let bar = if self.json || self.quiet || !terminal {
+            None
+        } else {
+            let bar = ProgressBar::new_spinner().with_message(step.clone());
+            if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(PATIENCE / 4);
+            Some(bar)
+        };
+        if self.json {
+            self.progress_json(&step, "started", None);
+        } else if bar.is_none() && !self.quiet {
+            line(&mut anstream::stderr(), &format!("  {step} …"));
+        }
+        StepGuard { terminal: *self, step, bar }
+    }
+
+    fn progress_json(&self, step: &str, status: &str, amount: Option<(u64, u64)>) {
+        let mut progress = serde_json::json!({ "step": step, "status": status });
+        if let Some((current, total)) = amount {
+            progress["current"] = current.into();
+            progress["total"] = total.into();
+            progress["unit"] = "bytes".into();
+        }
+        line(&mut anstream::stderr(), &progress);
+    }
+}
+
+/// A step that goes on.
+pub struct StepGuard {
+    terminal: Terminal,
+    step: String,
+    bar: Option<ProgressBar>,
+}
+
+impl StepGuard {
+    /// How many bytes of how many.
+    pub fn amount(&self, current: u64, total: u64) {
+        if let Some(bar) = &self.bar {
+            let mega = |bytes: u64| bytes as f64 / 1e6;
+            bar.set_message(format!("{} {:.1} of {:.1} MB", self.step, mega(current), mega(total)));
+        } else if self.terminal.json {
+            self.terminal.progress_json(&self.step, "running", Some((current, total)));
+        }
+    }
+}
+
+impl Drop for StepGuard {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        } else if self.terminal.json {
+            self.terminal.progress_json(&self.step, "finished", None);
+        }
+    }
+}
+
+/// Whether somebody can be asked.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+fn line(out: &mut impl Write, text: &impl Display) {
+    // A reader that closed its end, as `head` does, wants no more; that is no failure.
+    let _ = writeln!(out, "{text}");
+}

@@ -1,0 +1,168 @@
+//! TLS for the hub: certificates from PFX and PEM files, and the development certificate
+//! (spec: signalr.md H, Certificate).
+
+use crate::secret::Secret;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// The extension by which `dotnet dev-certs` marks its certificates.
+const DEVELOPMENT_MARK: &str = "1.3.6.1.4.1.311.84.1.1";
+/// Where .NET keeps the user's certificates on Unix, below the home folder.
+const DOTNET_STORE: &str = ".dotnet/corefx/cryptography/x509stores/my";
+
+/// A certificate's files, as Kestrel's settings name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateSource {
+    /// PFX, or PEM with the key in `key_path` or the same file.
+    pub path: PathBuf,
+    pub key_path: Option<PathBuf>,
+    pub password: Option<Secret>,
+}
+
+/// A development certificate, and whether .NET or we made it.
+#[derive(Debug, Clone)]
+pub struct DevelopmentCertificate {
+    pub source: CertificateSource,
+    pub by_dotnet: bool,
+}
+
+/// A certificate that can't be used; names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("{} can't be read: {error}", path.display())]
+    Read { path: PathBuf, error: std::io::Error },
+    #[error("{}: the password is wrong, or the file is damaged ({error})", path.display())]
+    Pfx { path: PathBuf, error: String },
+    #[error("{} holds no private key; an unencrypted PFX is not read", path.display())]
+    NoKey { path: PathBuf },
+    #[error("{} is not PEM: {error}", path.display())]
+    Pem { path: PathBuf, error: String },
+    #[error("{}: {error}", path.display())]
+    Unusable { path: PathBuf, error: rustls::Error },
+    #[error("a certificate can't be made: {0}")]
+    Make(#[from] rcgen::Error),
+    #[error("{} can't be written: {error}", path.display())]
+    Write { path: PathBuf, error: std::io::Error },
+}
+
+/// Makes ring the process's one provider of cryptography; to be called before any TLS.
+pub fn install_provider() {
+    // A second call finds it installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Loads a certificate, ready to accept connections.
+pub fn acceptor(source: &CertificateSource) -> Result<TlsAcceptor, TlsError> {
+    let (chain, key) = load(source)?;
+    let unusable = |error| TlsError::Unusable { path: source.path.clone(), error };
+    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).map_err(unusable)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn load(source: &CertificateSource) -> Result<Identity, TlsError> {
+    let bytes = read(&source.path)?;
+    if bytes.starts_with(b"-----BEGIN") || source.key_path.is_some() {
+        load_pem(source, &bytes)
+    } else {
+        load_pfx(source, &bytes)
+    }
+}
+
+fn load_pem(source: &CertificateSource, bytes: &[u8]) -> Result<Identity, TlsError> {
+    let pem = |path: &Path| {
+        let path = path.to_owned();
+        move |error: rustls::pki_types::pem::Error| TlsError::Pem { path, error: error.to_string() }
+    };
+    let chain = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(pem(&source.path))?;
+    let key_path = source.key_path.as_deref().unwrap_or(&source.path);
+    let key = PrivateKeyDer::from_pem_slice(&read(key_path)?).map_err(pem(key_path))?;
+    Ok((chain, key))
+}
+
+fn load_pfx(source: &CertificateSource, bytes: &[u8]) -> Result<Identity, TlsError> {
+    let password = source.password.as_ref().map(Secret::reveal).unwrap_or_default();
+    let store = p12_keystore::KeyStore::from_pkcs12(bytes, password)
+        .map_err(|error| TlsError::Pfx { path: source.path.clone(), error: error.to_string() })?;
+    let (_, chain) = store.private_key_chain().ok_or_else(|| TlsError::NoKey { path: source.path.clone() })?;
+    let certificates = chain.chain().iter().map(|certificate| certificate.as_der().to_vec().into()).collect();
+    Ok((certificates, PrivatePkcs8KeyDer::from(chain.key().to_vec()).into()))
+}
+
+/// The machine's ASP.NET Core development certificate, else the one kept in `kept`, else a new one kept there.
+pub fn development_certificate(home: Option<&Path>, kept: &Path) -> Result<DevelopmentCertificate, TlsError> {
+    if let Some(source) = home.and_then(|home| find_dotnet_certificate(&home.join(DOTNET_STORE))) {
+        return Ok(DevelopmentCertificate { source, by_dotnet: true });
+    }
+    let source = CertificateSource {
+        path: kept.join("localhost.pem"),
+        key_path: Some(kept.join("localhost.key")),
+        password: None,
+    };
+    let usable = load(&source).is_ok_and(|(chain, _)| chain.first().is_some_and(|first| is_valid_now(first)));
+    if !usable {
+        make_certificate(kept, &source)?;
+    }
+    Ok(DevelopmentCertificate { source, by_dotnet: false })
+}
+
+fn find_dotnet_certificate(store: &Path) -> Option<CertificateSource> {
+    let files = fs::read_dir(store).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "pfx")).collect();
+    files.sort();
+    files.into_iter().map(|path| CertificateSource { path, key_path: None, password: None }).find(|source| {
+        load(source).is_ok_and(|(chain, _)| chain.first().is_some_and(|first| is_marked(first) && is_valid_now(first)))
+    })
+}
+
+fn is_marked(certificate: &CertificateDer<'_>) -> bool {
+    x509_parser::parse_x509_certificate(certificate)
+        .is_ok_and(|(_, certificate)| certificate.extensions().iter().any(|extension| extension.oid.to_id_string() == DEVELOPMENT_MARK))
+}
+
+fn is_valid_now(certificate: &CertificateDer<'_>) -> bool {
+    x509_parser::parse_x509_certificate(certificate).is_ok_and(|(_, certificate)| certificate.validity().is_valid())
+}
+
+fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), TlsError> {
+    let key = rcgen::KeyPair::generate()?;
+    let mut parameters = rcgen::CertificateParams::new(["localhost".into(), "127.0.0.1".into(), "::1".into()])?;
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
+    parameters.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature, rcgen::KeyUsagePurpose::KeyCertSign];
+    parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    parameters.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(1);
+    // Browsers and .NET's own tool agree on a year.
+    parameters.not_after = parameters.not_before + time::Duration::days(365);
+    let certificate = parameters.self_signed(&key)?;
+    let write = |path: &Path, text: &str, mode| {
+        write_file(path, text, mode).map_err(|error| TlsError::Write { path: path.to_owned(), error })
+    };
+    fs::create_dir_all(folder).map_err(|error| TlsError::Write { path: folder.to_owned(), error })?;
+    if let Some(key_path) = &source.key_path {
+        write(key_path, &key.serialize_pem(), 0o600)?;
+    }
+    write(&source.path, &certificate.pem(), 0o644)
+}
+
+fn write_file(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    options.open(path)?.write_all(text.as_bytes())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|error| TlsError::Read { path: path.to_owned(), error })
+}

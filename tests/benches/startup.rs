@@ -1,0 +1,2 @@
+//! How fast harmony starts.
+fn main() {}

@@ -1,0 +1,27 @@
+// The official JavaScript client, connected as Harmony.Client connects; prints a JSON line for each thing that happens.
+// listen.mjs NODE_MODULES URL METHOD GROUP EVENT
+import { createRequire } from "node:module";
+
+const [modules, url, method, group, event] = process.argv.slice(2);
+const { HubConnectionBuilder, HttpTransportType, LogLevel } = createRequire(modules + "/")("@microsoft/signalr");
+const say = (what) => console.log(JSON.stringify(what));
+
+process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"; // a development certificate
+const connection = new HubConnectionBuilder()
+  .withUrl(url + "/signalRHub", {
+    skipNegotiation: true,
+    transport: HttpTransportType.WebSockets,
+    accessTokenFactory: () => "a.b.c",
+  })
+  .withAutomaticReconnect([0, 100, 200, 500, 1000, 1000, 1000, 1000, 1000, 1000])
+  .configureLogging(LogLevel.None)
+  .build();
+connection.on(event, (argument) => say({ heard: event, argument }));
+connection.onreconnected(async () => {
+  await connection.invoke(method, group);
+  say({ state: "reconnected" });
+});
+connection.onclose((error) => say({ state: "closed", error: error && String(error) }));
+await connection.start();
+await connection.invoke(method, group);
+say({ state: "listening" });

@@ -1,0 +1,3 @@
+//! Several hubs on one Redis and one RabbitMQ, and the official clients.
+
+mod hubs;

@@ -1,0 +1,3 @@
+//! The command line, as users and scripts see it.
+
+mod bare;

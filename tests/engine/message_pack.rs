@@ -1,0 +1,79 @@
+//! MessagePack against rmp-serde, in both directions.
+
+use harmony::message_pack::{Reader, write_array, write_binary, write_integer, write_map, write_text};
+use proptest::prelude::{any, prop, proptest};
+use std::collections::BTreeMap;
+
+proptest! {
+    #[test]
+    fn integers_are_written_in_the_shortest_form(value in any::<i64>()) {
+        let mut ours = Vec::new();
+        write_integer(&mut ours, value);
+        assert_eq!(ours, rmp_serde::to_vec(&value).expect("an integer"));
+        assert_eq!(Reader::new(&ours).integer(), Ok(value));
+    }
+
+    #[test]
+    fn small_integers_too(value in -70_000i64..70_000) {
+        let mut ours = Vec::new();
+        write_integer(&mut ours, value);
+        assert_eq!(ours, rmp_serde::to_vec(&value).expect("an integer"));
+        assert_eq!(Reader::new(&ours).integer(), Ok(value));
+    }
+
+    #[test]
+    fn texts_and_maps_are_theirs(entries in prop::collection::btree_map(any::<String>(), any::<i32>(), 0..40)) {
+        let mut ours = Vec::new();
+        write_map(&mut ours, entries.len());
+        for (key, value) in &entries {
+            write_text(&mut ours, key);
+            write_integer(&mut ours, (*value).into());
+        }
+        assert_eq!(ours, rmp_serde::to_vec(&entries).expect("a map"));
+        let mut reader = Reader::new(&ours);
+        let mut read = BTreeMap::new();
+        for _ in 0..reader.map().expect("a map") {
+            read.insert(reader.text().expect("a key").to_owned(), reader.integer().expect("a value") as i32);
+        }
+        assert_eq!(read, entries);
+        assert!(Reader::new(&ours).skip().is_ok());
+    }
+
+    #[test]
+    fn binary_of_every_length(length in prop_lengths()) {
+        let bytes = vec![7; length];
+        let mut ours = Vec::new();
+        write_binary(&mut ours, &bytes);
+        assert_eq!(Reader::new(&ours).binary(), Ok(bytes.as_slice()));
+        assert!(Reader::new(&ours[..ours.len() - usize::from(length > 0)]).binary().is_err() || length == 0);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _ = Reader::new(&bytes).skip();
+        let _ = Reader::new(&bytes).text();
+        let _ = Reader::new(&bytes).integer();
+        let _ = harmony::signalr::backplane::envelope::read_invocation(&bytes);
+        let _ = harmony::signalr::backplane::envelope::read_group_command(&bytes);
+        let _ = harmony::signalr::backplane::envelope::read_ack(&bytes);
+    }
+}
+
+fn prop_lengths() -> impl proptest::strategy::Strategy<Value = usize> {
+    proptest::prelude::prop_oneof![0usize..300, 65_000usize..66_000]
+}
+
+#[test]
+fn long_arrays_have_longer_heads() {
+    for (length, head) in [(15, vec![0x9f]), (16, vec![0xdc, 0, 16]), (70_000, vec![0xdd, 0, 1, 0x11, 0x70])] {
+        let mut ours = Vec::new();
+        write_array(&mut ours, length);
+        assert_eq!(ours, head);
+        assert_eq!(Reader::new(&ours).array(), Ok(length));
+    }
+}
+
+#[test]
+fn endless_nesting_is_refused() {
+    assert!(Reader::new(&vec![0x91; 100_000]).skip().is_err());
+}

@@ -1,0 +1,165 @@
+//! Programs that run while a test does.
+
+use super::{Folder, wait_for};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+/// The executable under test.
+pub const HARMONY: &str = env!("CARGO_BIN_EXE_harmony");
+
+/// A running program; killed when dropped, whatever became of the test.
+pub struct Program {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Program {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a program");
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let outputs: [Box<dyn std::io::Read + Send>; 2] =
+            [Box::new(child.stdout.take().expect("a pipe")), Box::new(child.stderr.take().expect("a pipe"))];
+        for output in outputs {
+            let lines = lines.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    lines.lock().expect("lines").push(line);
+                }
+            });
+        }
+        Program { child, lines }
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().expect("lines").clone()
+    }
+
+    /// Waits for a line that holds a text; returns what follows it there.
+    pub fn wait_for_line(&mut self, text: &str) -> String {
+        wait_for(text, || {
+            let found = self.lines().iter().find_map(|line| line.split_once(text).map(|(_, rest)| rest.to_owned()));
+            if found.is_none() && self.child.try_wait().expect("a status").is_some() {
+                // The last lines may still be on their way.
+                std::thread::park_timeout(std::time::Duration::from_millis(100));
+                let lines = self.lines();
+                if !lines.iter().any(|line| line.contains(text)) {
+                    panic!("the program ended:\n{}", lines.join("\n"));
+                }
+            }
+            found
+        })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.child.id() as i32).expect("a pid");
+        rustix::process::kill_process(pid, signal).expect("a signal");
+    }
+
+    /// Asks it to end and waits for that; its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        self.signal(rustix::process::Signal::TERM);
+        wait_for("the program's end", || self.child.try_wait().expect("a status")).code()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A hub of ours in the foreground.
+pub struct Hub {
+    pub program: Program,
+    pub url: String,
+    pub admin: String,
+    _folder: Folder,
+}
+
+impl Hub {
+    /// Alone in one process, notifications by its inbox.
+    pub fn embedded(arguments: &[&str]) -> Self {
+        Self::start(&[&["--rabbitmq=embedded", "--redis=none"], arguments].concat())
+    }
+
+    pub fn start(arguments: &[&str]) -> Self {
+        let folder = Folder::new();
+        let mut command = harmony(folder.path());
+        command.args(["hub", "--urls=http://127.0.0.1:0", "--Admin:Url=http://127.0.0.1:0"]).args(arguments);
+        let mut program = Program::start(&mut command);
+        let url = program.wait_for_line("Now listening on: ");
+        let admin = program.wait_for_line("Admin listening on: ");
+        program.wait_for_line("Application started.");
+        Hub { program, url, admin, _folder: folder }
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> &str {
+        address(&self.url)
+    }
+
+    /// Hands it a notification by its inbox; the answer's status.
+    pub fn notify(&self, notification: &str, body: &str) -> u16 {
+        let request = format!(
+            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: {notification}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        super::raw::http(address(&self.admin), request.as_bytes()).status
+    }
+
+    pub fn metric(&self, name: &str) -> f64 {
+        let answer = super::raw::http(address(&self.admin), b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let line = answer.body.lines().find_map(|line| line.strip_prefix(name)?.trim().split(' ').next()?.parse().ok());
+        line.unwrap_or_else(|| panic!("no metric {name} in\n{}", answer.body))
+    }
+
+    /// Waits until it takes notifications and they reach every hub.
+    pub fn wait_until_ready(&self) {
+        wait_for("the hub to be ready", || {
+            let answer = super::raw::http(self.address(), b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            (answer.status == 200).then_some(())
+        });
+    }
+}
+
+pub fn address(url: &str) -> &str {
+    url.split("://").nth(1).expect("an address").trim_end_matches('/')
+}
+
+/// `harmony` in a folder, with nothing of this machine's user around it.
+pub fn harmony(folder: &Path) -> Command {
+    let mut command = Command::new(HARMONY);
+    let home = folder.join("home");
+    std::fs::create_dir_all(&home).expect("a home");
+    command.current_dir(folder).env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).output().expect("a program")
+}
+
+/// An output as text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The .NET peer's folder, where it can be had: `HARMONY_PEER`, unpacked.
+pub fn peer() -> Option<PathBuf> {
+    std::env::var_os("HARMONY_PEER").map(PathBuf::from).filter(|path| path.join("dotnet/dotnet").exists())
+}
+
+/// A program of the .NET peer: `refhub`, `refclient` or `refconfig`.
+pub fn dotnet(peer: &Path, program: &str) -> Command {
+    let mut command = Command::new(peer.join("dotnet/dotnet"));
+    command.arg(peer.join(program).join(format!("{program}.dll"))).env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
+    command
+}

@@ -1,0 +1,4 @@
+//! Harmony's contract: notifications as recorded from the real hub.
+
+mod date;
+mod notification;

@@ -1,0 +1,3 @@
+//! Settings: edits that change nothing else, layers, schemas.
+
+mod document;
