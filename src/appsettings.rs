@@ -92,6 +92,24 @@ pub fn write(files: &[SettingsFile], backups: &Path) -> Result<Vec<PathBuf>, Set
     Ok(changed.iter().map(|file| file.path.clone()).collect())
 }
 
+/// Brings files back to what they were before [`write`], where they are still as it left them.
+pub fn restore(files: &[SettingsFile]) -> Result<(), SettingsError> {
+    for file in files.iter().filter(|file| file.is_changed()) {
+        if read_bytes(&file.path)? != Some(file.document.to_bytes()) {
+            continue;
+        }
+        match &file.original {
+            None => fs::remove_file(&file.path).map_err(|error| write_error(&file.path, error))?,
+            Some(original) => {
+                let target = fs::canonicalize(&file.path).map_err(|error| write_error(&file.path, error))?;
+                let temporary = prepare(&target, original)?;
+                temporary.persist(&target).map_err(|error| write_error(&target, error.error))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a file that is read-only, also to a user for whom that is no obstacle.
 pub fn check_access(path: &Path) -> Result<(), SettingsError> {
     match fs::metadata(path) {

@@ -2,6 +2,7 @@
 
 mod context;
 mod down;
+mod execute;
 mod failure;
 mod hub;
 mod publish;

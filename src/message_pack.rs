@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
             0xc7 => return self.length(1).and_then(|length| self.take(length + 1)).map(drop),
             0xc8 => return self.length(2).and_then(|length| self.take(length + 1)).map(drop),
             0xc9 => return self.length(4).and_then(|length| self.take(length + 1)).map(drop),
-            marker @ (0xcc..=0xcf | 0xd0..=0xd3) => return self.take(1 << (marker & 3)).map(drop),
+            marker @ 0xcc..=0xd3 => return self.take(1 << (marker & 3)).map(drop),
             0xca => return self.take(4).map(drop),
             0xcb => return self.take(8).map(drop),
             marker @ 0xd4..=0xd8 => return self.take((1 << (marker - 0xd4)) + 1).map(drop),
@@ -155,25 +155,25 @@ pub fn write_binary(out: &mut Vec<u8>, bytes: &[u8]) {
 pub fn write_integer(out: &mut Vec<u8>, value: i64) {
     match value {
         -32..=127 => out.push(value as u8),
-        0..=0xff => out.extend([0xcc, value as u8]),
-        0..=0xffff => {
+        128..=0xff => out.extend([0xcc, value as u8]),
+        0x100..=0xffff => {
             out.push(0xcd);
             out.extend((value as u16).to_be_bytes());
         }
-        0..=0xffff_ffff => {
+        0x1_0000..=0xffff_ffff => {
             out.push(0xce);
             out.extend((value as u32).to_be_bytes());
         }
-        0.. => {
+        0x1_0000_0000.. => {
             out.push(0xcf);
             out.extend(value.to_be_bytes());
         }
-        -0x80.. => out.extend([0xd0, value as u8]),
-        -0x8000.. => {
+        -0x80..-32 => out.extend([0xd0, value as u8]),
+        -0x8000..-0x80 => {
             out.push(0xd1);
             out.extend((value as i16).to_be_bytes());
         }
-        -0x8000_0000.. => {
+        -0x8000_0000..-0x8000 => {
             out.push(0xd2);
             out.extend((value as i32).to_be_bytes());
         }

@@ -67,7 +67,7 @@ fn violations(validator: &Validator, schema: &Value, file: &SettingsFile) -> Vec
         .map(|error| {
             let key = error.instance_path().as_str().trim_start_matches('/').replace('/', ":");
             let Position { line, column } = file.document.position(&KeyPath::new(&key)).unwrap_or(Position { line: 1, column: 1 });
-            let message = message(schema, &key, &error.instance());
+            let message = message(schema, &key, error.instance());
             Violation { file: file.path.clone(), line, column, key, message }
         })
         .collect();

@@ -1,3 +1,6 @@
 //! The command line, as users and scripts see it.
 
+mod bad_input;
 mod bare;
+mod checkouts;
+mod docker;

@@ -1,5 +1,8 @@
 //! Every test in one binary: pure ones first, then those on real servers.
 
+// What tests measured is shown with --nocapture.
+#![allow(clippy::print_stderr)]
+
 mod cluster;
 mod command;
 mod engine;

@@ -188,19 +188,26 @@ impl Document {
             Place::Missing { object, rest } if matches!(object.kind, Kind::Object(_)) => {
                 self.insertion(object, rest, &literal)
             }
+            // `null` stands for an empty section: an object takes its place.
+            Place::Missing { object, rest } if matches!(object.kind, Kind::Null) => {
+                let (unit, newline) = (self.indent_unit(), self.newline());
+                let base = self.line_indent(object.range.start);
+                let indent = format!("{base}{unit}");
+                let member = nested(rest, &literal, &indent, &unit, newline);
+                vec![(object.range.start..object.range.end, format!("{{{newline}{indent}{member}{newline}{base}}}"))]
+            }
             Place::Missing { rest, .. } => {
                 let holder = key.segments()[..key.segments().len() - rest.len()].join(":");
                 return Err(ShapeConflict { key: key.to_string(), holder });
             }
         };
+        let mut text = self.text.clone();
         for (range, replacement) in edits.into_iter().rev() {
-            self.text.replace_range(range, &replacement);
+            text.replace_range(range, &replacement);
         }
-        match parse(&self.text) {
-            Ok(root) => self.root = root,
-            // An edit that does not parse would be a fault of this file; the caller sees no change.
-            Err(error) => unreachable_edit(&error),
-        }
+        // Deeper than .NET reads, or a fault of this file: the document stays as it was.
+        self.root = parse(&text).map_err(|_| ShapeConflict { key: key.to_string(), holder: "the place for it".into() })?;
+        self.text = text;
         Ok(true)
     }
 
@@ -214,8 +221,7 @@ impl Document {
     /// The edits, in order, that add `path: literal` to an object in the style that it has.
     fn insertion(&self, object: &Node, path: &[String], literal: &str) -> Vec<(std::ops::Range<usize>, String)> {
         let Kind::Object(members) = &object.kind else { return Vec::new() };
-        let newline = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
-        let unit = self.indent_unit();
+        let (unit, newline) = (self.indent_unit(), self.newline());
         let inner = &self.text[object.range.start..object.range.end];
         let Some(last) = members.last() else {
             let base = self.line_indent(object.range.start);
@@ -283,10 +289,14 @@ impl Document {
         line.chars().take_while(|letter| matches!(letter, ' ' | '\t')).collect()
     }
 
+    fn newline(&self) -> &'static str {
+        if self.text.contains("\r\n") { "\r\n" } else { "\n" }
+    }
+
     /// One step of indentation: that of the first indented line, else two spaces.
     fn indent_unit(&self) -> String {
-        let indented = self.text.lines().map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]);
-        indented.filter(|indent| !indent.is_empty()).next().unwrap_or("  ").to_owned()
+        let mut indents = self.text.lines().map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]);
+        indents.find(|indent| !indent.is_empty()).unwrap_or("  ").to_owned()
     }
 
     /// .NET refuses a file in which two leaves have the same key, whatever their case.
@@ -328,11 +338,7 @@ fn locate<'n, 'k>(node: &'n Node, path: &'k [String]) -> Place<'n, 'k> {
         Kind::Scalar(_) | Kind::Null => None,
     };
     match next {
-        Some((next, taken)) => match (locate(next, &path[taken..]), &next.kind) {
-            // `null` and an empty section are filled in by replacing them.
-            (Place::Missing { .. }, Kind::Null) => Place::Missing { object: node, rest: path },
-            (place, _) => place,
-        },
+        Some((next, taken)) => locate(next, &path[taken..]),
         None => Place::Missing { object: node, rest: path },
     }
 }
@@ -503,9 +509,4 @@ impl<'t> LineCounter<'t> {
         self.counted = at;
         Position { line: self.line, column: self.text[self.line_start..at].chars().count() + 1 }
     }
-}
-
-#[cold]
-fn unreachable_edit(error: &SyntaxError) {
-    tracing::error!(%error, "an edit left text that does not parse");
 }

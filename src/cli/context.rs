@@ -73,10 +73,11 @@ impl Context {
     /// The checkout of what was brought up, else the one that is found.
     pub fn known_checkout(&self) -> Result<Checkout, Failure> {
         let state = self.instance.state()?;
-        if self.checkout.is_none() && state.checkout.exists() && !state.checkout.as_os_str().is_empty() {
-            if let Some(checkout) = checkout::at(&state.checkout)? {
-                return Ok(checkout);
-            }
+        if self.checkout.is_none()
+            && state.checkout.exists()
+            && let Some(checkout) = checkout::at(&state.checkout)?
+        {
+            return Ok(checkout);
         }
         match self.find_checkout()? {
             (checkout, true) => Ok(checkout),

@@ -40,7 +40,7 @@ pub struct Failure {
     #[serde(skip_serializing_if = "String::is_empty")]
     fix: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    location: Option<Location>,
+    location: Option<Box<Location>>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -66,8 +66,12 @@ impl Failure {
     }
 
     fn at(mut self, file: PathBuf, line: usize, column: usize) -> Self {
-        self.location = Some(Location { file, line, column });
+        self.location = Some(Box::new(Location { file, line, column }));
         self
+    }
+
+    pub fn is_port_in_use(&self) -> bool {
+        self.code == "portInUse"
     }
 
     pub fn exit(&self) -> Exit {

@@ -105,12 +105,7 @@ impl<'c> Surveyor<'c> {
         match &self.docker {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(DockerError::NoSocket("/var/run/docker.sock".into()).into()),
-            Err(DockerError::NotPermitted(path)) => Err(DockerError::NotPermitted(path.clone()).into()),
-            Err(DockerError::NotRunning { host, error }) => {
-                Err(DockerError::NotRunning { host: host.clone(), error: error.clone() }.into())
-            }
-            Err(DockerError::NoSocket(path)) => Err(DockerError::NoSocket(path.clone()).into()),
-            Err(error) => Err(Failure::new(Exit::NoDocker, "docker", "Docker is not reachable").why(error.to_string())),
+            Err(error) => Err(error.clone().into()),
         }
     }
 

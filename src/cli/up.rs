@@ -1,29 +1,28 @@
 //! `harmony up`: settings, Redis and RabbitMQ, and the hub, brought to what is configured.
 
 use super::context::Context;
+use super::execute;
 use super::failure::{Exit, Failure, port_in_use};
-use super::report::{DryRun, FileReport, HubReport, Report, ServiceReport, State as ReportState, StepReport};
+use super::report::{DryRun, Report, State as ReportState};
 use super::services::{Asked, RabbitMqDecision, RedisDecision, Surveyor};
 use super::wanted::Settings;
 use crate::appsettings::document::NewValue;
 use crate::appsettings::{self, SettingsFile};
 use crate::checkout::Checkout;
-use crate::connection_string::redis::masked;
-use crate::containers::docker::{Engine, Observer};
-use crate::containers::readiness::{RabbitMqEnd, await_rabbitmq, await_redis};
+use crate::containers::docker::Observer;
 use crate::containers::{ContainerSpec, Service, container_name, ports};
 use crate::hub_process::{self, Launch, Running};
 use crate::instance::{Choice, State};
-use crate::plan::{Action, Plan, Step};
-use crate::{schema, tls};
+use crate::plan::{Action, Plan};
+use crate::schema;
 
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use url::Url;
 
 /// Harmony's own default.
 const HUB_URL: &str = "https://localhost:7262";
-const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// How often a port may be snatched away between looking and using it.
+const PORT_RACES: usize = 4;
 
 #[derive(Debug, clap::Args)]
 pub struct UpArguments {
@@ -63,43 +62,54 @@ pub enum HubChoice {
 }
 
 /// Everything decided, before anything is done.
-struct Decided {
-    files: Vec<SettingsFile>,
-    redis: RedisDecision,
-    rabbitmq: RabbitMqDecision,
-    hub_url: Url,
-    launch: Option<Launch>,
-    running: Option<Running>,
-    plan: Plan,
-    state: State,
-    docker: Option<Observer>,
+pub struct Decided {
+    pub files: Vec<SettingsFile>,
+    pub redis: RedisDecision,
+    pub rabbitmq: RabbitMqDecision,
+    pub hub_url: Url,
+    pub launch: Option<Launch>,
+    pub running: Option<Running>,
+    pub plan: Plan,
+    pub state: State,
+    pub docker: Option<Observer>,
 }
 
 pub async fn run(context: &Context, arguments: UpArguments) -> Result<(), Failure> {
     let began = Instant::now();
     let _lock = if context.dry_run { None } else { Some(context.instance.lock()?) };
-    let decided = decide(context, &arguments).await?;
-    if context.dry_run {
-        context.terminal.result(&DryRun { plan: &decided.plan });
-        return pending(context, decided.plan.changes);
+    let mut tries = 1..=PORT_RACES;
+    loop {
+        let decided = decide(context, &arguments).await?;
+        if context.dry_run {
+            context.terminal.result(&DryRun { plan: &decided.plan });
+            return pending(context, decided.plan.changes);
+        }
+        consent(context, &decided.plan)?;
+        match execute::execute(context, decided, began).await {
+            Ok(report) => return finish(context, &report),
+            // Free when it was looked at, taken when it was used: another is chosen.
+            Err(failure) if failure.is_port_in_use() && tries.next().is_some() => {}
+            Err(failure) => return Err(failure),
+        }
     }
-    consent(context, &decided.plan)?;
-    if decided.redis.choice == Choice::Embedded && decided.rabbitmq.choice == Choice::Embedded {
+}
+
+fn finish(context: &Context, report: &Report) -> Result<(), Failure> {
+    context.terminal.result(report);
+    if [report.redis.state, report.rabbitmq.state] == [ReportState::Embedded; 2] {
         context.terminal.note(
             "Embedded: one process, without Redis and RabbitMQ. For the real thing install and start Docker, then run 'harmony up' again.",
         );
     }
-    let report = execute(context, decided, began).await?;
-    context.terminal.result(&report);
-    if !context.terminal.json && report.hub.url.is_some() {
+    if report.hub.url.is_some() {
         let already = if report.changes == 0 { "Nothing had to change. " } else { "" };
         context.terminal.note(&format!("{already}Next: harmony verify"));
     }
-    pending(context, report.changes)
+    Ok(())
 }
 
 fn pending(context: &Context, changes: usize) -> Result<(), Failure> {
-    if context.detailed_exitcode && context.dry_run && changes > 0 {
+    if context.detailed_exitcode && changes > 0 {
         return Err(Failure::new(Exit::ChangesPending, "changesPending", "changes are pending").shown());
     }
     Ok(())
@@ -228,6 +238,7 @@ fn plan_container(plan: &mut Plan, surveyor: &Surveyor<'_>, service: Service, wa
             };
             plan.add(Action::Replace, target, cause);
         }
+        (Some(_), Some(found)) if found.unfinished => plan.add(Action::Replace, target, "it was never started"),
         (Some(_), Some(found)) if !found.running => plan.add(Action::Start, target, "it is stopped"),
         (Some(_), Some(_)) | (None, None) => {}
         (None, Some(_)) => plan.add(Action::Remove, target, "it is no longer wanted"),
@@ -300,216 +311,6 @@ fn listen_url(hub: &Url) -> String {
     match hub.host() {
         Some(host @ (url::Host::Ipv4(_) | url::Host::Ipv6(_))) => format!("{}://{host}:{port}", hub.scheme()),
         _ => format!("{}://localhost:{port}", hub.scheme()),
-    }
-}
-
-/// Milliseconds that each target took.
-type Took = Mutex<Vec<(String, u64)>>;
-
-async fn execute(context: &Context, decided: Decided, began: Instant) -> Result<Report, Failure> {
-    let took = Took::default();
-    let deadline = began + context.timeout;
-    if let Some(observer) = &decided.docker {
-        let engine = observer.clone().into_engine();
-        let redis = provide(context, &engine, &decided, Service::Redis, decided.redis.container.as_ref(), deadline, &took);
-        let rabbitmq = provide(context, &engine, &decided, Service::RabbitMq, decided.rabbitmq.container.as_ref(), deadline, &took);
-        // Both are let finish, so that a failure of one leaves nothing half-made of the other.
-        let (redis, rabbitmq) = tokio::join!(redis, rabbitmq);
-        if redis.is_err() || rabbitmq.is_err() {
-            for id in [&redis, &rabbitmq].into_iter().filter_map(|result| result.as_ref().ok()?.clone()) {
-                engine.remove(&id, "it").await?;
-            }
-        }
-        redis?;
-        rabbitmq?;
-    }
-    let writing = Instant::now();
-    let files: Vec<_> = decided.files.iter().map(FileReport::from).collect();
-    let written = appsettings::write(&decided.files, &context.instance.backups())?;
-    record(&took, written.iter().map(|path| path.display().to_string()), writing);
-    context.instance.remember(&decided.state)?;
-    let running = run_hub(context, &decided, deadline, &took).await?;
-    Ok(report(context, decided, running, files, &took, began))
-}
-
-fn record(took: &Took, targets: impl IntoIterator<Item = String>, since: Instant) {
-    let milliseconds = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if let Ok(mut took) = took.lock() {
-        took.extend(targets.into_iter().map(|target| (target, milliseconds)));
-    }
-}
-
-/// Brings one service's container to what is planned and waits until it answers. Returns the id of
-/// a container that did not exist before.
-async fn provide(
-    context: &Context,
-    engine: &Engine,
-    decided: &Decided,
-    service: Service,
-    spec: Option<&ContainerSpec>,
-    deadline: Instant,
-    took: &Took,
-) -> Result<Option<String>, Failure> {
-    let began = Instant::now();
-    let name = container_name(&context.instance.name, service);
-    let target = format!("container {name}");
-    let step = decided.plan.steps.iter().find(|step| step.target == target);
-    let existing = engine.observer().containers(&context.instance.name).await?.into_iter().find(|found| found.service == service.name());
-    if let (Some(Step { action: Action::Remove | Action::Replace, .. }), Some(found)) = (step, &existing) {
-        engine.stop(&found.id, &name).await?;
-        engine.remove(&found.id, &name).await?;
-    }
-    let Some(spec) = spec else {
-        record(took, step.map(|step| step.target.clone()), began);
-        return Ok(None);
-    };
-    let (id, new) = match (step.map(|step| step.action), existing) {
-        (Some(Action::Start), Some(found)) => {
-            engine.start(&found.id, &name).await?;
-            (found.id, None)
-        }
-        (None, Some(found)) => (found.id, None),
-        _ => {
-            if !engine.observer().has_image(&spec.image).await {
-                let step = context.terminal.step(format!("pulling {}", spec.image));
-                engine.pull(&spec.image, |pulled| step.amount(pulled.current, pulled.total)).await?;
-            }
-            let id = engine.create(spec).await?;
-            (id.clone(), Some(id))
-        }
-    };
-    let waiting = step.map(|_| context.terminal.step(format!("waiting for {} at {}", service.name(), endpoint(decided, service))));
-    let ready = tokio::time::timeout_at(deadline.into(), await_service(engine, decided, service, &id)).await;
-    drop(waiting);
-    let failure = match ready {
-        Ok(Ok(())) => {
-            record(took, step.map(|step| step.target.clone()), began);
-            return Ok(new);
-        }
-        Ok(Err(failure)) => failure,
-        Err(_) => Failure::new(Exit::NotReady, "serviceNotReady", format!("{} did not answer within {:?}", service.name(), context.timeout))
-            .why(format!("its last lines:\n{}", engine.observer().last_lines(&id).await))
-            .fix("allow more time with --timeout"),
-    };
-    if let Some(id) = new {
-        engine.remove(&id, &name).await?;
-    }
-    Err(failure)
-}
-
-fn endpoint(decided: &Decided, service: Service) -> String {
-    let endpoint = match service {
-        Service::Redis => decided.redis.options.as_ref().and_then(|options| options.endpoints.first()),
-        Service::RabbitMq => decided.rabbitmq.address.as_ref().map(|address| &address.endpoint),
-    };
-    endpoint.map(ToString::to_string).unwrap_or_default()
-}
-
-async fn await_service(engine: &Engine, decided: &Decided, service: Service, id: &str) -> Result<(), Failure> {
-    let observer = engine.observer();
-    let died = match (service, &decided.redis.options, &decided.rabbitmq.address) {
-        (Service::Redis, Some(options), _) => await_redis(options, observer.await_end(id)).await.err(),
-        (Service::RabbitMq, _, Some(address)) => match await_rabbitmq(address, observer.await_end(id)).await {
-            Ok(()) => None,
-            Err(RabbitMqEnd::Gone(code)) => Some(code),
-            Err(RabbitMqEnd::Refused) => {
-                return Err(Failure::new(Exit::NotReady, "credentialsRefused", "RabbitMQ refuses the user or the password")
-                    .why("its volume was made with other credentials than the settings have")
-                    .fix("put the earlier ones into BrokerConfiguration, or let the data go: harmony down --volumes"));
-            }
-        },
-        _ => None,
-    };
-    let Some(code) = died else { return Ok(()) };
-    let log = observer.last_lines(id).await;
-    Err(Failure::new(Exit::NotReady, "containerDied", format!("the {} container ended at once (exit code {code})", service.name()))
-        .why(format!("its last lines:\n{log}")))
-}
-
-async fn run_hub(context: &Context, decided: &Decided, deadline: Instant, took: &Took) -> Result<Option<Running>, Failure> {
-    let began = Instant::now();
-    let changes = decided.plan.steps.iter().any(|step| step.target == "hub");
-    if !changes {
-        return Ok(decided.running.clone());
-    }
-    if let Some(running) = &decided.running {
-        let _step = context.terminal.step("stopping the hub");
-        hub_process::stop(&context.instance, running, STOP_WITHIN).await?;
-    }
-    let Some(launch) = &decided.launch else {
-        record(took, ["hub".to_owned()], began);
-        return Ok(None);
-    };
-    if launch.url.scheme() == "https" {
-        trust(context)?;
-    }
-    let _step = context.terminal.step(format!("waiting for the hub at {}", decided.hub_url));
-    let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(5));
-    let running = hub_process::launch(&context.instance, launch, left).await?;
-    record(took, ["hub".to_owned()], began);
-    Ok(Some(running))
-}
-
-/// Says which certificate is used, and how to trust it.
-fn trust(context: &Context) -> Result<(), Failure> {
-    let kept = super::context::certificates(context.home.as_deref())?;
-    let certificate = tls::development_certificate(context.home.as_deref(), &kept)?;
-    let path = certificate.source.path.display();
-    context.terminal.note(&if certificate.by_dotnet {
-        format!("HTTPS with ASP.NET Core's development certificate {path}; to trust it: dotnet dev-certs https --trust")
-    } else {
-        format!("HTTPS with a certificate made for localhost; to trust it: sudo cp '{path}' /usr/local/share/ca-certificates/harmony.crt && sudo update-ca-certificates")
-    });
-    Ok(())
-}
-
-fn report(
-    context: &Context,
-    decided: Decided,
-    running: Option<Running>,
-    files: Vec<FileReport>,
-    took: &Took,
-    began: Instant,
-) -> Report {
-    let took = took.lock().map(|took| took.clone()).unwrap_or_default();
-    let milliseconds = |target: &str| took.iter().find(|(known, _)| known == target).map_or(0, |(_, milliseconds)| *milliseconds);
-    let steps = decided.plan.steps.iter().map(|step| StepReport::done(step, milliseconds(&step.target))).collect();
-    let state = |choice| match choice {
-        Choice::Container => ReportState::Running,
-        Choice::External => ReportState::External,
-        Choice::Embedded | Choice::Unknown => ReportState::Embedded,
-    };
-    let container = |service, spec: Option<&ContainerSpec>| spec.map(|_| container_name(&context.instance.name, service));
-    let image = |spec: Option<&ContainerSpec>| spec.map(|spec| spec.image.clone());
-    let redis_text = decided.redis.connection_string.as_deref();
-    Report {
-        instance: context.instance.name.clone(),
-        changes: decided.plan.changes,
-        hub: HubReport {
-            state: if running.is_some() { ReportState::Running } else { ReportState::Absent },
-            url: running.as_ref().map(|_| decided.hub_url.as_str().trim_end_matches('/').to_owned()),
-            pid: running.as_ref().map(|running| running.pid),
-            version: running.as_ref().map(|running| running.version.clone()),
-            started_at: running.as_ref().map(|running| running.started_at),
-            admin_url: running.map(|running| running.admin_url),
-        },
-        redis: ServiceReport {
-            endpoint: decided.redis.options.as_ref().and_then(|options| options.endpoints.first().cloned()),
-            connection_string: redis_text.map(masked),
-            container: container(Service::Redis, decided.redis.container.as_ref()),
-            image: image(decided.redis.container.as_ref()),
-            ..ServiceReport::new(state(decided.redis.choice))
-        },
-        rabbitmq: ServiceReport {
-            endpoint: decided.rabbitmq.address.as_ref().map(|address| address.endpoint.clone()),
-            container: container(Service::RabbitMq, decided.rabbitmq.container.as_ref()),
-            image: image(decided.rabbitmq.container.as_ref()),
-            management_url: decided.rabbitmq.container.as_ref().map(|_| format!("http://127.0.0.1:{}", decided.rabbitmq.management_port)),
-            ..ServiceReport::new(state(decided.rabbitmq.choice))
-        },
-        files,
-        steps,
-        milliseconds: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
     }
 }
 

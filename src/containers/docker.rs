@@ -23,7 +23,7 @@ const LAST_LINES: &str = "10";
 const POLL: Duration = Duration::from_millis(200);
 
 /// What Docker did not do, and why.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum DockerError {
     #[error("{0}")]
     Context(#[from] super::whereabouts::UnknownContext),
@@ -67,6 +67,8 @@ pub struct Found {
     pub service: String,
     pub image: String,
     pub running: bool,
+    /// Created and never started: whoever made it was interrupted.
+    pub unfinished: bool,
     pub hash: String,
     /// Port inside, port on the host.
     pub ports: Vec<(u16, u16)>,
@@ -173,6 +175,14 @@ pub struct Engine {
     observer: Observer,
 }
 
+/// What was made for a container, so that it can be unmade.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    pub id: String,
+    /// Its volume, where that was not there before.
+    volume: Option<String>,
+}
+
 /// How far a pull is, over all layers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pulled {
@@ -209,24 +219,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Creates a container with its volume and files, and starts it; returns its id.
-    /// What was created is removed again where it can't be started.
-    pub async fn create(&self, spec: &ContainerSpec) -> Result<String, DockerError> {
+    /// Creates a container with its volume and files, and starts it. What was created is removed
+    /// again where it can't be started.
+    pub async fn create(&self, spec: &ContainerSpec) -> Result<Created, DockerError> {
         let (docker, name) = (&self.observer.docker, spec.name());
-        if let Some((volume, _)) = &spec.volume {
-            let request = VolumeCreateRequest {
-                name: Some(volume.clone()),
-                labels: Some(HashMap::from([
-                    (INSTANCE_LABEL.to_owned(), spec.instance.clone()),
-                    (SERVICE_LABEL.to_owned(), spec.service.name().to_owned()),
-                ])),
-                ..Default::default()
-            };
-            docker.create_volume(request).await.map_err(refused(format!("creating the volume {volume}")))?;
-        }
+        let volume = match &spec.volume {
+            Some((volume, _)) if docker.inspect_volume(volume).await.is_err() => {
+                self.create_volume(spec, volume).await?;
+                Some(volume.clone())
+            }
+            _ => None,
+        };
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
         let created = docker.create_container(Some(options), body(spec)).await;
         let id = created.map_err(refused(format!("creating the container {name}")))?.id;
+        let created = Created { id, volume };
         let started = async {
             if !spec.files.is_empty() {
                 let options = UploadToContainerOptionsBuilder::default().path("/").build();
@@ -234,16 +241,36 @@ impl Engine {
                     what: format!("packing files for {name}"),
                     error: error.to_string(),
                 })?;
-                let upload = docker.upload_to_container(&id, Some(options), bollard::body_full(archive.into()));
+                let upload = docker.upload_to_container(&created.id, Some(options), bollard::body_full(archive.into()));
                 upload.await.map_err(refused(format!("copying files into {name}")))?;
             }
-            self.start(&id, &name).await
+            self.start(&created.id, &name).await
         };
         if let Err(error) = started.await {
-            self.remove(&id, &name).await?;
+            self.undo(&created).await?;
             return Err(error);
         }
-        Ok(id)
+        Ok(created)
+    }
+
+    async fn create_volume(&self, spec: &ContainerSpec, volume: &str) -> Result<(), DockerError> {
+        let labels = [(INSTANCE_LABEL, spec.instance.as_str()), (SERVICE_LABEL, spec.service.name())];
+        let request = VolumeCreateRequest {
+            name: Some(volume.to_owned()),
+            labels: Some(labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into()),
+            ..Default::default()
+        };
+        let created = self.observer.docker.create_volume(request).await;
+        created.map(drop).map_err(refused(format!("creating the volume {volume}")))
+    }
+
+    /// Removes what [`create`](Self::create) made, and nothing that was there before.
+    pub async fn undo(&self, created: &Created) -> Result<(), DockerError> {
+        self.remove(&created.id, "that was just made").await?;
+        match &created.volume {
+            Some(volume) => self.remove_volume(volume).await,
+            None => Ok(()),
+        }
     }
 
     pub async fn start(&self, id: &str, name: &str) -> Result<(), DockerError> {
@@ -285,11 +312,13 @@ fn found(container: ContainerSummary) -> Found {
         .collect();
     ports.sort_unstable();
     ports.dedup();
+    let state = container.state.map(|state| state.to_string()).unwrap_or_default();
     Found {
         id: container.id.unwrap_or_default(),
         service: label(SERVICE_LABEL),
         image: container.image.unwrap_or_default(),
-        running: container.state.is_some_and(|state| state.to_string() == "running"),
+        running: state == "running",
+        unfinished: state == "created",
         hash: label(HASH_LABEL),
         ports,
         created: container.created.unwrap_or_default(),

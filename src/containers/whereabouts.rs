@@ -37,7 +37,7 @@ struct ContextEndpoint {
 }
 
 /// A context that is named and can't be found.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("Docker's context '{name}' is not to be found below {}", folder.display())]
 pub struct UnknownContext {
     name: String,

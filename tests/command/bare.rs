@@ -1,1 +1,177 @@
-//! To be written with its subject.
+//! A bare machine: nothing but our executable.
+
+use crate::harness::program::{Program, harmony, run, text};
+use crate::harness::services::{Part, has, node_modules};
+use crate::harness::{Folder, free_port};
+use serde_json::Value;
+use std::process::Command;
+
+/// `harmony` without containers, whatever this machine has.
+pub fn bare(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = harmony(folder.path());
+    command.args(arguments);
+    if arguments.first() == Some(&"up") {
+        command.args(["--redis", "none", "--rabbitmq", "embedded"]);
+    }
+    command
+}
+
+pub fn json(command: &mut Command) -> Value {
+    let output = run(command.arg("--json"));
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stdout)))
+}
+
+/// Brings an instance down when the test ends, however it ends.
+pub struct Down<'f>(pub &'f Folder, pub Vec<String>);
+
+impl Drop for Down<'_> {
+    fn drop(&mut self) {
+        run(harmony(self.0.path()).args(["down", "--volumes", "--yes"]).args(&self.1));
+    }
+}
+
+#[test]
+fn from_nothing_to_a_client_that_hears() {
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("http://localhost:{}", free_port());
+    let first = json(&mut bare(&folder, &["up", "--yes", "--hub-url", &url]));
+    assert_eq!(first["hub"]["state"], "running");
+    assert_eq!(first["hub"]["url"], url);
+    assert_eq!([&first["redis"]["state"], &first["rabbitmq"]["state"]], ["embedded", "embedded"]);
+    assert_eq!(first["changes"], 3, "{first}");
+    assert!(folder.read("harmony/Harmony.Client/wwwroot/appsettings.json").contains(&url));
+    assert!(folder.read("harmony/Harmony.SignalR/appsettings.json").contains("BrokerConfiguration"));
+
+    let second = json(&mut bare(&folder, &["up", "--yes"]));
+    assert_eq!(second["changes"], 0, "{second}");
+    assert_eq!(second["hub"]["pid"], first["hub"]["pid"]);
+
+    let status = json(&mut bare(&folder, &["status"]));
+    assert_eq!(status["hub"]["state"], "running");
+
+    let verified = json(&mut bare(&folder, &["verify"]));
+    assert_eq!(verified["ok"], true);
+    assert_eq!(verified["instances"][0]["heard"], true);
+
+    if has("from_nothing_to_a_client_that_hears", &[Part::Node]) {
+        let board = "420371f9-ea23-46de-9ce3-00aeeec060a2";
+        let mut client = javascript(&url, board, "OnCardTitleChanged");
+        let published = run(&mut bare(&folder, &["publish", "CardTitleChanged", "--board", board, "--field", "Title=Hello <you>"]));
+        assert!(published.status.success(), "{}", text(&published.stderr));
+        let heard: Value = serde_json::from_str(&format!("{{\"heard\"{}", client.wait_for_line("{\"heard\""))).expect("JSON");
+        assert_eq!(heard["argument"]["title"], "Hello <you>");
+    }
+
+    let down = json(&mut bare(&folder, &["down"]));
+    assert_eq!(down["changes"], 1);
+    assert_eq!(json(&mut bare(&folder, &["status"]))["hub"]["state"], "absent");
+    assert_eq!(json(&mut bare(&folder, &["down"]))["changes"], 0);
+}
+
+/// The official JavaScript client, listening to a board.
+pub fn javascript(url: &str, board: &str, event: &str) -> Program {
+    let mut command = Command::new("node");
+    command.arg(format!("{}/tests/clients/listen.mjs", env!("CARGO_MANIFEST_DIR")));
+    command.args([node_modules().expect("npm packages").as_os_str()]).args([url, "ListenForBoardEvents", board, event]);
+    let mut program = Program::start(&mut command);
+    program.wait_for_line("\"listening\"");
+    program
+}
+
+#[test]
+fn the_javascript_client_comes_back_after_a_restart_of_the_hub() {
+    if !has("the_javascript_client_comes_back_after_a_restart_of_the_hub", &[Part::Node]) {
+        return;
+    }
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("http://localhost:{}", free_port());
+    json(&mut bare(&folder, &["up", "--yes", "--hub-url", &url]));
+    let board = "420371f9-ea23-46de-9ce3-00aeeec060a2";
+    let mut client = javascript(&url, board, "OnCardTitleChanged");
+    json(&mut bare(&folder, &["down"]));
+    json(&mut bare(&folder, &["up", "--yes"]));
+    client.wait_for_line("\"reconnected\"");
+    assert!(run(&mut bare(&folder, &["publish", "CardTitleChanged", "--board", board])).status.success());
+    client.wait_for_line("\"heard\"");
+}
+
+#[test]
+fn a_dry_run_changes_nothing_and_says_what_would_change() {
+    let folder = Folder::new();
+    let url = format!("http://localhost:{}", free_port());
+    let plan = json(&mut bare(&folder, &["up", "--dry-run", "--hub-url", &url]));
+    assert_eq!(plan["changes"], 3);
+    assert_eq!(plan["steps"][0]["action"], "create");
+    assert!(!folder.path().join("harmony").exists());
+    let code = run(&mut bare(&folder, &["up", "--dry-run", "--detailed-exitcode", "--hub-url", &url])).status.code();
+    assert_eq!(code, Some(4));
+}
+
+#[test]
+fn settings_changed_by_hand_replace_the_hub() {
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("http://localhost:{}", free_port());
+    let first = json(&mut bare(&folder, &["up", "--yes", "--hub-url", &url]));
+    let settings = folder.read("harmony/Harmony.SignalR/appsettings.json");
+    folder.write("harmony/Harmony.SignalR/appsettings.json", &settings.replace("Information", "Warning"));
+    let second = json(&mut bare(&folder, &["up", "--yes"]));
+    assert_eq!(second["steps"][0]["cause"], "its settings changed", "{second}");
+    assert_ne!(first["hub"]["pid"], second["hub"]["pid"]);
+}
+
+#[test]
+fn https_is_served_where_the_url_says_so() {
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("https://localhost:{}", free_port());
+    let up = json(&mut bare(&folder, &["up", "--yes", "--hub-url", &url]));
+    assert_eq!(up["hub"]["url"], url);
+    assert_eq!(json(&mut bare(&folder, &["verify"]))["ok"], true);
+    if has("https_is_served_where_the_url_says_so", &[Part::Node]) {
+        javascript(&url, "b", "OnCardTitleChanged");
+    }
+}
+
+#[test]
+fn what_the_development_certificate_of_dotnet_is_there_for() {
+    let folder = Folder::new();
+    let store = folder.path().join("home/.dotnet/corefx/cryptography/x509stores/my");
+    std::fs::create_dir_all(&store).expect("a store");
+    // Any PFX without .NET's mark, or that needs a password, is passed over.
+    for name in ["aspnetcore-dev.pfx", "openssl-no-password.pfx"] {
+        let fixture = format!("{}/tests/fixtures/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::copy(fixture, store.join(name)).expect("a copy");
+    }
+    let kept = folder.path().join("kept");
+    let home = folder.path().join("home");
+    let first = harmony::tls::development_certificate(Some(&home), &kept).expect("a certificate");
+    harmony::tls::install_provider();
+    harmony::tls::acceptor(&first.source).expect("a certificate that serves");
+    let again = harmony::tls::development_certificate(Some(&home), &kept).expect("a certificate");
+    assert_eq!(first.source, again.source, "it is kept");
+}
+
+#[test]
+fn every_recorded_certificate_serves() {
+    use harmony::secret::Secret;
+    use harmony::tls::{CertificateSource, acceptor, install_provider};
+    install_provider();
+    let fixtures = format!("{}/tests/fixtures/tls", env!("CARGO_MANIFEST_DIR"));
+    let file = |name: &str| std::path::PathBuf::from(format!("{fixtures}/{name}"));
+    for (name, key, password) in [
+        ("aspnetcore-dev.pfx", None, Some("harmony")),
+        ("openssl-no-password.pfx", None, None),
+        ("openssl-legacy.pfx", None, Some("harmony")),
+        ("aspnetcore-dev.pem", Some("aspnetcore-dev.key"), None),
+    ] {
+        let source = CertificateSource { path: file(name), key_path: key.map(file), password: password.map(Secret::new) };
+        acceptor(&source).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    let wrong = CertificateSource { path: file("aspnetcore-dev.pfx"), key_path: None, password: Some(Secret::new("wrong")) };
+    let error = acceptor(&wrong).err().expect("a wrong password").to_string();
+    assert!(error.contains("aspnetcore-dev.pfx") && error.contains("password"), "{error}");
+}

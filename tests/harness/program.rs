@@ -52,10 +52,6 @@ impl Program {
         })
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.child.id() as i32).expect("a pid");
         rustix::process::kill_process(pid, signal).expect("a signal");
@@ -103,15 +99,6 @@ impl Hub {
     /// `host:port`.
     pub fn address(&self) -> &str {
         address(&self.url)
-    }
-
-    /// Hands it a notification by its inbox; the answer's status.
-    pub fn notify(&self, notification: &str, body: &str) -> u16 {
-        let request = format!(
-            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: {notification}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        super::raw::http(address(&self.admin), request.as_bytes()).status
     }
 
     pub fn metric(&self, name: &str) -> f64 {

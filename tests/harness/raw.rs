@@ -73,6 +73,8 @@ pub enum Frame {
 /// A WebSocket, its frames written by hand.
 pub struct WebSocket {
     pub stream: TcpStream,
+    /// Messages that came in one frame with others.
+    waiting: std::collections::VecDeque<serde_json::Value>,
 }
 
 impl WebSocket {
@@ -90,7 +92,7 @@ impl WebSocket {
         );
         stream.write_all(request.as_bytes()).expect("a request sent");
         let answer = read_answer(&mut stream, false);
-        (WebSocket { stream }, answer)
+        (WebSocket { stream, waiting: Default::default() }, answer)
     }
 
     /// Opens it and shakes hands.
@@ -160,13 +162,18 @@ impl WebSocket {
 
     /// The next message that is no ping.
     pub fn message(&mut self) -> serde_json::Value {
+        // Pings keep the socket from falling silent, so the patience is counted apart.
+        let deadline = std::time::Instant::now() + super::PATIENCE;
         loop {
+            assert!(std::time::Instant::now() < deadline, "no message came");
+            if let Some(message) = self.waiting.pop_front() {
+                return message;
+            }
             match self.next() {
                 Frame::Text(text) => {
-                    let message: serde_json::Value = serde_json::from_str(text.trim_end_matches('\u{1e}')).expect("JSON");
-                    if message["type"] != 6 {
-                        return message;
-                    }
+                    let messages = text.split('\u{1e}').filter(|text| !text.is_empty());
+                    let messages = messages.map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
+                    self.waiting.extend(messages.filter(|message| message["type"] != 6));
                 }
                 other => panic!("{other:?}"),
             }

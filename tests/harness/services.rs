@@ -52,7 +52,6 @@ pub fn has(test: &str, parts: &[Part]) -> bool {
                 let file = std::fs::File::options().create(true).append(true).open(path);
                 file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the list of tests not run");
             }
-            eprint!("{line}");
             return false;
         }
     }
@@ -97,7 +96,6 @@ impl Redis {
         for _ in 0..3 {
             listener.value();
         }
-        listener.value(); // the count
         listener
     }
 }
@@ -230,8 +228,7 @@ pub fn refhub(redis: Option<&Redis>, rabbitmq: Option<&RabbitMq>) -> (Program, S
         command.env("BrokerConfiguration__Host", "127.0.0.1").env("BrokerConfiguration__Port", rabbitmq.port.to_string());
         command.env("BrokerConfiguration__VirtualHost", &rabbitmq.virtual_host);
     }
-    let mut program = Program::start(&mut command);
-    program.wait_for_line("Application started");
+    let program = Program::start(&mut command);
     wait_for("the .NET hub", || TcpStream::connect(("127.0.0.1", port)).ok());
     (program, format!("127.0.0.1:{port}"))
 }

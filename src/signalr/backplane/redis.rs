@@ -15,7 +15,7 @@ use crate::signalr::registry::Registry;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, PushInfo, PushKind, RedisConnectionInfo, RedisError, Value};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
@@ -28,6 +28,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// How often a silent connection is asked whether it is alive, and how long it may take.
 const HEARTBEAT: Duration = Duration::from_secs(3);
+/// How long after an outage publishing waits for the other hubs to listen again; StackExchange.Redis
+/// takes up to ten seconds.
+const REUNION: Duration = Duration::from_secs(12);
 
 /// The backplane; dropping it ends its tasks.
 pub struct RedisBackplane {
@@ -47,6 +50,8 @@ struct Shared {
     changed: Notify,
     /// The listening connection stands and everything wanted is subscribed.
     listening: AtomicBool,
+    /// How many hubs listened when last looked at, this one included.
+    hubs: AtomicUsize,
     publisher_lost: Notify,
     listener_lost: Notify,
     registry: Arc<Registry>,
@@ -82,6 +87,7 @@ impl RedisBackplane {
             subscriptions: Mutex::default(),
             changed: Notify::new(),
             listening: AtomicBool::new(false),
+            hubs: AtomicUsize::new(0),
             publisher_lost: Notify::new(),
             listener_lost: Notify::new(),
             registry,
@@ -105,8 +111,12 @@ impl RedisBackplane {
         self.shared.listening.load(Ordering::Acquire) && self.publisher.borrow().is_some()
     }
 
-    /// Publishes all in one round trip.
+    /// Publishes all in one round trip. Refused while this hub itself does not hear: its own clients
+    /// would miss what Redis takes.
     pub async fn publish(&self, messages: &[(Target, Broadcast)]) -> Result<(), BackplaneError> {
+        if !self.shared.listening.load(Ordering::Acquire) {
+            return Err(not_connected());
+        }
         let mut connection = self.publisher.borrow().clone().ok_or_else(not_connected)?;
         let mut pipeline = ::redis::pipe();
         for (target, broadcast) in messages {
@@ -281,10 +291,43 @@ impl Shared {
 async fn publish_task(shared: Arc<Shared>, sender: watch::Sender<Option<MultiplexedConnection>>) {
     loop {
         let connection = connect_until_it_works(&shared.options, None, "publishing").await;
+        await_reunion(&shared, connection.clone()).await;
         sender.send_replace(Some(connection.clone()));
-        keep_alive(connection, &shared.publisher_lost).await;
+        tokio::select! {
+            () = count_hubs(&shared, connection.clone()) => {}
+            () = keep_alive(connection, &shared.publisher_lost) => {}
+        }
         sender.send_replace(None);
     }
+}
+
+/// Waits, for a time, until as many hubs listen as did before the connection was lost: what is
+/// published earlier their clients would never hear.
+async fn await_reunion(shared: &Shared, mut connection: MultiplexedConnection) {
+    let before = shared.hubs.load(Ordering::Relaxed);
+    let reunited = async {
+        while listening_hubs(shared, &mut connection).await.is_ok_and(|hubs| hubs < before) {
+            tokio::time::sleep(FIRST_RETRY).await;
+        }
+    };
+    if before > 1 && tokio::time::timeout(REUNION, reunited).await.is_err() {
+        tracing::warn!(before, "fewer hubs listen on Redis than before; publishing goes on without them");
+    }
+}
+
+/// Keeps count of the hubs that listen; ends where Redis does not answer.
+async fn count_hubs(shared: &Shared, mut connection: MultiplexedConnection) {
+    while let Ok(hubs) = listening_hubs(shared, &mut connection).await {
+        shared.hubs.store(hubs, Ordering::Relaxed);
+        tokio::time::sleep(HEARTBEAT).await;
+    }
+}
+
+async fn listening_hubs(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<usize, RedisError> {
+    let mut command = ::redis::cmd("PUBSUB");
+    command.arg("NUMSUB").arg(shared.channel("internal:groups"));
+    let counts = command.query_async::<Vec<(String, usize)>>(connection).await?;
+    Ok(counts.first().map_or(0, |(_, count)| *count))
 }
 
 /// Keeps a connection for listening, with everything wanted subscribed.

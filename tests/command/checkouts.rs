@@ -1,0 +1,127 @@
+//! Harmony's checkouts as committed, both layouts, rebuilt from the contract (spec: harmony-contract.md 1 and 2).
+
+use crate::harness::Folder;
+
+const BROKER: &str = r#"  "BrokerConfiguration": {
+    "Host": "localhost",
+    "Port": 5672,
+    "Username": "",
+    "Password": "",
+    "VirtualHost": ""
+  },
+"#;
+
+fn hub(redis: &str, broker: &str) -> String {
+    format!(
+        r#"{{
+  "RedisConnectionString": "{redis}",
+{broker}  "Serilog": {{
+    "MinimumLevel": {{
+      "Default": "Information",
+      "Override": {{
+        "Microsoft": "Information",
+        "System": "Warning"
+      }}
+    }}
+  }},
+  "ElasticConfiguration": {{
+    "Uri": "http://localhost:9200"
+  }},
+  "AllowedHosts": "*"
+}}
+"#
+    )
+}
+
+const DEVELOPMENT: &str = "{\n  \"Logging\": {\n    \"LogLevel\": {\n      \"Default\": \"Information\",\n      \"Microsoft.AspNetCore\": \"Warning\"\n    }\n  }\n}\n";
+
+fn solution(folder: &Folder, web: &str) {
+    folder.write("Harmony.sln", "Microsoft Visual Studio Solution File, Format Version 12.00\n");
+    folder.write(&format!("{web}/Harmony.SignalR/appsettings.json"), &hub("", BROKER));
+    folder.write(&format!("{web}/Harmony.SignalR/appsettings.Development.json"), DEVELOPMENT);
+    folder.write(&format!("{web}/Harmony.SignalR/appsettings.Production.json"), &format!("\u{feff}{}", hub("127.0.0.1:6379", "")));
+    folder.write(
+        &format!("{web}/Harmony.Api/appsettings.json"),
+        &format!("{{\n  \"CacheProvider\": \"Memory\",\n  \"RedisConnectionString\": \"127.0.0.1:6379\",\n{BROKER}  \"AllowedHosts\": \"*\"\n}}\n"),
+    );
+}
+
+/// Since February 2024: services, a gateway, and a client that knows only the gateway.
+pub fn new_layout(folder: &Folder) {
+    solution(folder, "src/Services");
+    folder.write("src/Web/Harmony.Client/wwwroot/appsettings.json", "\u{feff}{\n  \"gatewayUrl\": \"https://localhost:7108\"\n}");
+    folder.write("src/Web/Harmony.Client/wwwroot/appsettings.Production.json", "\u{feff}{\n  \"gatewayUrl\": \"https://localhost:7108\"\n}");
+    folder.write(
+        "src/ApiGateways/Harmony.ApiGateway/ocelot.json",
+        r#"{
+  "Routes": [
+    {
+      "UpstreamPathTemplate": "/api/{everything}",
+      "DownstreamPathTemplate": "/api/{everything}",
+      "DownstreamScheme": "https",
+      "DownstreamHostAndPorts": [
+        {
+          "Host": "localhost",
+          "Port": 7094
+        }
+      ]
+    },
+    {
+      "UpstreamPathTemplate": "/signalRHub/{everything}",
+      "DownstreamPathTemplate": "/signalRHub/{everything}",
+      "DownstreamScheme": "wss",
+      "DownstreamHostAndPorts": [
+        {
+          "Host": "localhost",
+          "Port": 7262
+        }
+      ]
+    }
+  ]
+}"#,
+    );
+}
+
+/// Before: everything below `src/Web`, and a client that knows the hub itself.
+pub fn old_layout(folder: &Folder) {
+    solution(folder, "src/Web");
+    let client = "\u{feff}{\n  \"signalrHostUrl\": \"https://localhost:7262\",\n  \"backendUrl\": \"https://localhost:7094\"\n}";
+    folder.write("src/Web/Harmony.Client/wwwroot/appsettings.json", client);
+    folder.write("src/Web/Harmony.Client/wwwroot/appsettings.Production.json", client);
+}
+
+#[test]
+fn both_layouts_get_the_hubs_address_where_it_belongs_and_nothing_else_changes() {
+    use super::bare::{Down, bare, json};
+    for (layout, hub_first) in [(new_layout as fn(&Folder), false), (old_layout, true)] {
+        let folder = Folder::new();
+        layout(&folder);
+        let _down = Down(&folder, vec![]);
+        let client = "src/Web/Harmony.Client/wwwroot/appsettings.json";
+        let gateway = "src/ApiGateways/Harmony.ApiGateway/ocelot.json";
+        let before = folder.read(if hub_first { client } else { gateway });
+        let port = crate::harness::free_port();
+        json(&mut bare(&folder, &["up", "--yes", "--hub-url", &format!("http://localhost:{port}")]));
+        let after = folder.read(if hub_first { client } else { gateway });
+        let expected = if hub_first {
+            before.replace("https://localhost:7262", &format!("http://localhost:{port}"))
+        } else {
+            before.replace("\"wss\"", "\"ws\"").replace("7262", &port.to_string())
+        };
+        assert_eq!(after, expected);
+        if !hub_first {
+            assert!(folder.read(client).contains("gatewayUrl") && !folder.read(client).contains("signalrHostUrl"));
+        }
+    }
+}
+
+#[test]
+fn from_below_a_checkout_it_is_found_upwards() {
+    let folder = Folder::new();
+    new_layout(&folder);
+    let below = folder.path().join("src/Web/Harmony.Client");
+    let found = harmony::checkout::find(&below).expect("one checkout").expect("a checkout");
+    assert_eq!(found.root, folder.path());
+    assert!(found.hub.ends_with("src/Services/Harmony.SignalR"));
+    assert_eq!(found.others.len(), 1);
+}

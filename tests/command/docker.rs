@@ -1,0 +1,219 @@
+//! With Docker: containers started, used, found again, and gone without a trace.
+
+use super::bare::{Down, javascript, json};
+use super::checkouts::{new_layout, old_layout};
+use crate::harness::program::{Program, dotnet, harmony, peer, run, text};
+use crate::harness::services::{Part, has, registry};
+use crate::harness::{Folder, free_port, unique};
+use serde_json::Value;
+use std::process::Command;
+
+const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
+
+/// `harmony up` of an instance, its images from the local registry.
+fn up(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
+    let mut command = harmony(folder.path());
+    command.args(["up", "--yes", "--instance", instance, "--image-registry", &registry().expect("a registry")]);
+    command.args(["--redis", "container", "--rabbitmq", "container"]).args(arguments);
+    command
+}
+
+fn with(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
+    let mut command = harmony(folder.path());
+    command.args(arguments).args(["--instance", instance]);
+    command
+}
+
+fn docker(arguments: &[&str]) -> String {
+    let output = run(Command::new("docker").args(arguments));
+    assert!(output.status.success(), "docker {arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn down<'f>(folder: &'f Folder, instance: &str) -> Down<'f> {
+    Down(folder, vec!["--instance".into(), instance.into()])
+}
+
+/// Everything that carries the instance's label.
+fn leftovers(instance: &str) -> String {
+    let label = format!("label=harmony.instance={instance}");
+    docker(&["ps", "-aq", "--filter", &label]) + &docker(&["volume", "ls", "-q", "--filter", &label])
+}
+
+#[test]
+fn from_a_checkout_to_the_official_clients_and_back_to_nothing() {
+    const TEST: &str = "from_a_checkout_to_the_official_clients_and_back_to_nothing";
+    if !has(TEST, &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    new_layout(&folder);
+    let _down = down(&folder, &instance);
+    let url = format!("http://localhost:{}", free_port());
+    let first = json(&mut up(&folder, &instance, &["--hub-url", &url]));
+    for service in ["redis", "rabbitmq"] {
+        assert_eq!(first[service]["state"], "running", "{first}");
+        assert_eq!(first[service]["container"], format!("harmony-{instance}-{service}"));
+    }
+    assert!(!first["redis"]["connectionString"].as_str().expect("a text").contains(&password(&folder)), "secrets are masked: {first}");
+
+    // Published on loopback alone, labelled, and no secret in arguments.
+    let inspected: Value = serde_json::from_str(&docker(&["inspect", &format!("harmony-{instance}-redis")])).expect("JSON");
+    let bindings = &inspected[0]["HostConfig"]["PortBindings"]["6379/tcp"][0];
+    assert_eq!(bindings["HostIp"], "127.0.0.1");
+    let labels = &inspected[0]["Config"]["Labels"];
+    assert_eq!(labels["harmony.instance"], instance);
+    assert_eq!(labels["harmony.version"], env!("CARGO_PKG_VERSION"));
+    assert!(labels["harmony.config-hash"].as_str().is_some_and(|hash| hash.len() == 32));
+    assert!(!inspected[0]["Args"].to_string().contains(&password(&folder)));
+    assert!(!docker(&["logs", &format!("harmony-{instance}-rabbitmq")]).contains(&broker_password(&folder)));
+
+    let second = json(&mut up(&folder, &instance, &[]));
+    assert_eq!(second["changes"], 0, "{second}");
+    assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
+    let status = json(&mut with(&folder, &instance, &["status"]));
+    assert_eq!([&status["hub"]["state"], &status["redis"]["state"], &status["rabbitmq"]["state"]], ["running", "running", "running"]);
+
+    // A card is created, and both official clients hear it.
+    let mut clients: Vec<(&str, Program)> = Vec::new();
+    if has(TEST, &[Part::Node]) {
+        clients.push(("JavaScript", javascript(&url, BOARD, "OnCardCreated")));
+    }
+    if has(TEST, &[Part::Peer]) {
+        let mut command = dotnet(&peer().expect("the peer"), "refclient");
+        command.args([&format!("{url}/signalRHub"), BOARD, "60"]);
+        let mut program = Program::start(&mut command);
+        program.wait_for_line("joined");
+        clients.push((".NET", program));
+    }
+    let card = ["publish", "CardCreated", "--board", BOARD, "--field", "Card.Title=Made by harmony", "--field", "UserId=u"];
+    let published = run(&mut with(&folder, &instance, &card));
+    assert!(published.status.success(), "{}", text(&published.stderr));
+    for (name, client) in &mut clients {
+        let line = client.wait_for_line("OnCardCreated");
+        eprintln!("{name}: OnCardCreated{line}");
+        assert!(line.contains("Made by harmony"), "{name}: {line}");
+    }
+    drop(clients);
+
+    let down = json(&mut with(&folder, &instance, &["down", "--volumes", "--yes"]));
+    assert_eq!(down["changes"], 4, "{down}");
+    assert_eq!(leftovers(&instance), "");
+    assert_eq!(json(&mut with(&folder, &instance, &["status"]))["hub"]["state"], "absent");
+}
+
+fn password(folder: &Folder) -> String {
+    let text = folder.read("src/Services/Harmony.SignalR/appsettings.json");
+    text.split("password=").nth(1).expect("a password").split('"').next().expect("its end").to_owned()
+}
+
+fn broker_password(folder: &Folder) -> String {
+    let text = folder.read("src/Services/Harmony.SignalR/appsettings.json");
+    text.split("\"Password\": \"").nth(1).expect("a password").split('"').next().expect("its end").to_owned()
+}
+
+#[test]
+fn drift_is_found_named_and_repaired() {
+    if !has("drift_is_found_named_and_repaired", &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    old_layout(&folder);
+    let _down = down(&folder, &instance);
+    let url = format!("http://localhost:{}", free_port());
+    json(&mut up(&folder, &instance, &["--hub-url", &url]));
+    let redis = format!("harmony-{instance}-redis");
+
+    docker(&["stop", "-t", "1", &redis]);
+    let status = json(&mut with(&folder, &instance, &["status"]));
+    assert_eq!(status["redis"]["state"], "stopped");
+    let plan = json(&mut up(&folder, &instance, &["--dry-run"]));
+    assert_eq!(plan["steps"][0]["cause"], "it is stopped", "{plan}");
+    let repaired = json(&mut up(&folder, &instance, &[]));
+    assert_eq!(repaired["changes"], 1, "{repaired}");
+
+    docker(&["rm", "-f", &redis]);
+    let repaired = json(&mut up(&folder, &instance, &[]));
+    assert_eq!(repaired["steps"][0]["cause"], "it is not there", "{repaired}");
+    assert_eq!(repaired["changes"], 1, "the settings still fit: {repaired}");
+    assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
+
+    let port = free_port();
+    let moved = json(&mut up(&folder, &instance, &["--redis-port", &port.to_string()]));
+    assert!(moved["redis"]["endpoint"].as_str().expect("an endpoint").ends_with(&port.to_string()), "{moved}");
+    assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
+}
+
+#[test]
+fn what_is_wrong_with_images_and_containers_is_said() {
+    if !has("what_is_wrong_with_images_and_containers_is_said", &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    let _down = down(&folder, &instance);
+    let url = format!("http://localhost:{}", free_port());
+    let failing = |arguments: &[&str]| {
+        let output = run(up(&folder, &instance, &["--hub-url", &url]).args(arguments).arg("--json"));
+        let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (output.status.code(), answer["error"].clone())
+    };
+    let missing = format!("{}/redis:nope", registry().expect("a registry"));
+    let (code, error) = failing(&["--redis-image", &missing]);
+    assert_eq!((code, &error["code"]), (Some(1), &"imageUnavailable".into()), "{error}");
+    assert!(error["message"].as_str().expect("a message").contains("redis:nope"));
+
+    // The RabbitMQ image has no redis-server configuration to start with: it ends at once.
+    let wrong = format!("{}/rabbitmq:3-management-alpine", registry().expect("a registry"));
+    let dying = run(Command::new("docker").args(["pull", "-q", &wrong]));
+    assert!(dying.status.success());
+    let broken = format!("{instance}:broken");
+    let container = docker(&["create", &wrong, "/bin/sh", "-c", "echo these are my last words; exit 3"]);
+    docker(&["commit", "--change", "ENTRYPOINT [\"/bin/sh\",\"-c\",\"echo these are my last words; exit 3\"]", container.trim(), &broken]);
+    docker(&["rm", container.trim()]);
+    let (code, error) = failing(&["--redis-image", &broken]);
+    docker(&["rmi", "-f", &broken]);
+    assert_eq!((code, &error["code"]), (Some(5), &"containerDied".into()), "{error}");
+    assert!(error["why"].as_str().expect("a reason").contains("these are my last words"), "{error}");
+    assert_eq!(leftovers(&instance), "", "what was made is unmade");
+    assert!(!folder.path().join("harmony/Harmony.SignalR/appsettings.json").exists(), "the settings too");
+}
+
+#[test]
+fn a_password_that_rabbitmq_does_not_know_is_said_at_once() {
+    if !has("a_password_that_rabbitmq_does_not_know_is_said_at_once", &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    old_layout(&folder);
+    let _down = down(&folder, &instance);
+    let url = format!("http://localhost:{}", free_port());
+    json(&mut up(&folder, &instance, &["--hub-url", &url]));
+    json(&mut with(&folder, &instance, &["down"]));
+    let settings = folder.read("src/Web/Harmony.SignalR/appsettings.json");
+    let known = settings.split("\"Password\": \"").nth(1).expect("a password").split('"').next().expect("its end").to_owned();
+    folder.write("src/Web/Harmony.SignalR/appsettings.json", &settings.replace(&known, "another"));
+    let output = run(up(&folder, &instance, &[]).arg("--json"));
+    let error: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(output.status.code(), Some(5));
+    assert_eq!(error["error"]["code"], "credentialsRefused", "{error}");
+    // The data is still there, and the right password opens it.
+    folder.write("src/Web/Harmony.SignalR/appsettings.json", &settings);
+    json(&mut up(&folder, &instance, &[]));
+    assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
+}
+
+#[test]
+fn a_taken_port_is_named_with_its_holder() {
+    if !has("a_taken_port_is_named_with_its_holder", &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    let thief = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = thief.local_addr().expect("an address").port().to_string();
+    let output = run(up(&folder, &instance, &["--redis-port", &port]).arg("--json"));
+    let error: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(error["error"]["code"], "portInUse", "{error}");
+    assert!(error["error"]["why"].as_str().expect("a reason").contains(&format!("pid {}", std::process::id())), "{error}");
+    assert_eq!(leftovers(&instance), "");
+    assert!(!folder.path().join("harmony").exists());
+}
