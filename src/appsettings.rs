@@ -5,12 +5,25 @@ pub mod key_path;
 pub mod layers;
 
 use document::{Document, SyntaxError};
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Larger files are not settings.
 const MAXIMUM_SIZE: u64 = 64 << 20;
+/// Beside the backups: what the last change was, so that it can be undone.
+const JOURNAL: &str = "last-change.json";
+
+/// One file's part in a change.
+#[derive(Serialize, Deserialize)]
+struct Change {
+    path: PathBuf,
+    /// Where its former content is; `None` where there was no file.
+    backup: Option<PathBuf>,
+    /// The digest of what was written.
+    after: String,
+}
 
 /// What can go wrong with a settings file; each names the file.
 #[derive(Debug, thiserror::Error)]
@@ -70,10 +83,16 @@ pub fn read_document(path: &Path) -> Result<Option<Document>, SettingsError> {
 /// targets; copies of what was there go into `backups`. Returns the paths that were replaced.
 pub fn write(files: &[SettingsFile], backups: &Path) -> Result<Vec<PathBuf>, SettingsError> {
     let changed: Vec<_> = files.iter().filter(|file| file.is_changed()).collect();
+    if changed.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut prepared = Vec::new();
     for file in &changed {
         let Some(original) = &file.original else {
-            create(&file.path, &file.document.to_bytes())?;
+            if file.path.exists() {
+                return Err(SettingsError::Changed { path: file.path.clone() });
+            }
+            prepared.push(None);
             continue;
         };
         check_access(&file.path)?;
@@ -82,14 +101,70 @@ pub fn write(files: &[SettingsFile], backups: &Path) -> Result<Vec<PathBuf>, Set
         if read_bytes(&target)?.as_deref() != Some(original) {
             return Err(SettingsError::Changed { path: file.path.clone() });
         }
-        prepared.push((prepare(&target, &file.document.to_bytes())?, target));
         back_up(&file.path, original, backups)?;
+        prepared.push(Some((prepare(&target, &file.document.to_bytes())?, target)));
     }
-    for (temporary, target) in prepared {
-        temporary.persist(&target).map_err(|error| write_error(&target, error.error))?;
-        sync_folder(&target)?;
+    record(&changed, backups)?;
+    for (file, prepared) in changed.iter().zip(prepared) {
+        match prepared {
+            None => create(&file.path, &file.document.to_bytes())?,
+            Some((temporary, target)) => {
+                temporary.persist(&target).map_err(|error| write_error(&target, error.error))?;
+                sync_folder(&target)?;
+            }
+        }
     }
     Ok(changed.iter().map(|file| file.path.clone()).collect())
+}
+
+/// Brings back what the last [`write`] changed; refuses where somebody changed it since. Returns the paths.
+pub fn undo(backups: &Path) -> Result<Vec<PathBuf>, SettingsError> {
+    let journal = backups.join(JOURNAL);
+    let Some(text) = read_bytes(&journal)? else { return Ok(Vec::new()) };
+    let damaged = |error: serde_json::Error| SettingsError::Read { path: journal.clone(), error: error.into() };
+    let changes: Vec<Change> = serde_json::from_slice(&text).map_err(damaged)?;
+    for change in &changes {
+        if read_bytes(&change.path)?.map(|bytes| digest(&bytes)).as_deref() != Some(&change.after) {
+            return Err(SettingsError::Changed { path: change.path.clone() });
+        }
+    }
+    for change in &changes {
+        match &change.backup {
+            None => fs::remove_file(&change.path).map_err(|error| write_error(&change.path, error))?,
+            Some(backup) => {
+                let original = read_bytes(backup)?.ok_or_else(|| SettingsError::Changed { path: backup.clone() })?;
+                let target = fs::canonicalize(&change.path).map_err(|error| write_error(&change.path, error))?;
+                let temporary = prepare(&target, &original)?;
+                temporary.persist(&target).map_err(|error| write_error(&target, error.error))?;
+                sync_folder(&target)?;
+            }
+        }
+    }
+    fs::remove_file(&journal).map_err(|error| write_error(&journal, error))?;
+    Ok(changes.into_iter().map(|change| change.path).collect())
+}
+
+/// Remembers what a write changes, before it does.
+fn record(files: &[&SettingsFile], backups: &Path) -> Result<(), SettingsError> {
+    let changes: Vec<_> = files
+        .iter()
+        .map(|file| Change {
+            path: std::path::absolute(&file.path).unwrap_or_else(|_| file.path.clone()),
+            backup: file.original.as_ref().map(|_| backup_path(&file.path, backups)),
+            after: digest(&file.document.to_bytes()),
+        })
+        .collect();
+    let journal = backups.join(JOURNAL);
+    let text = serde_json::to_vec_pretty(&changes).map_err(|error| write_error(&journal, error.into()))?;
+    fs::create_dir_all(backups).map_err(|error| write_error(backups, error))?;
+    let temporary = prepare(&journal, &text)?;
+    temporary.persist(&journal).map_err(|error| write_error(&journal, error.error))?;
+    Ok(())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Brings files back to what they were before [`write`], where they are still as it left them.
@@ -120,19 +195,12 @@ pub fn check_access(path: &Path) -> Result<(), SettingsError> {
     }
 }
 
-/// Makes a new file with its folders; one that is there already is left alone.
-fn create(path: &Path, bytes: &[u8]) -> Result<bool, SettingsError> {
-    if path.exists() {
-        return Ok(false);
-    }
+/// Makes a new file with its folders; never over one that is there.
+fn create(path: &Path, bytes: &[u8]) -> Result<(), SettingsError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| write_error(folder, error))?;
-    let temporary = prepare(path, bytes)?;
-    match temporary.persist_noclobber(path) {
-        Ok(_) => sync_folder(path).map(|()| true),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(write_error(path, error.error)),
-    }
+    prepare(path, bytes)?.persist_noclobber(path).map_err(|error| write_error(path, error.error))?;
+    sync_folder(path)
 }
 
 /// Writes bytes beside their target, with its permissions and owner, safe on disk.
@@ -182,12 +250,15 @@ fn open_to_group(_: &File) -> io::Result<()> {
 
 /// Keeps what a file held before its last change, under its path with `%` for each separator.
 fn back_up(file: &Path, original: &[u8], backups: &Path) -> Result<(), SettingsError> {
-    let name = file.to_string_lossy().replace(['/', '\\', ':'], "%");
-    let path = backups.join(name);
+    let path = backup_path(file, backups);
     fs::create_dir_all(backups).map_err(|error| write_error(backups, error))?;
     let backup = prepare(&path, original)?;
     backup.persist(&path).map_err(|error| write_error(&path, error.error))?;
     Ok(())
+}
+
+fn backup_path(file: &Path, backups: &Path) -> PathBuf {
+    backups.join(file.to_string_lossy().replace(['/', '\\', ':'], "%"))
 }
 
 fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, SettingsError> {

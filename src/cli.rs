@@ -8,6 +8,7 @@ mod hub;
 mod publish;
 mod report;
 mod services;
+mod settings;
 mod status;
 mod up;
 mod verify;
@@ -79,6 +80,8 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Send one notification as Harmony.Api sends it
     Publish(publish::PublishArguments),
+    /// One application's settings: get, set, unset, list, why, validate, undo, schema
+    Settings(settings::SettingsArguments),
     /// The hub in the foreground, configured as the .NET one
     #[command(disable_help_flag = true)]
     Hub(hub::HubArguments),
@@ -121,6 +124,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
             terminal.text(&String::from_utf8_lossy(&page).trim_end());
             Ok(())
         }
+        Command::Settings(arguments) => settings::run(&Context::new(&global, terminal)?, arguments),
         Command::Up(arguments) => interruptible(async { up::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Down(arguments) => interruptible(async { down::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Status => interruptible(async { status::run(&Context::new(&global, terminal)?).await }),

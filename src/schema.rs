@@ -27,7 +27,11 @@ pub struct Violation {
     pub line: usize,
     pub column: usize,
     pub key: String,
+    /// `error`, or `warning` for what is legal and probably a mistake.
+    pub severity: &'static str,
     pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
 }
 
 /// Settings that their application could not use; all of them.
@@ -37,7 +41,10 @@ pub struct Violations(pub Vec<Violation>);
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}:{}:{}: {}: {}", self.file.display(), self.line, self.column, self.key, self.message)
+        let Violation { file, line, column, key, severity, message, suggestion } = self;
+        let severity = if *severity == "error" { "" } else { "warning: " };
+        write!(formatter, "{}:{line}:{column}: {severity}{key}: {message}", file.display())?;
+        suggestion.as_ref().map_or(Ok(()), |suggestion| write!(formatter, "; did you mean {suggestion}?"))
     }
 }
 
@@ -50,13 +57,52 @@ fn application(path: &Path) -> Option<&'static Application> {
     })
 }
 
-/// Checks a file against its application's schema.
+/// Checks a file against its application's schema; warnings do not count.
 pub fn check(file: &SettingsFile) -> Result<(), Violations> {
-    let Some(application) = application(&file.path) else { return Ok(()) };
-    let Ok(schema) = serde_json::from_str::<Value>(application.schema) else { return Ok(()) };
-    let Ok(validator) = jsonschema::options().build(&schema) else { return Ok(()) };
-    let violations = violations(&validator, &schema, file);
+    let mut violations = all_violations(file);
+    violations.retain(|violation| violation.severity == "error");
     if violations.is_empty() { Ok(()) } else { Err(Violations(violations)) }
+}
+
+/// Everything that can be said against a file, in its order.
+pub fn all_violations(file: &SettingsFile) -> Vec<Violation> {
+    let Some(application) = application(&file.path) else { return Vec::new() };
+    let Ok(schema) = serde_json::from_str::<Value>(application.schema) else { return Vec::new() };
+    let Ok(validator) = jsonschema::options().build(&schema) else { return Vec::new() };
+    let mut all = violations(&validator, &schema, file);
+    all.extend(misspelt(&schema, file));
+    all.sort_by_key(|violation| (violation.line, violation.column));
+    all
+}
+
+/// Keys that nobody knows and that are nearly ones that are known; other unknown keys are nobody's business.
+fn misspelt(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
+    let unknown = file.document.entries().into_iter().filter(|entry| property(schema, &entry.key).is_none());
+    unknown
+        .filter_map(|entry| {
+            let suggestion = nearest(schema, &entry.key)?;
+            let Position { line, column } = entry.at;
+            let message = "no such setting is known".to_owned();
+            Some(Violation { file: file.path.clone(), line, column, key: entry.key, severity: "warning", message, suggestion: Some(suggestion) })
+        })
+        .collect()
+}
+
+/// The known key that differs in one name by a letter or two.
+fn nearest(schema: &Value, key: &str) -> Option<String> {
+    let mut place = schema;
+    let mut spelt = Vec::new();
+    for name in key.split(':') {
+        let known = place["properties"].as_object()?;
+        let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
+        let (best, property) = known.iter().min_by_key(|(known, _)| distance(known))?;
+        if distance(best) > best.len() / 5 + 1 {
+            return None;
+        }
+        spelt.push(best.clone());
+        place = property;
+    }
+    Some(spelt.join(":"))
 }
 
 fn violations(validator: &Validator, schema: &Value, file: &SettingsFile) -> Vec<Violation> {
@@ -68,7 +114,7 @@ fn violations(validator: &Validator, schema: &Value, file: &SettingsFile) -> Vec
             let key = error.instance_path().as_str().trim_start_matches('/').replace('/', ":");
             let Position { line, column } = file.document.position(&KeyPath::new(&key)).unwrap_or(Position { line: 1, column: 1 });
             let message = message(schema, &key, error.instance());
-            Violation { file: file.path.clone(), line, column, key, message }
+            Violation { file: file.path.clone(), line, column, key, severity: "error", message, suggestion: None }
         })
         .collect();
     // Two keywords may object to one value; it is told once.

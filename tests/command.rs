@@ -2,5 +2,5 @@
 
 mod bad_input;
 mod bare;
-mod checkouts;
+pub mod checkouts;
 mod docker;

@@ -1,3 +1,5 @@
 //! Settings: edits that change nothing else, layers, schemas.
 
+mod commands;
 mod document;
+mod dotnet;

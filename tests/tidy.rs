@@ -43,7 +43,7 @@ const DOORS: [(&str, &str); 12] = [
     ("redis", "src/signalr/backplane/redis.rs"),
     ("dialoguer", "src/terminal/prompt.rs"),
     ("indicatif", "src/terminal.rs"),
-    ("jsonc_parser", "src/appsettings/document.rs"),
+    ("jsonc_parser", "src/appsettings/document/tree.rs"),
     ("jsonschema", "src/schema.rs"),
     ("tempfile", "src/appsettings.rs"),
     ("prometheus_client", "src/telemetry.rs"),

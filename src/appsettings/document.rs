@@ -4,15 +4,13 @@
 //! byte-order mark, line ends and indentation survive by construction. What .NET's configuration
 //! reader allows is allowed (comments, trailing commas), nothing more (spec: signalr.md H).
 
+mod tree;
+
 use super::key_path::{self, KeyPath};
-use jsonc_parser::ast::{ObjectPropName, Value as Ast};
-use jsonc_parser::common::{Range, Ranged};
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use std::fmt;
+use tree::{Kind, LineCounter, Node, Span, error_at, flatten, parse, position, to_json};
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
-/// System.Text.Json's limit.
-const MAXIMUM_DEPTH: usize = 64;
 
 /// A document with its text.
 #[derive(Debug, Clone)]
@@ -49,28 +47,6 @@ impl fmt::Display for SyntaxError {
 
 impl std::error::Error for SyntaxError {}
 
-#[derive(Debug, Clone)]
-struct Node {
-    range: Range,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone)]
-enum Kind {
-    Object(Vec<Member>),
-    Array(Vec<Node>),
-    /// The text that .NET reads.
-    Scalar(String),
-    Null,
-}
-
-#[derive(Debug, Clone)]
-struct Member {
-    range: Range,
-    name: String,
-    value: Node,
-}
-
 /// A value to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NewValue {
@@ -105,6 +81,8 @@ pub struct Entry {
     pub key: String,
     /// `None` for null and for empty objects.
     pub value: Option<String>,
+    /// It stands for an object or array that is empty.
+    pub empty: bool,
     pub at: Position,
 }
 
@@ -152,6 +130,12 @@ impl Document {
             Kind::Scalar(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// Whether the leaf is written in quotes; `None` where there is no such leaf.
+    pub fn is_text(&self, key: &KeyPath) -> Option<bool> {
+        let node = self.find(key).filter(|node| matches!(node.kind, Kind::Scalar(_)))?;
+        Some(self.text[node.range.start..].starts_with('"'))
     }
 
     /// Whether the key is there, whatever its value.
@@ -209,6 +193,53 @@ impl Document {
         self.root = parse(&text).map_err(|_| ShapeConflict { key: key.to_string(), holder: "the place for it".into() })?;
         self.text = text;
         Ok(true)
+    }
+
+    /// Removes a key with its value, its comma and the comment behind it. False where it is not there.
+    pub fn remove(&mut self, key: &KeyPath) -> bool {
+        let Some((holder, place)) = holder(&self.root, key.segments()) else { return false };
+        let children = children(holder);
+        let (own, last) = (children[place], place + 1 == children.len());
+        let end = holder.range.end - 1;
+        let tail = self.tail(own.end, children.get(place + 1).map_or(end, |next| next.start));
+        let mut edits = Vec::new();
+        if let (true, None, Some(before)) = (last, tail.comma, place.checked_sub(1)) {
+            // The member before is the last one now, and the file has no habit of trailing commas.
+            let comma = self.tail(children[before].end, own.start).comma;
+            edits.extend(comma.map(|comma| (comma - 1..comma, String::new())));
+        }
+        edits.push((self.whole_lines(own.start, tail.line_end.max(own.end), last), String::new()));
+        let mut text = self.text.clone();
+        for (range, replacement) in edits.into_iter().rev() {
+            text.replace_range(range, &replacement);
+        }
+        match parse(&text) {
+            Ok(root) => {
+                self.root = root;
+                self.text = text;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// A stretch widened to the lines that hold nothing else, else to the blanks on one side of it.
+    fn whole_lines(&self, start: usize, end: usize, last: bool) -> std::ops::Range<usize> {
+        let blank = |text: &str| text.chars().all(|letter| matches!(letter, ' ' | '\t' | '\r'));
+        let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = self.text[end..].find('\n').map(|newline| end + newline + 1);
+        if blank(&self.text[line_start..start])
+            && let Some(line_end) = line_end
+            && blank(self.text[end..line_end].trim_end_matches('\n'))
+        {
+            return line_start..line_end;
+        }
+        let is_blank = |letter: char| matches!(letter, ' ' | '\t');
+        if last {
+            self.text[..start].trim_end_matches(is_blank).len()..end
+        } else {
+            start..self.text.len() - self.text[end..].trim_start_matches(is_blank).len()
+        }
     }
 
     fn find(&self, key: &KeyPath) -> Option<&Node> {
@@ -299,11 +330,12 @@ impl Document {
         indents.find(|indent| !indent.is_empty()).unwrap_or("  ").to_owned()
     }
 
-    /// .NET refuses a file in which two leaves have the same key, whatever their case.
+    /// .NET refuses a leaf whose key was there before, whatever its case; an empty object or array
+    /// overrides what was there.
     fn refuse_duplicates(&self) -> Result<(), SyntaxError> {
         let mut seen = std::collections::HashSet::new();
         for entry in self.entries() {
-            if !seen.insert(key_path::fold(&entry.key)) {
+            if !seen.insert(key_path::fold(&entry.key)) && !entry.empty {
                 let line = self.text.lines().nth(entry.at.line - 1).unwrap_or_default().to_owned();
                 let message = format!("the key '{}' stands here a second time, which .NET refuses", entry.key);
                 return Err(SyntaxError { at: entry.at, message, line });
@@ -325,20 +357,45 @@ enum Place<'n, 'k> {
     Missing { object: &'n Node, rest: &'k [String] },
 }
 
-fn locate<'n, 'k>(node: &'n Node, path: &'k [String]) -> Place<'n, 'k> {
-    let Some(first) = path.first() else { return Place::Found(node) };
-    let next = match &node.kind {
+/// The object or array that holds a key, and the key's place in it.
+fn holder<'n>(node: &'n Node, path: &[String]) -> Option<(&'n Node, usize)> {
+    let (place, next, taken) = step(node, path)?;
+    if taken == path.len() { Some((node, place)) } else { holder(next, &path[taken..]) }
+}
+
+/// The stretches of text that an object's members or an array's items take.
+fn children(node: &Node) -> Vec<Span> {
+    match &node.kind {
+        Kind::Object(members) => members.iter().map(|member| member.range).collect(),
+        Kind::Array(items) => items.iter().map(|item| item.range).collect(),
+        Kind::Scalar(_) | Kind::Null => Vec::new(),
+    }
+}
+
+/// One step down a path: the child's place, the child, and how many segments its name took.
+fn step<'n>(node: &'n Node, path: &[String]) -> Option<(usize, &'n Node, usize)> {
+    let first = path.first()?;
+    match &node.kind {
         // A name may itself hold colons: then it stands for several segments.
-        Kind::Object(members) => members.iter().find_map(|member| {
+        Kind::Object(members) => members.iter().enumerate().find_map(|(place, member)| {
             let names: Vec<_> = member.name.split(':').collect();
             let matches = names.len() <= path.len() && names.iter().zip(path).all(|(name, key)| key_path::same(name, key));
-            matches.then_some((&member.value, names.len()))
+            matches.then_some((place, &member.value, names.len()))
         }),
-        Kind::Array(items) => first.parse::<usize>().ok().and_then(|index| items.get(index)).map(|item| (item, 1)),
+        Kind::Array(items) => {
+            let place = first.parse::<usize>().ok()?;
+            Some((place, items.get(place)?, 1))
+        }
         Kind::Scalar(_) | Kind::Null => None,
-    };
-    match next {
-        Some((next, taken)) => locate(next, &path[taken..]),
+    }
+}
+
+fn locate<'n, 'k>(node: &'n Node, path: &'k [String]) -> Place<'n, 'k> {
+    if path.is_empty() {
+        return Place::Found(node);
+    }
+    match step(node, path) {
+        Some((_, next, taken)) => locate(next, &path[taken..]),
         None => Place::Missing { object: node, rest: path },
     }
 }
@@ -368,145 +425,4 @@ fn quoted(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len() + 2);
     crate::json::write_string(&mut out, text);
     String::from_utf8_lossy(&out).into_owned()
-}
-
-fn parse(text: &str) -> Result<Node, SyntaxError> {
-    let options = ParseOptions {
-        allow_comments: true,
-        allow_trailing_commas: true,
-        allow_loose_object_property_names: false,
-        allow_missing_commas: false,
-        allow_single_quoted_strings: false,
-        allow_hexadecimal_numbers: false,
-        allow_unary_plus_numbers: false,
-        allow_bare_decimal_point_numbers: false,
-        allow_non_finite_numbers: false,
-        allow_extended_string_escapes: false,
-    };
-    let parsed = parse_to_ast(text, &CollectOptions::default(), &options).map_err(|error| {
-        error_at(text, error.range().start, error.kind().to_string())
-    })?;
-    match parsed.value {
-        Some(Ast::Object(object)) => convert(Ast::Object(object), text, 1),
-        Some(other) => Err(error_at(text, other.start(), "a settings file holds one object".into())),
-        None => Err(error_at(text, text.len(), "the file holds no JSON".into())),
-    }
-}
-
-fn convert(ast: Ast<'_>, text: &str, depth: usize) -> Result<Node, SyntaxError> {
-    let range = ast.range();
-    if depth > MAXIMUM_DEPTH + 1 {
-        return Err(error_at(text, range.start, "more than 64 objects and arrays inside one another".into()));
-    }
-    let kind = match ast {
-        Ast::Object(object) => Kind::Object(
-            object
-                .properties
-                .into_iter()
-                .map(|property| {
-                    let range = property.range;
-                    if let ObjectPropName::String(name) = &property.name {
-                        refuse_control_characters(text, name.range)?;
-                    }
-                    Ok(Member { range, name: property.name.into_string(), value: convert(property.value, text, depth + 1)? })
-                })
-                .collect::<Result<_, _>>()?,
-        ),
-        Ast::Array(array) => {
-            Kind::Array(array.elements.into_iter().map(|item| convert(item, text, depth + 1)).collect::<Result<_, _>>()?)
-        }
-        Ast::StringLit(literal) => {
-            refuse_control_characters(text, range)?;
-            Kind::Scalar(literal.value.into_owned())
-        }
-        Ast::NumberLit(literal) => Kind::Scalar(literal.value.to_owned()),
-        Ast::BooleanLit(literal) => Kind::Scalar(if literal.value { "True".into() } else { "False".into() }),
-        Ast::NullKeyword(_) => Kind::Null,
-    };
-    Ok(Node { range, kind })
-}
-
-fn refuse_control_characters(text: &str, range: Range) -> Result<(), SyntaxError> {
-    match text[range.start..range.end].find(|letter: char| letter < ' ') {
-        Some(at) => Err(error_at(text, range.start + at, "a control character inside a string".into())),
-        None => Ok(()),
-    }
-}
-
-fn flatten(node: &Node, prefix: &mut String, lines: &mut LineCounter<'_>, entries: &mut Vec<Entry>) {
-    let mut child = |name: &str, value: &Node, lines: &mut LineCounter<'_>, entries: &mut Vec<Entry>| {
-        let length = prefix.len();
-        if length > 0 {
-            prefix.push(':');
-        }
-        prefix.push_str(name);
-        flatten(value, prefix, lines, entries);
-        prefix.truncate(length);
-    };
-    let value = match &node.kind {
-        Kind::Object(members) if !members.is_empty() => {
-            return members.iter().for_each(|member| child(&member.name, &member.value, lines, entries));
-        }
-        Kind::Array(items) if !items.is_empty() => {
-            return items.iter().enumerate().for_each(|(index, item)| child(&index.to_string(), item, lines, entries));
-        }
-        Kind::Array(_) => Some(String::new()),
-        Kind::Object(_) | Kind::Null => None,
-        Kind::Scalar(text) => Some(text.clone()),
-    };
-    if !prefix.is_empty() {
-        entries.push(Entry { key: prefix.clone(), value, at: lines.position(node.range.start) });
-    }
-}
-
-fn to_json(node: &Node, text: &str) -> serde_json::Value {
-    match &node.kind {
-        Kind::Object(members) => {
-            members.iter().map(|member| (member.name.clone(), to_json(&member.value, text))).collect()
-        }
-        Kind::Array(items) => items.iter().map(|item| to_json(item, text)).collect(),
-        Kind::Null => serde_json::Value::Null,
-        Kind::Scalar(value) if text[node.range.start..].starts_with('"') => serde_json::Value::String(value.clone()),
-        Kind::Scalar(value) => match value.as_str() {
-            "True" => true.into(),
-            "False" => false.into(),
-            number => serde_json::from_str(number).unwrap_or(serde_json::Value::Null),
-        },
-    }
-}
-
-fn error_at(text: &str, at: usize, message: String) -> SyntaxError {
-    let at = position(text, at);
-    let line = text.lines().nth(at.line - 1).unwrap_or_default().chars().take(200).collect();
-    SyntaxError { at, message, line }
-}
-
-fn position(text: &str, at: usize) -> Position {
-    LineCounter::new(text).position(at)
-}
-
-/// Counts lines for places asked for in ascending order, without starting anew each time.
-struct LineCounter<'t> {
-    text: &'t str,
-    counted: usize,
-    line: usize,
-    line_start: usize,
-}
-
-impl<'t> LineCounter<'t> {
-    fn new(text: &'t str) -> Self {
-        LineCounter { text, counted: 0, line: 1, line_start: 0 }
-    }
-
-    fn position(&mut self, at: usize) -> Position {
-        if at < self.counted {
-            *self = LineCounter::new(self.text);
-        }
-        for newline in memchr::memchr_iter(b'\n', &self.text.as_bytes()[self.counted..at]) {
-            self.line += 1;
-            self.line_start = self.counted + newline + 1;
-        }
-        self.counted = at;
-        Position { line: self.line, column: self.text[self.line_start..at].chars().count() + 1 }
-    }
 }

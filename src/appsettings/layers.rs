@@ -5,6 +5,7 @@ use super::key_path::{fold, same};
 use super::{SettingsError, read_document};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Where a value comes from.
@@ -16,6 +17,16 @@ pub enum Source {
     File { file: PathBuf, line: usize },
     Environment { variable: String },
     CommandLine { argument: String },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Host { variable } | Source::Environment { variable } => write!(formatter, "variable {variable}"),
+            Source::File { file, line } => write!(formatter, "{}:{line}", file.display()),
+            Source::CommandLine { argument } => write!(formatter, "argument {argument}"),
+        }
+    }
 }
 
 /// One key's value in one layer; `None` hides what lower layers have.

@@ -123,10 +123,14 @@ impl RedisOptions {
         options.tls = tls.unwrap_or(managed && addresses.iter().any(|address| address.ends_with(":6380")));
         let default_port = if sentinel { 26379 } else if options.tls { 6380 } else { 6379 };
         options.endpoints = Vec::new();
-        for endpoint in addresses.iter().filter_map(|address| Endpoint::parse(address, default_port)) {
+        // One without a port is not yet the one with the default port: doubles are told by how they are spelt.
+        for endpoint in addresses.iter().filter_map(|address| Endpoint::parse(address, 0)) {
             if !options.endpoints.contains(&endpoint) {
                 options.endpoints.push(endpoint);
             }
+        }
+        for endpoint in options.endpoints.iter_mut().filter(|endpoint| endpoint.port == 0) {
+            endpoint.port = default_port;
         }
         if options.endpoints.is_empty() {
             return Err(RedisStringError::NoEndpoint);

@@ -56,6 +56,33 @@ fn new_keys_appear_in_the_files_own_style() {
     }
 }
 
+/// The text after removing a key.
+fn removed(text: &str, key: &str) -> String {
+    let mut document = Document::parse(text.as_bytes()).expect("settings");
+    document.remove(&KeyPath::new(key));
+    String::from_utf8(document.to_bytes()).expect("UTF-8")
+}
+
+#[test]
+fn a_removed_key_takes_its_comma_and_its_line_with_it() {
+    let cases = [
+        ("{\n  \"a\": 1,\n  \"b\": 2\n}", "a", "{\n  \"b\": 2\n}"),
+        ("{\n  \"a\": 1,\n  \"b\": 2\n}", "b", "{\n  \"a\": 1\n}"),
+        ("{\n  \"a\": 1,\n  \"b\": 2,\n}", "b", "{\n  \"a\": 1,\n}"),
+        ("{\r\n  \"a\": 1, // one\r\n  \"b\": 2 // two\r\n}", "B", "{\r\n  \"a\": 1 // one\r\n}"),
+        ("{\n  \"a\": 1, // one\n  // of b\n  \"b\": 2\n}", "a", "{\n  // of b\n  \"b\": 2\n}"),
+        ("{ \"a\": 1, \"b\": 2 }", "a", "{ \"b\": 2 }"),
+        ("{ \"a\": 1, \"b\": 2 }", "b", "{ \"a\": 1 }"),
+        ("{ \"a\": 1 }", "a", "{ }"),
+        ("{ \"a\": [1, 2, 3] }", "a:1", "{ \"a\": [1, 3] }"),
+        ("{ \"a\": { \"b\": { \"c\": 1 }, \"d\": 2 } }", "a:b", "{ \"a\": { \"d\": 2 } }"),
+        ("{ \"a\": 1 }", "nope", "{ \"a\": 1 }"),
+    ];
+    for (before, key, after) in cases {
+        assert_eq!(removed(before, key), after, "{before} without {key}");
+    }
+}
+
 #[test]
 fn a_section_that_is_null_becomes_an_object() {
     let after = set("{\n  \"BrokerConfiguration\": null\n}", "BrokerConfiguration:Port", NewValue::Integer(1));
@@ -164,6 +191,25 @@ proptest! {
                     assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_removed_leaf_is_gone_and_the_rest_reads_as_before(document in documents(), style in any::<u8>(), pick in any::<prop::sample::Index>()) {
+        let before = styled(&document, style);
+        let mut edited = Document::parse(before.as_bytes()).expect("settings");
+        // Only members: removing an array's item moves those behind it.
+        let entries: Vec<_> = edited.entries().into_iter().filter(|entry| !entry.key.split(':').any(|name| name.parse::<usize>().is_ok())).collect();
+        if !entries.is_empty() {
+            let gone = &entries[pick.index(entries.len())].key;
+            assert!(edited.remove(&KeyPath::new(gone)));
+            let after = Document::parse(&edited.to_bytes()).expect("what we write is read");
+            assert!(!after.has(&KeyPath::new(gone)));
+            let read = |document: &Document| -> Vec<_> {
+                let leaves = document.entries().into_iter().filter(|entry| entry.key != *gone && entry.value.as_deref().is_some_and(|value| !value.is_empty()));
+                leaves.map(|entry| (entry.key, entry.value)).collect()
+            };
+            assert_eq!(read(&after), read(&Document::parse(before.as_bytes()).expect("settings")));
         }
     }
 

@@ -1,0 +1,311 @@
+//! `harmony settings`: read, change and explain one application's settings.
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use crate::appsettings::document::NewValue;
+use crate::appsettings::key_path::{KeyPath, same};
+use crate::appsettings::layers::{Layers, Setting, Source, Started, file_names};
+use crate::appsettings::{self, SettingsFile};
+use crate::checkout::Checkout;
+use crate::schema::{self, APPLICATIONS, Violation};
+use crate::secret::MASK;
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub struct SettingsArguments {
+    /// The application whose settings they are
+    #[arg(long, value_name = "NAME", default_value = "Harmony.SignalR", global = true)]
+    app: String,
+    /// Show secrets as they are
+    #[arg(long, global = true)]
+    show_secrets: bool,
+    #[command(subcommand)]
+    command: SettingsCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum SettingsCommand {
+    /// The effective value of a key
+    Get { key: String },
+    /// Set a key, in appsettings.json or with --environment in that environment's file
+    Set { key: String, value: String },
+    /// Remove a key from the same file
+    Unset { key: String },
+    /// Every effective key, its value and where it comes from
+    List,
+    /// What each layer says of a key, and which one wins
+    Why { key: String },
+    /// All values that an application could not use, at once
+    Validate,
+    /// Bring back the files as they were before the last change
+    Undo,
+    /// The JSON Schema of an application's settings
+    Schema {
+        #[arg(value_name = "APP")]
+        application: String,
+    },
+}
+
+pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failure> {
+    if let SettingsCommand::Schema { application } = &arguments.command {
+        let found = schema_of(application)?;
+        context.terminal.text(&found.trim_end());
+        return Ok(());
+    }
+    if let SettingsCommand::Undo = arguments.command {
+        let paths = appsettings::undo(&context.instance.backups())?;
+        context.terminal.result(&Written { changed: !paths.is_empty(), files: paths });
+        return Ok(());
+    }
+    let checkout = context.known_checkout()?;
+    if let SettingsCommand::Validate = arguments.command {
+        return validate(context, &checkout);
+    }
+    let folder = folder(&checkout, &arguments.app)?;
+    let secrets = Secrets { application: &arguments.app, shown: arguments.show_secrets };
+    match &arguments.command {
+        SettingsCommand::Get { key } => {
+            let layers = layers(context, &folder)?;
+            let setting = layers.setting(&colons(key)).ok_or_else(|| unknown_key(&arguments.app, key))?;
+            context.terminal.result(&OneSetting::of(setting, &secrets));
+        }
+        SettingsCommand::Set { key, value } => {
+            let file = target(context, &folder)?;
+            let value = typed(&arguments.app, &file, key, value);
+            change(context, file, |file| Ok(file.document.set(&KeyPath::new(key), &value)?))?;
+        }
+        SettingsCommand::Unset { key } => {
+            let file = target(context, &folder)?;
+            change(context, file, |file| Ok(file.document.remove(&KeyPath::new(key))))?;
+        }
+        SettingsCommand::List => {
+            let layers = layers(context, &folder)?;
+            let known = layers.effective().into_iter().filter(|setting| concerns(&arguments.app, setting));
+            context.terminal.result(&List { settings: known.map(|setting| OneSetting::of(setting, &secrets)).collect() });
+        }
+        SettingsCommand::Why { key } => why(context, &folder, &secrets, &colons(key))?,
+        SettingsCommand::Validate | SettingsCommand::Undo | SettingsCommand::Schema { .. } => {}
+    }
+    Ok(())
+}
+
+fn colons(key: &str) -> String {
+    KeyPath::new(key).to_string()
+}
+
+/// What the application reads that starts here and now, this shell's variables included.
+fn layers(context: &Context, folder: &Path) -> Result<Layers, Failure> {
+    Ok(Layers::load(folder, &context.environment, &Started::here(Vec::new()))?)
+}
+
+fn folder(checkout: &Checkout, application: &str) -> Result<PathBuf, Failure> {
+    let folders = std::iter::once(&checkout.hub).chain(&checkout.client).chain(&checkout.others);
+    let is_it = |folder: &&PathBuf| folder.components().any(|part| same(&part.as_os_str().to_string_lossy(), application));
+    let publish_folder = Some(&checkout.hub).filter(|_| application == APPLICATIONS[0].name);
+    folders.clone().find(is_it).or(publish_folder).cloned().ok_or_else(|| {
+        let names = folders.filter_map(|folder| folder.components().find(|part| part.as_os_str().to_string_lossy().starts_with("Harmony.")));
+        let names: Vec<_> = names.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        Failure::new(Exit::Usage, "unknownApplication", format!("no settings of '{application}' are in reach")).fix(format!("choose one of: {}", names.join(", ")))
+    })
+}
+
+/// The file that is changed: the base, or the named environment's.
+fn target(context: &Context, folder: &Path) -> Result<SettingsFile, Failure> {
+    let [base, own] = file_names(&context.environment);
+    let path = folder.join(if context.only_environment { own } else { base });
+    match SettingsFile::read(&path)? {
+        Some(file) => Ok(file),
+        None => Ok(SettingsFile::planned(&path, "{\n}\n")?),
+    }
+}
+
+fn change(context: &Context, mut file: SettingsFile, edit: impl FnOnce(&mut SettingsFile) -> Result<bool, Failure>) -> Result<(), Failure> {
+    let _lock = context.instance.lock()?;
+    edit(&mut file)?;
+    schema::check(&file)?;
+    let files = if context.dry_run { Vec::new() } else { appsettings::write(std::slice::from_ref(&file), &context.instance.backups())? };
+    context.terminal.result(&Written { changed: file.is_changed(), files });
+    Ok(())
+}
+
+/// A value as the schema has it, else as the value that is there already, else as text.
+fn typed(application: &str, file: &SettingsFile, key: &str, text: &str) -> NewValue {
+    let schema = schema_of(application).ok().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
+    let kind = schema.as_ref().and_then(|schema| schema::property(schema, &colons(key))).map(|property| property["type"].to_string());
+    let there = file.document.is_text(&KeyPath::new(key));
+    let number = kind.as_ref().is_some_and(|kind| kind.contains("integer")) || (kind.is_none() && there == Some(false));
+    match (text.parse::<i64>(), text) {
+        (Ok(value), _) if number => NewValue::Integer(value),
+        (_, "true" | "True") if kind.is_none() && there == Some(false) => NewValue::Boolean(true),
+        (_, "false" | "False") if kind.is_none() && there == Some(false) => NewValue::Boolean(false),
+        _ => NewValue::Text(text.to_owned()),
+    }
+}
+
+fn schema_of(application: &str) -> Result<&'static str, Failure> {
+    let found = APPLICATIONS.iter().find(|known| same(known.name, application));
+    found.map(|known| known.schema).ok_or_else(|| {
+        let names: Vec<_> = APPLICATIONS.iter().map(|known| known.name).collect();
+        Failure::new(Exit::Usage, "unknownApplication", format!("there is no schema of '{application}'")).fix(format!("choose one of: {}", names.join(", ")))
+    })
+}
+
+fn unknown_key(application: &str, key: &str) -> Failure {
+    Failure::new(Exit::Failed, "unknownKey", format!("{application} has no setting '{key}'")).fix("'harmony settings list' shows every key")
+}
+
+/// Variables of this machine that are no settings of Harmony are left out of lists.
+fn concerns(application: &str, setting: &Setting) -> bool {
+    let known = || {
+        let schema = schema_of(application).ok().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
+        schema.is_some_and(|schema| schema::property(&schema, &setting.key).is_some())
+    };
+    matches!(setting.source, Source::File { .. } | Source::CommandLine { .. }) || known()
+}
+
+fn why(context: &Context, folder: &Path, secrets: &Secrets<'_>, key: &str) -> Result<(), Failure> {
+    let layers = layers(context, folder)?;
+    let all = layers.all(key);
+    let winner = layers.setting(key).ok_or_else(|| unknown_key(secrets.application, key))?;
+    let layer = |setting: &&Setting| Layer {
+        source: setting.source.clone(),
+        value: secrets.show(&setting.key, setting.value.as_deref()),
+        wins: std::ptr::eq(*setting, winner),
+    };
+    let value = secrets.show(&winner.key, winner.value.as_deref());
+    context.terminal.result(&Why { key: winner.key.clone(), value, layers: all.iter().map(layer).collect() });
+    Ok(())
+}
+
+fn validate(context: &Context, checkout: &Checkout) -> Result<(), Failure> {
+    let mut violations = Vec::new();
+    for folder in std::iter::once(&checkout.hub).chain(&checkout.client).chain(&checkout.others) {
+        let application = super::wanted::Application::read(folder, &context.environment, false)?;
+        for file in application.files() {
+            violations.extend(schema::all_violations(file));
+        }
+    }
+    let invalid = violations.iter().any(|violation| violation.severity == "error");
+    context.terminal.result(&Validation { violations });
+    if invalid { Err(Failure::new(Exit::SettingsInvalid, "settingsInvalid", "settings are invalid").shown()) } else { Ok(()) }
+}
+
+/// Which values are shown.
+struct Secrets<'a> {
+    application: &'a str,
+    shown: bool,
+}
+
+impl Secrets<'_> {
+    fn is_secret(&self, key: &str) -> bool {
+        let schema = schema_of(self.application).ok().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
+        let said = schema.is_some_and(|schema| schema::property(&schema, key).is_some_and(|property| property["writeOnly"] == true));
+        let name = key.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
+        said || ["password", "secret", "token", "apikey", "connectionstring"].iter().any(|word| name.contains(word))
+    }
+
+    fn show(&self, key: &str, value: Option<&str>) -> Option<String> {
+        let hide = !self.shown && value.is_some_and(|value| !value.is_empty()) && self.is_secret(key);
+        if hide { Some(MASK.to_owned()) } else { value.map(str::to_owned) }
+    }
+}
+
+#[derive(Serialize)]
+struct OneSetting {
+    key: String,
+    value: Option<String>,
+    source: Source,
+    secret: bool,
+}
+
+impl OneSetting {
+    fn of(setting: &Setting, secrets: &Secrets<'_>) -> Self {
+        OneSetting {
+            value: secrets.show(&setting.key, setting.value.as_deref()),
+            secret: secrets.is_secret(&setting.key),
+            key: setting.key.clone(),
+            source: setting.source.clone(),
+        }
+    }
+}
+
+impl fmt::Display for OneSetting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.value.as_deref().unwrap_or_default())
+    }
+}
+
+#[derive(Serialize)]
+struct List {
+    settings: Vec<OneSetting>,
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or_default();
+        for (index, setting) in self.settings.iter().enumerate() {
+            let end = if index + 1 == self.settings.len() { "" } else { "\n" };
+            write!(formatter, "{:<width$}  {setting}  ({}){end}", setting.key, setting.source)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Why {
+    key: String,
+    value: Option<String>,
+    layers: Vec<Layer>,
+}
+
+#[derive(Serialize)]
+struct Layer {
+    source: Source,
+    value: Option<String>,
+    wins: bool,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} = {}", self.key, self.value.as_deref().unwrap_or("(hidden)"))?;
+        for layer in &self.layers {
+            let mark = if layer.wins { "wins" } else { "" };
+            write!(formatter, "\n  {mark:<5}{}  {}", layer.value.as_deref().unwrap_or("null"), layer.source)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Validation {
+    violations: Vec<Violation>,
+}
+
+impl fmt::Display for Validation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.violations.is_empty() {
+            return formatter.write_str("All settings are valid.");
+        }
+        let lines: Vec<_> = self.violations.iter().map(ToString::to_string).collect();
+        formatter.write_str(&lines.join("\n"))
+    }
+}
+
+#[derive(Serialize)]
+struct Written {
+    changed: bool,
+    files: Vec<PathBuf>,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.files.is_empty() {
+            return formatter.write_str(if self.changed { "Would be changed." } else { "Nothing had to change." });
+        }
+        let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
+        formatter.write_str(&paths.join("\n"))
+    }
+}

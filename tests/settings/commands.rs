@@ -1,0 +1,134 @@
+//! `harmony settings`, as users and scripts see it.
+
+use crate::command::checkouts::new_layout;
+use crate::harness::Folder;
+use crate::harness::program::{harmony, run, text};
+use serde_json::Value;
+
+const BASE: &str = "src/Services/Harmony.SignalR/appsettings.json";
+const PRODUCTION: &str = "src/Services/Harmony.SignalR/appsettings.Production.json";
+
+fn checkout() -> Folder {
+    let folder = Folder::new();
+    new_layout(&folder);
+    folder
+}
+
+fn settings(folder: &Folder, arguments: &[&str]) -> (Option<i32>, Value) {
+    let output = run(harmony(folder.path()).args(["settings", "--json"]).args(arguments));
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)));
+    (output.status.code(), answer)
+}
+
+#[test]
+fn set_get_unset_and_undo_bring_back_every_byte() {
+    let folder = checkout();
+    let before = folder.read(BASE);
+    let (code, written) = settings(&folder, &["set", "brokerconfiguration__port", "5673"]);
+    assert_eq!((code, &written["changed"]), (Some(0), &true.into()));
+    assert_eq!(folder.read(BASE), before.replace("5672", "5673"));
+    assert_eq!(settings(&folder, &["get", "BrokerConfiguration:Port"]).1["value"], "5673");
+    assert_eq!(settings(&folder, &["set", "BrokerConfiguration:Port", "5673"]).1["changed"], false);
+    assert_eq!(settings(&folder, &["undo"]).1["changed"], true);
+    assert_eq!(folder.read(BASE), before);
+    assert_eq!(settings(&folder, &["undo"]).1["changed"], false);
+
+    settings(&folder, &["unset", "BrokerConfiguration:Port"]);
+    assert_eq!(folder.read(BASE), before.replace("    \"Port\": 5672,\n", ""));
+    settings(&folder, &["undo"]);
+
+    let production = folder.read(PRODUCTION);
+    settings(&folder, &["--environment", "Production", "set", "AllowedHosts", "hub.example"]);
+    assert_eq!(folder.read(BASE), before);
+    assert_eq!(folder.read(PRODUCTION), production.replace("\"*\"", "\"hub.example\""));
+}
+
+#[test]
+fn undo_refuses_where_somebody_changed_the_file_since() {
+    let folder = checkout();
+    settings(&folder, &["set", "AllowedHosts", "a"]);
+    let changed = folder.read(BASE).replace("\"a\"", "\"b\"");
+    folder.write(BASE, &changed);
+    let (code, answer) = settings(&folder, &["undo"]);
+    assert_eq!((code, &answer["error"]["code"]), (Some(1), &"settingsChanged".into()));
+    assert_eq!(folder.read(BASE), changed);
+}
+
+#[test]
+fn what_an_application_could_not_use_is_not_written() {
+    let folder = checkout();
+    let before = folder.read(BASE);
+    let (code, answer) = settings(&folder, &["set", "BrokerConfiguration:Port", "many"]);
+    assert_eq!((code, &answer["error"]["code"]), (Some(3), &"settingsInvalid".into()));
+    assert_eq!(folder.read(BASE), before);
+}
+
+#[test]
+fn why_shows_every_layer_and_the_winner() {
+    let folder = checkout();
+    let (_, why) = settings(&folder, &["why", "RedisConnectionString", "--show-secrets"]);
+    assert_eq!(why["value"], "127.0.0.1:6379");
+    let layers = why["layers"].as_array().expect("layers");
+    assert_eq!(layers.len(), 2);
+    assert_eq!([&layers[0]["wins"], &layers[1]["wins"]], [false, true]);
+    assert_eq!(layers[1]["source"]["kind"], "file");
+    assert!(layers[1]["source"]["file"].as_str().is_some_and(|file| file.ends_with("appsettings.Production.json")));
+    let output = run(harmony(folder.path()).args(["settings", "--json", "why", "BrokerConfiguration:Host"]).env("BrokerConfiguration__Host", "mq"));
+    let why: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&why["value"], &why["layers"][1]["source"]["kind"]), (&"mq".into(), &"environment".into()));
+}
+
+#[test]
+fn lists_mask_secrets() {
+    let folder = checkout();
+    settings(&folder, &["set", "BrokerConfiguration:Password", "hunter2"]);
+    let (_, list) = settings(&folder, &["list"]);
+    let all = list["settings"].as_array().expect("settings");
+    let password = all.iter().find(|setting| setting["key"] == "BrokerConfiguration:Password").expect("the password");
+    assert_eq!((&password["value"], &password["secret"]), (&"********".into(), &true.into()));
+    assert!(all.iter().any(|setting| setting["key"] == "Serilog:MinimumLevel:Override:Microsoft" && setting["value"] == "Information"));
+    assert!(!all.iter().any(|setting| setting["key"] == "PATH"), "what is no setting of Harmony is left out");
+    let output = run(harmony(folder.path()).args(["settings", "list"]));
+    assert!(!text(&output.stdout).contains("hunter2"));
+}
+
+#[test]
+fn validate_reports_everything_at_once() {
+    let folder = checkout();
+    let broken = folder.read(BASE).replace("5672", "99999").replace("\"Default\": \"Information\"", "\"Default\": \"Loud\"").replace("AllowedHosts", "AlowedHosts");
+    folder.write(BASE, &broken);
+    let (code, answer) = settings(&folder, &["validate"]);
+    assert_eq!(code, Some(3));
+    let violations = answer["violations"].as_array().expect("violations");
+    let keys: Vec<_> = violations.iter().map(|violation| (violation["key"].as_str().expect("a key"), violation["severity"].as_str().expect("a severity"))).collect();
+    assert_eq!(keys, [("BrokerConfiguration:Port", "error"), ("Serilog:MinimumLevel:Default", "error"), ("AlowedHosts", "warning")]);
+    assert_eq!(violations[2]["suggestion"], "AllowedHosts");
+    assert_eq!((&violations[0]["line"], &violations[0]["column"]), (&5.into(), &13.into()));
+}
+
+#[test]
+fn schemas_are_printed_and_are_schemas() {
+    let folder = Folder::new();
+    for application in ["Harmony.SignalR", "Harmony.Client"] {
+        let output = run(harmony(folder.path()).args(["settings", "schema", application]));
+        let schema: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert!(jsonschema::meta::is_valid(&schema), "{application}");
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        described(&schema, application);
+    }
+}
+
+/// Every property says what it is, of what type, and gives examples.
+fn described(schema: &Value, place: &str) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let place = format!("{place}:{name}");
+        for word in ["title", "description", "x-allowed"] {
+            assert!(property[word].is_string(), "{place} has no {word}");
+        }
+        assert!(property.get("type").is_some() || property.get("enum").is_some(), "{place} has no type");
+        if property.get("properties").is_none() {
+            assert!(property.get("default").is_some() && property["examples"].is_array(), "{place} has no default or examples");
+        }
+        described(property, &place);
+    }
+}
