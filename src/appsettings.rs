@@ -3,6 +3,7 @@
 pub mod document;
 pub mod key_path;
 pub mod layers;
+pub mod twins;
 
 use document::{Document, SyntaxError};
 use serde::{Deserialize, Serialize};

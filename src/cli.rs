@@ -6,6 +6,7 @@ mod execute;
 mod failure;
 mod hub;
 mod publish;
+mod rehost;
 mod report;
 mod services;
 mod settings;
@@ -80,6 +81,8 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Send one notification as Harmony.Api sends it
     Publish(publish::PublishArguments),
+    /// Point the client, or the gateway's route, at another hub
+    Rehost(rehost::RehostArguments),
     /// One application's settings: get, set, unset, list, why, validate, undo, schema
     Settings(settings::SettingsArguments),
     /// The hub in the foreground, configured as the .NET one
@@ -124,6 +127,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
             terminal.text(&String::from_utf8_lossy(&page).trim_end());
             Ok(())
         }
+        Command::Rehost(arguments) => interruptible(async { rehost::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Settings(arguments) => settings::run(&Context::new(&global, terminal)?, arguments),
         Command::Up(arguments) => interruptible(async { up::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Down(arguments) => interruptible(async { down::run(&Context::new(&global, terminal)?, arguments).await }),

@@ -4,3 +4,4 @@ mod bad_input;
 mod bare;
 pub mod checkouts;
 mod docker;
+mod rehost;

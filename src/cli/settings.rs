@@ -1,5 +1,7 @@
 //! `harmony settings`: read, change and explain one application's settings.
 
+mod answer;
+
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::appsettings::document::NewValue;
@@ -7,11 +9,9 @@ use crate::appsettings::key_path::{KeyPath, same};
 use crate::appsettings::layers::{Layers, Setting, Source, Started, file_names};
 use crate::appsettings::{self, SettingsFile};
 use crate::checkout::Checkout;
-use crate::schema::{self, APPLICATIONS, Violation};
-use crate::secret::MASK;
-use serde::Serialize;
+use crate::schema::{self, APPLICATIONS};
+use answer::{Layer, List, OneSetting, Secrets, Validation, Why, Written};
 use serde_json::Value;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,8 @@ pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failur
         return validate(context, &checkout);
     }
     let folder = folder(&checkout, &arguments.app)?;
-    let secrets = Secrets { application: &arguments.app, shown: arguments.show_secrets };
+    let schema = schema_of(&arguments.app).ok().and_then(|schema| serde_json::from_str(schema).ok()).unwrap_or(Value::Null);
+    let secrets = Secrets { schema: &schema, shown: arguments.show_secrets };
     match &arguments.command {
         SettingsCommand::Get { key } => {
             let layers = layers(context, &folder)?;
@@ -74,7 +75,7 @@ pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failur
         }
         SettingsCommand::Set { key, value } => {
             let file = target(context, &folder)?;
-            let value = typed(&arguments.app, &file, key, value);
+            let value = typed(&schema, &file, key, value);
             change(context, file, |file| Ok(file.document.set(&KeyPath::new(key), &value)?))?;
         }
         SettingsCommand::Unset { key } => {
@@ -83,10 +84,10 @@ pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failur
         }
         SettingsCommand::List => {
             let layers = layers(context, &folder)?;
-            let known = layers.effective().into_iter().filter(|setting| concerns(&arguments.app, setting));
+            let known = layers.effective().into_iter().filter(|setting| concerns(&schema, setting));
             context.terminal.result(&List { settings: known.map(|setting| OneSetting::of(setting, &secrets)).collect() });
         }
-        SettingsCommand::Why { key } => why(context, &folder, &secrets, &colons(key))?,
+        SettingsCommand::Why { key } => why(context, &folder, &secrets, &arguments.app, &colons(key))?,
         SettingsCommand::Validate | SettingsCommand::Undo | SettingsCommand::Schema { .. } => {}
     }
     Ok(())
@@ -132,9 +133,8 @@ fn change(context: &Context, mut file: SettingsFile, edit: impl FnOnce(&mut Sett
 }
 
 /// A value as the schema has it, else as the value that is there already, else as text.
-fn typed(application: &str, file: &SettingsFile, key: &str, text: &str) -> NewValue {
-    let schema = schema_of(application).ok().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
-    let kind = schema.as_ref().and_then(|schema| schema::property(schema, &colons(key))).map(|property| property["type"].to_string());
+fn typed(schema: &Value, file: &SettingsFile, key: &str, text: &str) -> NewValue {
+    let kind = schema::property(schema, &colons(key)).map(|property| property["type"].to_string());
     let there = file.document.is_text(&KeyPath::new(key));
     let number = kind.as_ref().is_some_and(|kind| kind.contains("integer")) || (kind.is_none() && there == Some(false));
     match (text.parse::<i64>(), text) {
@@ -158,18 +158,14 @@ fn unknown_key(application: &str, key: &str) -> Failure {
 }
 
 /// Variables of this machine that are no settings of Harmony are left out of lists.
-fn concerns(application: &str, setting: &Setting) -> bool {
-    let known = || {
-        let schema = schema_of(application).ok().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
-        schema.is_some_and(|schema| schema::property(&schema, &setting.key).is_some())
-    };
-    matches!(setting.source, Source::File { .. } | Source::CommandLine { .. }) || known()
+fn concerns(schema: &Value, setting: &Setting) -> bool {
+    matches!(setting.source, Source::File { .. } | Source::CommandLine { .. }) || schema::property(schema, &setting.key).is_some()
 }
 
-fn why(context: &Context, folder: &Path, secrets: &Secrets<'_>, key: &str) -> Result<(), Failure> {
+fn why(context: &Context, folder: &Path, secrets: &Secrets<'_>, application: &str, key: &str) -> Result<(), Failure> {
     let layers = layers(context, folder)?;
     let all = layers.all(key);
-    let winner = layers.setting(key).ok_or_else(|| unknown_key(secrets.application, key))?;
+    let winner = layers.setting(key).ok_or_else(|| unknown_key(application, key))?;
     let layer = |setting: &&Setting| Layer {
         source: setting.source.clone(),
         value: secrets.show(&setting.key, setting.value.as_deref()),
@@ -191,121 +187,4 @@ fn validate(context: &Context, checkout: &Checkout) -> Result<(), Failure> {
     let invalid = violations.iter().any(|violation| violation.severity == "error");
     context.terminal.result(&Validation { violations });
     if invalid { Err(Failure::new(Exit::SettingsInvalid, "settingsInvalid", "settings are invalid").shown()) } else { Ok(()) }
-}
-
-/// Which values are shown.
-struct Secrets<'a> {
-    application: &'a str,
-    shown: bool,
-}
-
-impl Secrets<'_> {
-    fn is_secret(&self, key: &str) -> bool {
-        let schema = schema_of(self.application).ok().and_then(|schema| serde_json::from_str::<Value>(schema).ok());
-        let said = schema.is_some_and(|schema| schema::property(&schema, key).is_some_and(|property| property["writeOnly"] == true));
-        let name = key.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
-        said || ["password", "secret", "token", "apikey", "connectionstring"].iter().any(|word| name.contains(word))
-    }
-
-    fn show(&self, key: &str, value: Option<&str>) -> Option<String> {
-        let hide = !self.shown && value.is_some_and(|value| !value.is_empty()) && self.is_secret(key);
-        if hide { Some(MASK.to_owned()) } else { value.map(str::to_owned) }
-    }
-}
-
-#[derive(Serialize)]
-struct OneSetting {
-    key: String,
-    value: Option<String>,
-    source: Source,
-    secret: bool,
-}
-
-impl OneSetting {
-    fn of(setting: &Setting, secrets: &Secrets<'_>) -> Self {
-        OneSetting {
-            value: secrets.show(&setting.key, setting.value.as_deref()),
-            secret: secrets.is_secret(&setting.key),
-            key: setting.key.clone(),
-            source: setting.source.clone(),
-        }
-    }
-}
-
-impl fmt::Display for OneSetting {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.value.as_deref().unwrap_or_default())
-    }
-}
-
-#[derive(Serialize)]
-struct List {
-    settings: Vec<OneSetting>,
-}
-
-impl fmt::Display for List {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or_default();
-        for (index, setting) in self.settings.iter().enumerate() {
-            let end = if index + 1 == self.settings.len() { "" } else { "\n" };
-            write!(formatter, "{:<width$}  {setting}  ({}){end}", setting.key, setting.source)?;
-        }
-        Ok(())
-    }
-}
-
-#[derive(Serialize)]
-struct Why {
-    key: String,
-    value: Option<String>,
-    layers: Vec<Layer>,
-}
-
-#[derive(Serialize)]
-struct Layer {
-    source: Source,
-    value: Option<String>,
-    wins: bool,
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} = {}", self.key, self.value.as_deref().unwrap_or("(hidden)"))?;
-        for layer in &self.layers {
-            let mark = if layer.wins { "wins" } else { "" };
-            write!(formatter, "\n  {mark:<5}{}  {}", layer.value.as_deref().unwrap_or("null"), layer.source)?;
-        }
-        Ok(())
-    }
-}
-
-#[derive(Serialize)]
-struct Validation {
-    violations: Vec<Violation>,
-}
-
-impl fmt::Display for Validation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.violations.is_empty() {
-            return formatter.write_str("All settings are valid.");
-        }
-        let lines: Vec<_> = self.violations.iter().map(ToString::to_string).collect();
-        formatter.write_str(&lines.join("\n"))
-    }
-}
-
-#[derive(Serialize)]
-struct Written {
-    changed: bool,
-    files: Vec<PathBuf>,
-}
-
-impl fmt::Display for Written {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.files.is_empty() {
-            return formatter.write_str(if self.changed { "Would be changed." } else { "Nothing had to change." });
-        }
-        let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
-        formatter.write_str(&paths.join("\n"))
-    }
 }

@@ -314,7 +314,7 @@ fn listen_url(hub: &Url) -> String {
     }
 }
 
-fn parse_hub_url(text: &str) -> Result<Url, String> {
+pub fn parse_hub_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text.trim()).map_err(|error| format!("{error}; an address such as {HUB_URL} is expected"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("only http and https are possible".into());

@@ -30,6 +30,8 @@ pub enum RedisStringError {
     Empty,
     #[error("the connection string names no endpoint")]
     NoEndpoint,
+    #[error("the port of '{0}' is larger than 65535")]
+    Port(String),
     #[error("Keyword '{keyword}' is not supported.{}", near.map(|near| format!(" Did you mean '{near}'?")).unwrap_or_default())]
     UnknownKeyword { keyword: String, near: Option<&'static str> },
     #[error("Keyword '{keyword}' requires {expected}; the value given is not one.")]
@@ -123,6 +125,11 @@ impl RedisOptions {
         options.tls = tls.unwrap_or(managed && addresses.iter().any(|address| address.ends_with(":6380")));
         let default_port = if sentinel { 26379 } else if options.tls { 6380 } else { 6379 };
         options.endpoints = Vec::new();
+        // What can't be understood as an endpoint is passed over, but a port that can't be is not.
+        let too_large = |address: &&&str| address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<i32>().is_ok_and(|port| port > 65_535));
+        if let Some(address) = addresses.iter().find(too_large) {
+            return Err(RedisStringError::Port((*address).to_owned()));
+        }
         // One without a port is not yet the one with the default port: doubles are told by how they are spelt.
         for endpoint in addresses.iter().filter_map(|address| Endpoint::parse(address, 0)) {
             if !options.endpoints.contains(&endpoint) {

@@ -1,0 +1,151 @@
+//! `harmony rehost`: point the client, or the gateway's route, at another hub.
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use super::wanted::{Application, Settings};
+use crate::appsettings::document::NewValue;
+use crate::appsettings::{self, SettingsFile, twins};
+use crate::hub_client::HubClient;
+use serde::Serialize;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
+
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+
+#[derive(Debug, clap::Args)]
+pub struct RehostArguments {
+    /// Where the hub is
+    #[arg(value_name = "URL", value_parser = parse_url)]
+    url: Url,
+    /// A published client: the folder that holds its appsettings.json
+    #[arg(long, value_name = "DIR")]
+    client: Option<PathBuf>,
+    /// The URL is that of a gateway: it goes into the client's gatewayUrl, not into the gateway's route
+    #[arg(long)]
+    gateway: bool,
+    /// Do not ask whether a hub answers there
+    #[arg(long)]
+    no_check: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Rehosted {
+    url: String,
+    changes: usize,
+    files: Vec<PathBuf>,
+}
+
+impl fmt::Display for Rehosted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.files.is_empty() {
+            return write!(formatter, "Clients find the hub at {} already; nothing had to change.", self.url);
+        }
+        write!(formatter, "Clients find the hub at {} now.", self.url)?;
+        self.files.iter().try_for_each(|path| write!(formatter, "\n  {}", path.display()))
+    }
+}
+
+pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Failure> {
+    if !arguments.no_check {
+        ask(&arguments.url).await?;
+    }
+    let files = match &arguments.client {
+        Some(folder) => published(context, folder, &arguments)?,
+        None => checkout(context, &arguments)?,
+    };
+    for file in files.iter().filter(|file| file.is_changed()) {
+        crate::schema::check(file)?;
+    }
+    let mut written = Vec::new();
+    if !context.dry_run {
+        let _lock = context.instance.lock()?;
+        written = appsettings::write(&files, &context.instance.backups())?;
+        for file in &files {
+            written.extend(twins::renew(file)?);
+        }
+    }
+    let changes = if context.dry_run { files.iter().filter(|file| file.is_changed()).count() } else { written.len() };
+    context.terminal.result(&Rehosted { url: shown(&arguments.url), changes, files: written });
+    Ok(())
+}
+
+/// Whether a hub answers; anything else there would leave every browser without updates.
+async fn ask(url: &Url) -> Result<(), Failure> {
+    let failure = |why: String| {
+        Failure::new(Exit::NotReady, "notAHub", format!("no hub answers at {}", shown(url))).why(why).fix("start it, correct the URL, or go on without asking: --no-check")
+    };
+    match tokio::time::timeout(ASK_WITHIN, HubClient::connect(url)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(failure(error.to_string())),
+        Err(_) => Err(failure(format!("nothing came within {ASK_WITHIN:?}"))),
+    }
+}
+
+/// The files of a published client, which may be anywhere.
+fn published(context: &Context, folder: &Path, arguments: &RehostArguments) -> Result<Vec<SettingsFile>, Failure> {
+    let inner = folder.join("wwwroot");
+    let folder = if inner.join("appsettings.json").exists() { inner } else { folder.to_owned() };
+    if !folder.join("appsettings.json").exists() {
+        return Err(Failure::new(Exit::Usage, "notAClient", format!("{} holds no appsettings.json", folder.display()))
+            .fix("name the folder of the client's static files with --client"));
+    }
+    let mut client = Application::read(&folder, &context.environment, context.only_environment)?;
+    let key = client_key(&client, arguments.gateway);
+    warn_of_mixed_content(context, &client, &arguments.url);
+    client.set(key, NewValue::Text(shown(&arguments.url)))?;
+    Ok(client.files().to_vec())
+}
+
+/// The files of a checkout: the client's, or the gateway's where the client knows only that.
+fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<SettingsFile>, Failure> {
+    let checkout = context.known_checkout()?;
+    let mut settings = Settings::read(&checkout, true, &context.environment, context.only_environment)?;
+    if let Some(client) = &settings.client {
+        warn_of_mixed_content(context, client, &arguments.url);
+    }
+    match &mut settings.client {
+        Some(client) if arguments.gateway => client.set("gatewayUrl", NewValue::Text(shown(&arguments.url)))?,
+        _ => settings.set_hub_url(&arguments.url)?,
+    }
+    Ok(settings.files())
+}
+
+/// The key by which a client finds the hub.
+fn client_key(client: &Application, gateway: bool) -> &'static str {
+    let layers = client.layers();
+    let only_gateway = layers.setting("signalrHostUrl").is_none() && layers.setting("gatewayUrl").is_some();
+    if gateway || only_gateway { "gatewayUrl" } else { "signalrHostUrl" }
+}
+
+/// A browser does not let an HTTPS page call a plain HTTP hub.
+fn warn_of_mixed_content(context: &Context, client: &Application, url: &Url) {
+    let layers = client.layers();
+    let secure = ["backendUrl", "gatewayUrl"].iter().any(|key| layers.get(key).to_ascii_lowercase().starts_with("https://"));
+    let loopback = crate::connection_string::Endpoint::new(url.host_str().unwrap_or_default(), 0).is_loopback();
+    if url.scheme() == "http" && secure && !loopback {
+        context.terminal.warn("the client is served over HTTPS; browsers will not let it call a hub over plain HTTP");
+    }
+}
+
+/// The address as settings have it: without a slash at its end.
+fn shown(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// An address as people paste it: with a slash at its end, or the hub's own path.
+fn parse_url(text: &str) -> Result<Url, String> {
+    let mut url = super::up::parse_hub_url(text)?;
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        return Err("an address without user, query and fragment is expected".into());
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    let cut = path.len().saturating_sub("/signalRHub".len());
+    let path = match path.split_at_checked(cut) {
+        Some((before, own)) if own.eq_ignore_ascii_case("/signalRHub") => before.to_owned(),
+        _ => path,
+    };
+    url.set_path(&path);
+    Ok(url)
+}

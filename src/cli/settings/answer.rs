@@ -1,0 +1,125 @@
+//! What `harmony settings` answers, as JSON and as text; secrets masked.
+
+use crate::appsettings::layers::{Setting, Source};
+use crate::schema::{self, Violation};
+use crate::secret::MASK;
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Which values are shown.
+pub(super) struct Secrets<'a> {
+    pub(super) schema: &'a Value,
+    pub(super) shown: bool,
+}
+
+impl Secrets<'_> {
+    pub(super) fn is_secret(&self, key: &str) -> bool {
+        let said = schema::property(self.schema, key).is_some_and(|property| property["writeOnly"] == true);
+        let name = key.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
+        said || ["password", "secret", "token", "apikey", "connectionstring"].iter().any(|word| name.contains(word))
+    }
+
+    pub(super) fn show(&self, key: &str, value: Option<&str>) -> Option<String> {
+        let hide = !self.shown && value.is_some_and(|value| !value.is_empty()) && self.is_secret(key);
+        if hide { Some(MASK.to_owned()) } else { value.map(str::to_owned) }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct OneSetting {
+    pub(super) key: String,
+    pub(super) value: Option<String>,
+    pub(super) source: Source,
+    pub(super) secret: bool,
+}
+
+impl OneSetting {
+    pub(super) fn of(setting: &Setting, secrets: &Secrets<'_>) -> Self {
+        OneSetting {
+            value: secrets.show(&setting.key, setting.value.as_deref()),
+            secret: secrets.is_secret(&setting.key),
+            key: setting.key.clone(),
+            source: setting.source.clone(),
+        }
+    }
+}
+
+impl fmt::Display for OneSetting {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.value.as_deref().unwrap_or_default())
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct List {
+    pub(super) settings: Vec<OneSetting>,
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or_default();
+        for (index, setting) in self.settings.iter().enumerate() {
+            let end = if index + 1 == self.settings.len() { "" } else { "\n" };
+            write!(formatter, "{:<width$}  {setting}  ({}){end}", setting.key, setting.source)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Why {
+    pub(super) key: String,
+    pub(super) value: Option<String>,
+    pub(super) layers: Vec<Layer>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Layer {
+    pub(super) source: Source,
+    pub(super) value: Option<String>,
+    pub(super) wins: bool,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} = {}", self.key, self.value.as_deref().unwrap_or("(hidden)"))?;
+        for layer in &self.layers {
+            let mark = if layer.wins { "wins" } else { "" };
+            write!(formatter, "\n  {mark:<5}{}  {}", layer.value.as_deref().unwrap_or("null"), layer.source)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Validation {
+    pub(super) violations: Vec<Violation>,
+}
+
+impl fmt::Display for Validation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.violations.is_empty() {
+            return formatter.write_str("All settings are valid.");
+        }
+        let lines: Vec<_> = self.violations.iter().map(ToString::to_string).collect();
+        formatter.write_str(&lines.join("\n"))
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Written {
+    pub(super) changed: bool,
+    pub(super) files: Vec<PathBuf>,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.files.is_empty() {
+            return formatter.write_str(if self.changed { "Would be changed." } else { "Nothing had to change." });
+        }
+        let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
+        formatter.write_str(&paths.join("\n"))
+    }
+}
