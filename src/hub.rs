@@ -15,8 +15,10 @@ use crate::hub::consumer::Consumer;
 use crate::hub::methods::HarmonyHub;
 use crate::hub::settings::{HUB_NAME, HUB_PATH, HubSettings};
 use crate::hub::status::Status;
-use crate::signalr::backplane::{Backplane, redis::RedisBackplane};
-use crate::signalr::endpoint::{self, Answer};
+use crate::signalr::backplane::Backplane;
+use crate::signalr::backplane::redis::{RedisBackplane, new_server_name};
+use crate::signalr::answer::{self, Answer};
+use crate::signalr::endpoint;
 use crate::signalr::{Options, Server};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -55,7 +57,7 @@ pub async fn run(settings: HubSettings, listeners: Vec<Listener>, admin: Vec<Tcp
     let server = Server::new(HarmonyHub, Options::default(), |registry, delivery, metrics| match redis {
         None => Backplane::Local(delivery),
         Some(options) => {
-            let name = endpoint::new_server_name(&host_name());
+            let name = new_server_name(&host_name());
             Backplane::Redis(RedisBackplane::start(options, HUB_NAME, name, registry, delivery, metrics))
         }
     });
@@ -120,7 +122,7 @@ async fn accept(
 async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, hub: Arc<Hub>, stop: CancellationToken) {
     let answer = move |request| {
         let hub = hub.clone();
-        async move { hub.answer(request) }
+        async move { hub.answer(request).await }
     };
     match tls {
         None => serve_http(stream, stop, answer).await,
@@ -160,18 +162,18 @@ where
 }
 
 impl Hub {
-    fn answer(&self, mut request: Request<Incoming>) -> Answer {
+    async fn answer(&self, mut request: Request<Incoming>) -> Answer {
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut answer = match endpoint::preflight(&request) {
+        let mut response = match answer::preflight(&request) {
             Some(answer) => answer,
-            None => self.route(&mut request),
+            None => self.route(&mut request).await,
         };
-        endpoint::allow_origin(&mut answer, origin);
-        answer
+        answer::allow_origin(&mut response, origin);
+        response
     }
 
-    fn route(&self, request: &mut Request<Incoming>) -> Answer {
-        if let Some(answer) = endpoint::answer(&self.server, &HUB_PATH.to_ascii_lowercase(), request) {
+    async fn route(&self, request: &mut Request<Incoming>) -> Answer {
+        if let Some(answer) = endpoint::answer(&self.server, &HUB_PATH.to_ascii_lowercase(), request).await {
             return answer;
         }
         match request.uri().path().to_ascii_lowercase().trim_end_matches('/') {
@@ -179,9 +181,9 @@ impl Hub {
             "/healthz/live" => health(true),
             "" if self.page => page::answer(),
             _ => {
-                let mut answer = endpoint::text(StatusCode::NOT_FOUND, "");
-                answer.headers_mut().remove(header::CONTENT_TYPE);
-                answer
+                let mut nothing = answer::text(StatusCode::NOT_FOUND, "");
+                nothing.headers_mut().remove(header::CONTENT_TYPE);
+                nothing
             }
         }
     }
@@ -195,9 +197,9 @@ impl Hub {
 fn health(healthy: bool) -> Answer {
     let (status, text) =
         if healthy { (StatusCode::OK, "Healthy") } else { (StatusCode::SERVICE_UNAVAILABLE, "Unhealthy") };
-    let mut answer = endpoint::text(status, text);
-    endpoint::never_cache(answer.headers_mut());
-    answer
+    let mut health = answer::text(status, text);
+    answer::never_cache(health.headers_mut());
+    health
 }
 
 fn host_name() -> String {

@@ -1,5 +1,6 @@
 //! A SignalR server that knows nothing of Harmony: the [`Hub`] trait and the [`Server`] that runs one.
 
+pub mod answer;
 pub mod backplane;
 pub mod broadcast;
 pub mod connection;
@@ -9,6 +10,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod protocol;
 pub mod registry;
+pub mod sessions;
 pub mod transport;
 
 use crate::signalr::backplane::{Backplane, BackplaneError};
@@ -16,6 +18,7 @@ use crate::signalr::delivery::Delivery;
 use crate::signalr::metrics::Metrics;
 use crate::signalr::outbox::OutboxLimits;
 use crate::signalr::registry::{Client, Registry};
+use crate::signalr::sessions::Sessions;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -153,7 +156,7 @@ pub struct Server<H> {
     pub options: Options,
     pub groups: Groups,
     pub metrics: Arc<Metrics>,
-    pub(crate) negotiated: endpoint::Negotiated,
+    pub(crate) sessions: Sessions,
     stopping: AtomicBool,
 }
 
@@ -173,7 +176,7 @@ impl<H: Hub> Server<H> {
             options,
             groups: Groups { registry, backplane },
             metrics,
-            negotiated: endpoint::Negotiated::default(),
+            sessions: Sessions::default(),
             stopping: AtomicBool::new(false),
         })
     }

@@ -1,7 +1,7 @@
 //! The command line, as users and scripts see it.
 
 mod bad_input;
-mod bare;
+pub mod bare;
 pub mod checkouts;
 mod docker;
 mod rehost;

@@ -1,6 +1,7 @@
 //! The SignalR engine: parsers and writers against independent ones, the wire against recordings.
 
 mod envelope;
+mod half;
 mod json;
 mod message_pack;
 mod websocket;

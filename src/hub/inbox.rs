@@ -5,7 +5,7 @@ use crate::hub::Hub;
 use crate::hub::notification::{self, Outcome, TypeHeader};
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Target;
-use crate::signalr::endpoint::{Answer, text};
+use crate::signalr::answer::{Answer, text};
 use crate::telemetry::{self, Sample, SampleKind};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;

@@ -1,6 +1,6 @@
 //! The live page: what the hub is, and a form to watch a board.
 
-use crate::signalr::endpoint::Answer;
+use crate::signalr::answer::{Answer, whole};
 use hyper::header::{self, HeaderValue};
 
 const PAGE: &str = include_str!("page.html");
@@ -8,7 +8,7 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self' ws: wss:; frame-ancestors 'none'";
 
 pub fn answer() -> Answer {
-    let mut answer = Answer::new(PAGE.into());
+    let mut answer = Answer::new(whole(PAGE));
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

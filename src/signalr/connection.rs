@@ -37,6 +37,8 @@ pub struct Connection<H: Hub> {
     phase: Phase,
     timer: Pin<Box<Sleep>>,
     next_ping: Instant,
+    /// Long polls keep themselves alive.
+    pings: bool,
     /// When silence becomes an error; only a client that has pinged is held to it.
     silent_until: Option<Instant>,
 }
@@ -57,7 +59,7 @@ enum Done {
 }
 
 impl<H: Hub> Connection<H> {
-    pub fn new(server: Arc<Server<H>>, client: Arc<Client>) -> Self {
+    pub fn new(server: Arc<Server<H>>, client: Arc<Client>, pings: bool) -> Self {
         let now = Instant::now();
         let until = now + server.options.handshake_timeout;
         server.metrics.connections_opened.fetch_add(1, Ordering::Relaxed);
@@ -68,6 +70,7 @@ impl<H: Hub> Connection<H> {
             phase: Phase::Handshake { until },
             inbound: Vec::new(),
             silent_until: None,
+            pings,
             server,
             client,
         }
@@ -288,7 +291,10 @@ impl<H: Hub> Connection<H> {
     }
 
     fn send(&self, message: &[u8]) {
-        self.client.outbox.push(websocket::text_frame(message).into());
+        if self.client.outbox.push(websocket::text_frame(message).into()) {
+            // Over a half transport another task writes, and has to be told.
+            self.client.outbox.wake_writer();
+        }
     }
 
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<Ending> {
@@ -305,7 +311,9 @@ impl<H: Hub> Connection<H> {
                 return Poll::Ready(Ending::Error);
             }
             if !matches!(self.phase, Phase::Handshake { .. }) && now >= self.next_ping {
-                self.send(json::PING);
+                if self.pings {
+                    self.send(json::PING);
+                }
                 self.next_ping = now + self.server.options.keep_alive;
             }
             let next = match self.phase {

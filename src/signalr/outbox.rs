@@ -34,7 +34,10 @@ pub struct Outbox {
     queue: Mutex<Queue>,
     limits: OutboxLimits,
     overflowed: AtomicBool,
+    /// Wakes whoever writes.
     waker: AtomicWaker,
+    /// Wakes the connection, where another task writes.
+    owner: AtomicWaker,
     direct: Option<Arc<TcpStream>>,
 }
 
@@ -54,6 +57,7 @@ impl Outbox {
             limits,
             overflowed: AtomicBool::new(false),
             waker: AtomicWaker::new(),
+            owner: AtomicWaker::new(),
             direct,
         }
     }
@@ -64,7 +68,7 @@ impl Outbox {
         if queue.frames.len() >= self.limits.messages || queue.bytes + frame.len() > self.limits.bytes {
             drop(queue);
             self.overflowed.store(true, Ordering::Relaxed);
-            self.waker.wake();
+            self.wake();
             return false;
         }
         let first = queue.frames.is_empty();
@@ -114,9 +118,32 @@ impl Outbox {
         self.overflowed.load(Ordering::Relaxed)
     }
 
-    /// Wakes the connection's task.
+    /// Wakes the connection's tasks.
     pub fn wake(&self) {
         self.waker.wake();
+        self.owner.wake();
+    }
+
+    /// Wakes whoever writes.
+    pub fn wake_writer(&self) {
+        self.waker.wake();
+    }
+
+    /// Registers the connection's task, where another one writes.
+    pub fn register_owner(&self, context: &Context<'_>) {
+        self.owner.register(context.waker());
+    }
+
+    /// Takes all frames that wait, and registers the taker to be woken by the next.
+    pub fn take(&self, context: &Context<'_>) -> VecDeque<Bytes> {
+        self.waker.register(context.waker());
+        let mut queue = self.lock();
+        queue.bytes = 0;
+        std::mem::take(&mut queue.frames)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.lock().frames.is_empty()
     }
 
     /// Drops all that waits but a frame that is on its way, and takes frames again.

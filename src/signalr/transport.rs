@@ -1,5 +1,6 @@
 //! What carries a connection's bytes.
 
+pub mod half;
 pub mod websocket;
 
 use crate::signalr::Hub;

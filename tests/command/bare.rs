@@ -72,9 +72,14 @@ fn from_nothing_to_a_client_that_hears() {
 
 /// The official JavaScript client, listening to a board.
 pub fn javascript(url: &str, board: &str, event: &str) -> Program {
+    javascript_by(url, board, event, None)
+}
+
+/// The same, negotiating a transport.
+pub fn javascript_by(url: &str, board: &str, event: &str, transport: Option<&str>) -> Program {
     let mut command = Command::new("node");
     command.arg(format!("{}/tests/clients/listen.mjs", env!("CARGO_MANIFEST_DIR")));
-    command.args([node_modules().expect("npm packages").as_os_str()]).args([url, "ListenForBoardEvents", board, event]);
+    command.args([node_modules().expect("npm packages").as_os_str()]).args([url, "ListenForBoardEvents", board, event]).args(transport);
     let mut program = Program::start(&mut command);
     program.wait_for_line("\"listening\"");
     program

@@ -287,6 +287,12 @@ impl Shared {
     }
 }
 
+/// The server's name among its peers: the host's, an underscore and a random number.
+pub fn new_server_name(host: &str) -> String {
+    let hex: String = crate::secret::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{host}_{hex}")
+}
+
 /// Keeps a connection for publishing.
 async fn publish_task(shared: Arc<Shared>, sender: watch::Sender<Option<MultiplexedConnection>>) {
     loop {

@@ -282,6 +282,16 @@ pub fn text_frame(payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// What a data frame of ours carries; nothing for any other frame.
+pub fn payload(frame: &[u8]) -> &[u8] {
+    match frame {
+        [0x81 | 0x82, 126, _, _, payload @ ..] => payload,
+        [0x81 | 0x82, 127, _, _, _, _, _, _, _, _, payload @ ..] => payload,
+        [0x81 | 0x82, _, payload @ ..] => payload,
+        _ => &[],
+    }
+}
+
 /// The pong that answers a ping.
 pub fn pong_frame(payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(payload.len() + 2);

@@ -1,0 +1,65 @@
+//! HTTP answers in ASP.NET Core's habits: plain text, JSON, no caching, CORS for everybody.
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use std::convert::Infallible;
+
+/// A whole body, or a stream of events.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub type Answer = Response<Body>;
+
+/// A plain text answer.
+pub fn text(status: StatusCode, body: &str) -> Answer {
+    typed(status, "text/plain", body.as_bytes().to_vec())
+}
+
+pub fn json(body: String) -> Answer {
+    typed(StatusCode::OK, "application/json", body.into_bytes())
+}
+
+/// A body that is whole.
+pub fn whole(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).boxed_unsync()
+}
+
+pub fn typed(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Answer {
+    let mut answer = Response::new(whole(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
+
+/// The headers with which ASP.NET Core keeps answers out of caches.
+pub fn never_cache(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+    headers.insert(header::EXPIRES, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+}
+
+/// The answer to a CORS preflight; every origin, header and method is welcome, with credentials.
+pub fn preflight(request: &Request<Incoming>) -> Option<Answer> {
+    let method = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
+    if request.method() != Method::OPTIONS || !request.headers().contains_key(header::ORIGIN) {
+        return None;
+    }
+    let mut answer = Response::new(whole(Bytes::new()));
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_METHODS, method.clone());
+    if let Some(headers) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
+    }
+    Some(answer)
+}
+
+/// Lets the asking origin read the answer.
+pub fn allow_origin(answer: &mut Answer, origin: Option<HeaderValue>) {
+    let Some(origin) = origin else { return };
+    let headers = answer.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+}

@@ -1,0 +1,106 @@
+//! Connections by their token: negotiated, bound to a transport, over.
+
+use crate::signalr::transport::half::Half;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Connections that were negotiated and not opened yet, at most.
+const MAXIMUM_WAITING: usize = 100_000;
+
+/// Bytes that may be sent before a connection is opened.
+const MAXIMUM_EARLY: usize = 64 << 10;
+
+/// The transport that a connection is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    WebSocket,
+    ServerSentEvents,
+    LongPolling,
+}
+
+/// Where a connection is.
+#[derive(Clone)]
+pub enum Session {
+    /// Negotiated; its id, its birth, and what was sent before it was opened.
+    Waiting { id: Arc<str>, born: Instant, early: Vec<u8> },
+    WebSocket,
+    Half { transport: Transport, half: Arc<Half> },
+}
+
+/// All connections that have a token.
+#[derive(Default)]
+pub struct Sessions {
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    sessions: HashMap<Box<str>, Session>,
+    /// How many there may be before the table is swept again.
+    sweep_at: usize,
+}
+
+impl Sessions {
+    /// Remembers a negotiated connection; false where there are too many.
+    pub fn negotiated(&self, token: &str, id: Arc<str>, lifetime: Duration) -> bool {
+        let mut table = self.lock();
+        if table.sessions.len() >= table.sweep_at {
+            let alive = |session: &Session| match session {
+                Session::Waiting { born, .. } => born.elapsed() < lifetime,
+                Session::WebSocket => true,
+                Session::Half { half, .. } => !half.is_over(),
+            };
+            table.sessions.retain(|_, session| alive(session));
+            // Swept again when it has doubled, so that the cost per connection stays constant.
+            table.sweep_at = (table.sessions.len() * 2).max(1024);
+        }
+        let waiting = |table: &Table| table.sessions.values().filter(|session| matches!(session, Session::Waiting { .. })).count();
+        if table.sessions.len() >= MAXIMUM_WAITING && waiting(&table) >= MAXIMUM_WAITING {
+            return false;
+        }
+        table.sessions.insert(token.into(), Session::Waiting { id, born: Instant::now(), early: Vec::new() });
+        true
+    }
+
+    /// The session of a token; one that waited too long is gone.
+    pub fn find(&self, token: &str, lifetime: Duration) -> Option<Session> {
+        let mut table = self.lock();
+        match table.sessions.get(token)? {
+            Session::Waiting { born, .. } if born.elapsed() >= lifetime => {
+                table.sessions.remove(token);
+                None
+            }
+            session => Some(session.clone()),
+        }
+    }
+
+    /// Binds a waiting connection; `None` where somebody else did first.
+    pub fn bind(&self, token: &str, open: impl FnOnce(Arc<str>, Vec<u8>) -> Session) -> Option<Session> {
+        let mut table = self.lock();
+        let session = table.sessions.get_mut(token)?;
+        let Session::Waiting { id, early, .. } = session else { return None };
+        *session = open(id.clone(), std::mem::take(early));
+        Some(session.clone())
+    }
+
+    /// Keeps what is sent to a connection before it is opened; false where that is too much.
+    pub fn keep_early(&self, token: &str, bytes: &[u8]) -> bool {
+        match self.lock().sessions.get_mut(token) {
+            Some(Session::Waiting { early, .. }) if early.len() + bytes.len() <= MAXIMUM_EARLY => {
+                early.extend_from_slice(bytes);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub fn remove(&self, token: &str) {
+        self.lock().sessions.remove(token);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,197 @@
+//! Server-sent events and long polling: what a client sends comes by POST, what it hears by GET
+//! (spec: signalr.md B).
+
+use crate::signalr::connection::{Connection, Ending};
+use crate::signalr::registry::Client;
+use crate::signalr::transport::websocket;
+use crate::signalr::Hub;
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream::poll_fn as stream_fn;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Pieces of bodies that may wait for the connection; a POST waits while there are more.
+const PIECES: usize = 8;
+
+/// One connection over a half transport, as its requests see it.
+pub struct Half {
+    client: Arc<Client>,
+    inbound: mpsc::Sender<Bytes>,
+    /// The connection is over; what it said last may still wait to be fetched.
+    ended: CancellationToken,
+    aborted: AtomicBool,
+    /// Cancelled by a newer poll.
+    present_poll: Mutex<CancellationToken>,
+    /// Polls take turns.
+    turn: tokio::sync::Mutex<()>,
+    idle_since: Mutex<Option<Instant>>,
+}
+
+/// What a poll brings.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Polled {
+    Data(Vec<u8>),
+    /// Nothing came in time; the client polls again.
+    Nothing,
+    /// A newer poll came, or the connection is over.
+    Over,
+}
+
+impl Half {
+    /// Starts a connection; `idle` is how long it may be without a poll, where it is polled at all.
+    /// `early` was sent before it was opened.
+    pub fn start<H: Hub>(mut connection: Connection<H>, client: Arc<Client>, early: &[u8], idle: Option<Duration>) -> Arc<Self> {
+        connection.feed(early);
+        let (inbound, mut pieces) = mpsc::channel::<Bytes>(PIECES);
+        let half = Arc::new(Half {
+            client,
+            inbound,
+            ended: CancellationToken::new(),
+            aborted: AtomicBool::new(false),
+            present_poll: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            idle_since: Mutex::new(Some(Instant::now())),
+        });
+        let own = half.clone();
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(Duration::from_secs(1));
+            poll_fn(|context| {
+                own.client.outbox.register_owner(context);
+                loop {
+                    while tick.poll_tick(context).is_ready() {}
+                    if own.aborted.load(Ordering::Acquire) || own.is_idle_for(idle) {
+                        return Poll::Ready(Ending::Gone);
+                    }
+                    if let Poll::Ready(ending) = connection.poll(context) {
+                        return Poll::Ready(ending);
+                    }
+                    if !connection.wants_input() {
+                        return Poll::Pending;
+                    }
+                    match pieces.poll_recv(context) {
+                        Poll::Ready(Some(piece)) => connection.feed(&piece),
+                        Poll::Ready(None) => return Poll::Ready(Ending::Gone),
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
+            })
+            .await;
+            if own.aborted.load(Ordering::Acquire) {
+                // Nobody is left to fetch what waits.
+                own.client.outbox.clear();
+            }
+            own.ended.cancel();
+            own.client.outbox.wake();
+        });
+        half
+    }
+
+    /// Hands over what a client sent; waits while too much waits. False where the connection is over.
+    pub async fn send(&self, piece: Bytes) -> bool {
+        tokio::select! {
+            sent = self.inbound.send(piece) => sent.is_ok(),
+            () = self.ended.cancelled() => false,
+        }
+    }
+
+    /// Ends the connection.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+        self.client.outbox.wake();
+    }
+
+    /// The connection is over and nothing it said waits any more.
+    pub fn is_over(&self) -> bool {
+        self.ended.is_cancelled() && self.client.outbox.is_empty()
+    }
+
+    /// One long poll: what waits, or what comes within a time.
+    pub async fn poll(&self, within: Duration) -> Polled {
+        let own = CancellationToken::new();
+        std::mem::replace(&mut *self.present_poll.lock().unwrap_or_else(PoisonError::into_inner), own.clone()).cancel();
+        let _turn = self.turn.lock().await;
+        let _busy = Busy::new(self);
+        tokio::select! {
+            biased;
+            () = own.cancelled() => Polled::Over,
+            data = poll_fn(|context| self.poll_take(context)) => match data {
+                Some(data) => Polled::Data(data),
+                None => Polled::Over,
+            },
+            () = tokio::time::sleep(within) => Polled::Nothing,
+        }
+    }
+
+    /// Everything that waits; `None` once the connection is over and all was fetched.
+    fn poll_take(&self, context: &mut std::task::Context<'_>) -> Poll<Option<Vec<u8>>> {
+        // Asked before looking: what comes between the two wakes us.
+        let ended = self.ended.is_cancelled();
+        let frames = self.client.outbox.take(context);
+        if frames.is_empty() {
+            return if ended { Poll::Ready(None) } else { Poll::Pending };
+        }
+        Poll::Ready(Some(frames.iter().flat_map(|frame| websocket::payload(frame)).copied().collect()))
+    }
+
+    /// The stream of server-sent events; dropping it ends the connection.
+    pub fn events(self: Arc<Self>) -> impl Stream<Item = Bytes> + Send {
+        let end = AbortOnDrop(self);
+        let mut opened = false;
+        stream_fn(move |context| {
+            if !std::mem::replace(&mut opened, true) {
+                // Opens the client's event source before there is anything to say.
+                return Poll::Ready(Some(Bytes::from_static(b":\r\n")));
+            }
+            end.0.poll_take(context).map(|data| data.map(|data| event(&data)))
+        })
+    }
+
+    fn is_idle_for(&self, limit: Option<Duration>) -> bool {
+        let idle = *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner);
+        limit.zip(idle).is_some_and(|(limit, idle)| idle.elapsed() > limit)
+    }
+}
+
+/// One event: each line of the data after `data: `.
+fn event(data: &[u8]) -> Bytes {
+    let mut event = Vec::with_capacity(data.len() + 16);
+    for line in data.split(|byte| *byte == b'\n') {
+        event.extend_from_slice(b"data: ");
+        event.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        event.extend_from_slice(b"\r\n");
+    }
+    event.extend_from_slice(b"\r\n");
+    event.into()
+}
+
+/// Ends the connection when the stream that carries it is dropped.
+struct AbortOnDrop(Arc<Half>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A poll is under way, so the connection is not idle.
+struct Busy<'h>(&'h Half);
+
+impl<'h> Busy<'h> {
+    fn new(half: &'h Half) -> Self {
+        *half.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Busy(half)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        *self.0.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
