@@ -138,10 +138,17 @@ impl<'c> Surveyor<'c> {
             }
             Some(Asked::Container) => self.demand_docker()?,
             None if self.found(Service::Redis).is_none() => {
-                if let Some(options) = &configured
-                    && ask_redis(options, ASK_WITHIN).await.is_ok()
-                {
-                    return Ok(RedisDecision { choice: Choice::External, options: configured, connection_string: None, container: None });
+                if let Some(options) = &configured {
+                    match ask_redis(options, ASK_WITHIN).await {
+                        Ok(()) => {
+                            return Ok(RedisDecision { choice: Choice::External, options: configured, connection_string: None, container: None });
+                        }
+                        // Somebody chose this password for this server: another server would not be what is meant.
+                        Err(NotReady::Refused) if options.password.is_some() => {
+                            return Err(refused_server("Redis", &options.endpoints[0], &NotReady::Refused));
+                        }
+                        Err(_) => {}
+                    }
                 }
                 if self.container_or_nothing(self.state.redis)? == Choice::Embedded {
                     return Ok(without);
@@ -172,8 +179,12 @@ impl<'c> Surveyor<'c> {
             }
             Some(Asked::Container) => self.demand_docker()?,
             None if self.found(Service::RabbitMq).is_none() => {
-                if ask_rabbitmq(&configured, ASK_WITHIN).await.is_ok() {
-                    return Ok(external(configured, false));
+                match ask_rabbitmq(&configured, ASK_WITHIN).await {
+                    Ok(()) => return Ok(external(configured, false)),
+                    Err(NotReady::Refused) if configured.username != "guest" => {
+                        return Err(refused_server("RabbitMQ", &configured.endpoint, &NotReady::Refused));
+                    }
+                    Err(_) => {}
                 }
                 if self.container_or_nothing(self.state.rabbitmq)? == Choice::Embedded {
                     return Ok(without);

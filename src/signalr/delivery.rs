@@ -2,19 +2,26 @@
 //!
 //! One task takes what waits, all of it at once, queues each message for its members and only then
 //! flushes the sockets, so that messages that come together leave in one system call per socket.
-//! It also paces whoever produces: the writing is done here, before the next batch is taken.
+//! It also paces whoever produces: the writing is done here, before the next batch is taken. While
+//! there is a backlog it pauses in proportion to what the last flush took: more messages then share
+//! a system call, and a message that comes alone never waits.
 
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::registry::Registry;
 use crate::signalr::metrics::Metrics;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Broadcasts that may wait; a full queue makes the producer wait.
 const WAITING: usize = 4096;
 /// Broadcasts queued for their members before sockets are flushed.
 const BATCH: usize = 256;
+
+/// With a backlog, the pause is this many times the last flush, and not longer than that.
+const PAUSE_FACTOR: u32 = 3;
+const LONGEST_PAUSE: Duration = Duration::from_millis(30);
 
 /// Whom a message is for.
 #[derive(Debug, Clone)]
@@ -71,10 +78,15 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
             };
         }
         metrics.delivered.fetch_add(delivered as u64, Ordering::Relaxed);
+        let flushing = Instant::now();
         for client in dirty.drain(..) {
             client.outbox.flush();
         }
         // Connections' own tasks get their turn between batches.
         tokio::task::yield_now().await;
+        let backlog = receiver.len();
+        if backlog > 0 && backlog < BATCH {
+            tokio::time::sleep((flushing.elapsed() * PAUSE_FACTOR).min(LONGEST_PAUSE)).await;
+        }
     }
 }

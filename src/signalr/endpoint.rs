@@ -250,9 +250,10 @@ async fn upgraded<H: Hub>(server: Arc<Server<H>>, id: Arc<str>, token: Option<St
     let (socket, outbox, early) = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => {
             let stream = Arc::new(parts.io.into_inner());
-            (Socket::Plain(stream.clone()), Outbox::new(limits, Some(stream)), parts.read_buf)
+            // Copied, as a rule nothing: the buffer behind it is eight kilobytes, for as long as the connection lives.
+            (Socket::Plain(stream.clone()), Outbox::new(limits, Some(stream)), parts.read_buf.to_vec())
         }
-        Err(upgraded) => (Socket::Tls(Box::new(TokioIo::new(upgraded))), Outbox::new(limits, None), Bytes::new()),
+        Err(upgraded) => (Socket::Tls(Box::new(TokioIo::new(upgraded))), Outbox::new(limits, None), Vec::new()),
     };
     let connection = Connection::new(server.clone(), Arc::new(Client::new(id, outbox)), true);
     run_websocket(connection, socket, &early).await;

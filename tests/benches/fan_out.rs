@@ -156,8 +156,9 @@ fn measure(server: &Server, connections: usize, mut send: impl FnMut(usize, Dura
 fn plain_loop(connections: usize) -> (f64, f64) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let clients: Vec<_> = (0..connections).map(|_| TcpStream::connect(address).expect("a connection")).collect();
-    let mut servers: Vec<_> = (0..connections).map(|_| listener.accept().expect("a connection").0).collect();
+    // One by one: a listener's backlog is short.
+    let pair = |_| (TcpStream::connect(address).expect("a connection"), listener.accept().expect("a connection").0);
+    let (clients, mut servers): (Vec<_>, Vec<_>) = (0..connections).map(pair).unzip();
     servers.iter().for_each(|server| server.set_nodelay(true).expect("no delay"));
     std::thread::spawn(move || drain(clients, Arc::default()));
     let body = message(0).1;

@@ -104,6 +104,26 @@ fn the_javascript_client_comes_back_after_a_restart_of_the_hub() {
 }
 
 #[test]
+fn without_docker_and_servers_up_falls_back_to_embedded_and_says_so() {
+    if !rustix::process::geteuid().is_root() {
+        return; // the machine's Docker is hidden by a mount of the test's own
+    }
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("http://localhost:{}", free_port());
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--net", "sh", "-c", "mount -t tmpfs none /run && ip link set lo up; exec \"$@\"", "sh"]);
+    command.args([crate::harness::program::HARMONY, "up", "--yes", "--hub-url", &url]);
+    let home = folder.path().join("home");
+    std::fs::create_dir_all(&home).expect("a home");
+    command.current_dir(folder.path()).env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    let output = run(&mut command);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("Embedded: one process, without Redis and RabbitMQ."), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains(&url) && text(&output.stderr).contains("Next: harmony verify"));
+}
+
+#[test]
 fn a_dry_run_changes_nothing_and_says_what_would_change() {
     let folder = Folder::new();
     let url = format!("http://localhost:{}", free_port());

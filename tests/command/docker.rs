@@ -217,3 +217,56 @@ fn a_taken_port_is_named_with_its_holder() {
     assert_eq!(leftovers(&instance), "");
     assert!(!folder.path().join("harmony").exists());
 }
+
+#[test]
+fn an_interrupted_up_ends_with_130_and_the_next_one_repairs() {
+    if !has("an_interrupted_up_ends_with_130_and_the_next_one_repairs", &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    let _down = down(&folder, &instance);
+    let url = format!("http://localhost:{}", free_port());
+    let mut interrupted = Program::start(&mut up(&folder, &instance, &["--hub-url", &url]));
+    interrupted.wait_for_line("waiting for rabbitmq");
+    interrupted.signal(rustix::process::Signal::INT);
+    assert_eq!(interrupted.wait(), Some(130));
+    json(&mut up(&folder, &instance, &[]));
+    assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
+    // Killed, it leaves no more behind than the next one can use.
+    json(&mut with(&folder, &instance, &["down", "--volumes", "--yes"]));
+    let mut killed = Program::start(&mut up(&folder, &instance, &["--hub-url", &url]));
+    killed.wait_for_line("waiting for rabbitmq");
+    killed.signal(rustix::process::Signal::KILL);
+    assert_eq!(killed.wait(), None);
+    json(&mut up(&folder, &instance, &[]));
+    assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
+}
+
+#[test]
+fn a_server_that_answers_at_the_configured_address_is_used_and_never_stopped() {
+    use crate::harness::services::{RabbitMq, Redis};
+    const TEST: &str = "a_server_that_answers_at_the_configured_address_is_used_and_never_stopped";
+    if !has(TEST, &[Part::Docker, Part::Redis, Part::RabbitMq]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    old_layout(&folder);
+    let (redis, rabbitmq) = (Redis::start(), RabbitMq::start());
+    let _down = down(&folder, &instance);
+    for (name, from, to) in [
+        ("appsettings.Production.json", "127.0.0.1:6379".to_owned(), redis.connection_string()),
+        ("appsettings.json", "5672".to_owned(), rabbitmq.port.to_string()),
+        ("appsettings.json", "\"VirtualHost\": \"\"".to_owned(), format!("\"VirtualHost\": \"{}\"", rabbitmq.virtual_host)),
+    ] {
+        let path = format!("src/Web/Harmony.SignalR/{name}");
+        folder.write(&path, &folder.read(&path).replace(&from, &to));
+    }
+    let before = folder.read("src/Web/Harmony.SignalR/appsettings.json");
+    let url = format!("http://localhost:{}", free_port());
+    let report = json(with(&folder, &instance, &["up", "--yes", "--hub-url", &url]).env_remove("ASPNETCORE_ENVIRONMENT"));
+    assert_eq!([&report["redis"]["state"], &report["rabbitmq"]["state"]], ["external", "external"], "{report}");
+    assert_eq!(folder.read("src/Web/Harmony.SignalR/appsettings.json"), before);
+    assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
+    json(&mut with(&folder, &instance, &["down", "--volumes", "--yes"]));
+    drop(redis.listen());
+}

@@ -60,6 +60,11 @@ impl Program {
     /// Asks it to end and waits for that; its exit code.
     pub fn stop(&mut self) -> Option<i32> {
         self.signal(rustix::process::Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for its end; its exit code, where it was not killed.
+    pub fn wait(&mut self) -> Option<i32> {
         wait_for("the program's end", || self.child.try_wait().expect("a status")).code()
     }
 }
