@@ -121,7 +121,9 @@ fn drift_is_found_named_and_repaired() {
     old_layout(&folder);
     let _down = down(&folder, &instance);
     let url = format!("http://localhost:{}", free_port());
-    json(&mut up(&folder, &instance, &["--hub-url", &url]));
+    // Ports of its own: the usual ones another test may take while a container is stopped.
+    let [redis_port, rabbitmq_port] = [free_port().to_string(), free_port().to_string()];
+    json(&mut up(&folder, &instance, &["--hub-url", &url, "--redis-port", &redis_port, "--rabbitmq-port", &rabbitmq_port]));
     let redis = format!("harmony-{instance}-redis");
 
     docker(&["stop", "-t", "1", &redis]);
