@@ -65,6 +65,9 @@ pub struct Global {
     /// Only results and errors
     #[arg(short, long, global = true)]
     quiet: bool,
+    /// Also how long each step took
+    #[arg(short, long, conflicts_with = "quiet", global = true)]
+    verbose: bool,
     #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", global = true)]
     color: Colour,
 }
@@ -98,7 +101,7 @@ enum Command {
 
 /// Runs one command line to its end.
 pub fn run(cli: Cli) -> ExitCode {
-    let terminal = Terminal::new(cli.global.json, cli.global.quiet, cli.global.color);
+    let terminal = Terminal::new(cli.global.json, cli.global.quiet, cli.global.verbose, cli.global.color);
     crate::tls::install_provider();
     match dispatch(cli, terminal) {
         Ok(()) => ExitCode::SUCCESS,

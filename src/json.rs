@@ -69,52 +69,19 @@ impl<'a> Reader<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        self.open(b'{', "an object is expected")?;
-        self.skip_whitespace();
-        if self.take(b'}') {
-            self.depth -= 1;
-            return Ok(());
-        }
-        loop {
-            let name = self.string()?;
-            self.skip_whitespace();
-            if !self.take(b':') {
-                return Err(self.error("a colon is expected after a name").into());
-            }
-            member(self, name)?;
-            self.skip_whitespace();
-            if self.take(b'}') {
-                self.depth -= 1;
-                return Ok(());
-            }
-            if !self.take(b',') {
-                return Err(self.error("a comma or the end of the object is expected").into());
-            }
-        }
+        self.list(b'{', b'}', "an object is expected", |reader| {
+            let name = reader.string()?;
+            reader.colon()?;
+            member(reader, name)
+        })
     }
 
     /// Reads an array; `item` is called before each value and must take it.
     pub fn array<E: From<JsonError>>(
         &mut self,
-        mut item: impl FnMut(&mut Self) -> std::result::Result<(), E>,
+        item: impl FnMut(&mut Self) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        self.open(b'[', "an array is expected")?;
-        self.skip_whitespace();
-        if self.take(b']') {
-            self.depth -= 1;
-            return Ok(());
-        }
-        loop {
-            item(self)?;
-            self.skip_whitespace();
-            if self.take(b']') {
-                self.depth -= 1;
-                return Ok(());
-            }
-            if !self.take(b',') {
-                return Err(self.error("a comma or the end of the array is expected").into());
-            }
-        }
+        self.list(b'[', b']', "an array is expected", item)
     }
 
     /// A string's value; borrowed where it holds no escape.
@@ -207,42 +174,48 @@ impl<'a> Reader<'a> {
         if self.at == self.bytes.len() { Ok(()) } else { Err(self.error("text after the document's end")) }
     }
 
+    /// Names inside a skipped object are not decoded either.
     fn skip_object(&mut self) -> Result<()> {
-        // Names inside a skipped object are not decoded either.
-        self.open(b'{', "an object is expected")?;
-        self.skip_whitespace();
-        if self.take(b'}') {
-            self.depth -= 1;
-            return Ok(());
-        }
-        loop {
-            self.raw_string()?;
-            self.skip_whitespace();
-            if !self.take(b':') {
-                return Err(self.error("a colon is expected after a name"));
-            }
-            self.skip()?;
-            self.skip_whitespace();
-            if self.take(b'}') {
-                self.depth -= 1;
-                return Ok(());
-            }
-            if !self.take(b',') {
-                return Err(self.error("a comma or the end of the object is expected"));
-            }
-        }
+        self.list(b'{', b'}', "an object is expected", |reader| {
+            reader.raw_string()?;
+            reader.colon()?;
+            reader.skip().map(drop)
+        })
     }
 
-    fn open(&mut self, bracket: u8, expected: &'static str) -> Result<()> {
+    /// Reads what stands between two brackets, separated by commas.
+    fn list<E: From<JsonError>>(
+        &mut self,
+        open: u8,
+        close: u8,
+        expected: &'static str,
+        mut item: impl FnMut(&mut Self) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         self.skip_whitespace();
-        if !self.take(bracket) {
-            return Err(self.error(expected));
+        if !self.take(open) {
+            return Err(self.error(expected).into());
         }
         self.depth += 1;
         if self.depth > MAXIMUM_DEPTH {
-            return Err(self.error("more than 64 objects and arrays inside one another"));
+            return Err(self.error("more than 64 objects and arrays inside one another").into());
         }
+        self.skip_whitespace();
+        let mut done = self.take(close);
+        while !done {
+            item(self)?;
+            self.skip_whitespace();
+            done = self.take(close);
+            if !done && !self.take(b',') {
+                return Err(self.error("a comma or a closing bracket is expected").into());
+            }
+        }
+        self.depth -= 1;
         Ok(())
+    }
+
+    fn colon(&mut self) -> Result<()> {
+        self.skip_whitespace();
+        if self.take(b':') { Ok(()) } else { Err(self.error("a colon is expected after a name")) }
     }
 
     /// The bytes between two quotes: escapes and control characters checked, nothing decoded.

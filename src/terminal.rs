@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Work that takes longer shows that it goes on.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -27,16 +27,18 @@ pub enum Colour {
 pub struct Terminal {
     pub json: bool,
     pub quiet: bool,
+    /// Say of each step how long it took.
+    pub verbose: bool,
 }
 
 impl Terminal {
-    pub fn new(json: bool, quiet: bool, colour: Colour) -> Self {
+    pub fn new(json: bool, quiet: bool, verbose: bool, colour: Colour) -> Self {
         match colour {
             Colour::Auto => {}
             Colour::Always => anstream::ColorChoice::Always.write_global(),
             Colour::Never => anstream::ColorChoice::Never.write_global(),
         }
-        Terminal { json, quiet }
+        Terminal { json, quiet, verbose }
     }
 
     /// The command's result.
@@ -111,7 +113,7 @@ impl Terminal {
         } else if bar.is_none() && !self.quiet {
             line(&mut anstream::stderr(), &format!("  {step} …"));
         }
-        StepGuard { terminal: *self, step, bar }
+        StepGuard { terminal: *self, step, bar, began: Instant::now() }
     }
 
     fn progress_json(&self, step: &str, status: &str, amount: Option<(u64, u64)>) {
@@ -130,6 +132,7 @@ pub struct StepGuard {
     terminal: Terminal,
     step: String,
     bar: Option<ProgressBar>,
+    began: Instant,
 }
 
 impl StepGuard {
@@ -150,6 +153,9 @@ impl Drop for StepGuard {
             bar.finish_and_clear();
         } else if self.terminal.json {
             self.terminal.progress_json(&self.step, "finished", None);
+        }
+        if self.terminal.verbose && !self.terminal.json {
+            line(&mut anstream::stderr(), &format!("  {}: {} ms", self.step, self.began.elapsed().as_millis()));
         }
     }
 }

@@ -128,10 +128,27 @@ impl WebSocket {
     }
 
     pub fn next(&mut self) -> Frame {
-        let mut head = [0; 2];
-        if self.stream.read_exact(&mut head).is_err() {
-            return Frame::End;
+        // ASP.NET Core may send one message in several frames: 0x01, any 0x00, then 0x80.
+        let mut begun = Vec::new();
+        loop {
+            let Some((first, payload)) = self.next_frame() else { return Frame::End };
+            match first {
+                0x01 | 0x00 => begun.extend(payload),
+                0x80 | 0x81 => {
+                    begun.extend(payload);
+                    return Frame::Text(String::from_utf8(begun).expect("UTF-8"));
+                }
+                0x88 => return Frame::Close(u16::from_be_bytes([payload[0], payload[1]])),
+                0x8a => return Frame::Pong(payload),
+                other => panic!("an unexpected frame {other:#x}"),
+            }
         }
+    }
+
+    /// One frame: its first byte and its payload; `None` where the TCP connection ended.
+    fn next_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let mut head = [0; 2];
+        self.stream.read_exact(&mut head).ok()?;
         let length = match head[1] {
             126 => u64::from(u16::from_be_bytes(self.take())),
             127 => u64::from_be_bytes(self.take()),
@@ -139,12 +156,7 @@ impl WebSocket {
         };
         let mut payload = vec![0; length as usize];
         self.stream.read_exact(&mut payload).expect("a payload");
-        match head[0] {
-            0x81 => Frame::Text(String::from_utf8(payload).expect("UTF-8")),
-            0x88 => Frame::Close(u16::from_be_bytes([payload[0], payload[1]])),
-            0x8a => Frame::Pong(payload),
-            other => panic!("an unexpected frame {other:#x}"),
-        }
+        Some((head[0], payload))
     }
 
     fn take<const N: usize>(&mut self) -> [u8; N] {
