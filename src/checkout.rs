@@ -62,24 +62,15 @@ pub fn at(folder: &Path) -> Result<Option<Checkout>, CheckoutError> {
     }
 }
 
-/// The nearest checkout upwards from `start`, else the one just below it; `None` where there is none.
+/// The nearest checkout upwards from `start`, else the one that was made in `start`; `None` where
+/// there is neither. Other folders below are nobody's business: they may be templates or copies.
 pub fn find(start: &Path) -> Result<Option<Checkout>, CheckoutError> {
     for folder in start.ancestors() {
         if let Some(checkout) = recognise(folder)? {
             return Ok(Some(checkout));
         }
     }
-    let Ok(entries) = std::fs::read_dir(start) else { return Ok(None) };
-    let mut below = Vec::new();
-    for entry in entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir()) {
-        below.extend(recognise(&entry.path())?);
-    }
-    if below.len() > 1 {
-        let mut roots: Vec<_> = below.into_iter().map(|checkout| checkout.root).collect();
-        roots.sort();
-        return Err(CheckoutError::Several(roots));
-    }
-    Ok(below.pop())
+    recognise(&start.join(MADE))
 }
 
 /// The checkout whose root a folder is.

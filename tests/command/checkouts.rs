@@ -125,3 +125,14 @@ fn from_below_a_checkout_it_is_found_upwards() {
     assert!(found.hub.ends_with("src/Services/Harmony.SignalR"));
     assert_eq!(found.others.len(), 1);
 }
+
+#[test]
+fn a_folder_of_templates_is_no_checkout_of_the_one_who_stands_above_it() {
+    // As in this very repository, where the first command of the README is run.
+    let folder = Folder::new();
+    folder.write("templates/Harmony.SignalR/appsettings.json", "{}");
+    assert_eq!(harmony::checkout::find(folder.path()).expect("nothing in doubt"), None);
+    folder.write("harmony/Harmony.SignalR/appsettings.json", "{}");
+    let made = harmony::checkout::find(folder.path()).expect("nothing in doubt").expect("what was made");
+    assert_eq!(made.root, folder.path().join("harmony"));
+}

@@ -171,7 +171,7 @@ fn what_is_wrong_with_images_and_containers_is_said() {
     let broken = format!("{instance}:broken");
     let container = docker(&["create", &wrong, "/bin/sh", "-c", "echo these are my last words; exit 3"]);
     docker(&["commit", "--change", "ENTRYPOINT [\"/bin/sh\",\"-c\",\"echo these are my last words; exit 3\"]", container.trim(), &broken]);
-    docker(&["rm", container.trim()]);
+    docker(&["rm", "-v", container.trim()]);
     let (code, error) = failing(&["--redis-image", &broken]);
     docker(&["rmi", "-f", &broken]);
     assert_eq!((code, &error["code"]), (Some(5), &"containerDied".into()), "{error}");
