@@ -109,10 +109,7 @@ pub fn write(files: &[SettingsFile], backups: &Path) -> Result<Vec<PathBuf>, Set
     for (file, prepared) in changed.iter().zip(prepared) {
         match prepared {
             None => create(&file.path, &file.document.to_bytes())?,
-            Some((temporary, target)) => {
-                temporary.persist(&target).map_err(|error| write_error(&target, error.error))?;
-                sync_folder(&target)?;
-            }
+            Some((temporary, target)) => persist(temporary, &target)?,
         }
     }
     Ok(changed.iter().map(|file| file.path.clone()).collect())
@@ -130,16 +127,11 @@ pub fn undo(backups: &Path) -> Result<Vec<PathBuf>, SettingsError> {
         }
     }
     for change in &changes {
-        match &change.backup {
-            None => fs::remove_file(&change.path).map_err(|error| write_error(&change.path, error))?,
-            Some(backup) => {
-                let original = read_bytes(backup)?.ok_or_else(|| SettingsError::Changed { path: backup.clone() })?;
-                let target = fs::canonicalize(&change.path).map_err(|error| write_error(&change.path, error))?;
-                let temporary = prepare(&target, &original)?;
-                temporary.persist(&target).map_err(|error| write_error(&target, error.error))?;
-                sync_folder(&target)?;
-            }
-        }
+        let original = match &change.backup {
+            None => None,
+            Some(backup) => Some(read_bytes(backup)?.ok_or_else(|| SettingsError::Changed { path: backup.clone() })?),
+        };
+        put_back(&change.path, original.as_deref())?;
     }
     fs::remove_file(&journal).map_err(|error| write_error(&journal, error))?;
     Ok(changes.into_iter().map(|change| change.path).collect())
@@ -158,9 +150,7 @@ fn record(files: &[&SettingsFile], backups: &Path) -> Result<(), SettingsError> 
     let journal = backups.join(JOURNAL);
     let text = serde_json::to_vec_pretty(&changes).map_err(|error| write_error(&journal, error.into()))?;
     fs::create_dir_all(backups).map_err(|error| write_error(backups, error))?;
-    let temporary = prepare(&journal, &text)?;
-    temporary.persist(&journal).map_err(|error| write_error(&journal, error.error))?;
-    Ok(())
+    replace(&journal, &text)
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -171,19 +161,19 @@ fn digest(bytes: &[u8]) -> String {
 /// Brings files back to what they were before [`write`], where they are still as it left them.
 pub fn restore(files: &[SettingsFile]) -> Result<(), SettingsError> {
     for file in files.iter().filter(|file| file.is_changed()) {
-        if read_bytes(&file.path)? != Some(file.document.to_bytes()) {
-            continue;
-        }
-        match &file.original {
-            None => fs::remove_file(&file.path).map_err(|error| write_error(&file.path, error))?,
-            Some(original) => {
-                let target = fs::canonicalize(&file.path).map_err(|error| write_error(&file.path, error))?;
-                let temporary = prepare(&target, original)?;
-                temporary.persist(&target).map_err(|error| write_error(&target, error.error))?;
-            }
+        if read_bytes(&file.path)? == Some(file.document.to_bytes()) {
+            put_back(&file.path, file.original.as_deref())?;
         }
     }
     Ok(())
+}
+
+/// Brings one file back to what it held; where it held nothing, it goes.
+fn put_back(path: &Path, original: Option<&[u8]>) -> Result<(), SettingsError> {
+    match original {
+        None => fs::remove_file(path).map_err(|error| write_error(path, error)),
+        Some(original) => replace(&fs::canonicalize(path).map_err(|error| write_error(path, error))?, original),
+    }
 }
 
 /// Refuses a file that is read-only, also to a user for whom that is no obstacle.
@@ -222,6 +212,17 @@ fn prepare(target: &Path, bytes: &[u8]) -> Result<tempfile::NamedTempFile, Setti
     Ok(temporary)
 }
 
+/// Puts prepared bytes in their target's place, for good.
+fn persist(temporary: tempfile::NamedTempFile, target: &Path) -> Result<(), SettingsError> {
+    temporary.persist(target).map_err(|error| write_error(target, error.error))?;
+    sync_folder(target)
+}
+
+/// Replaces a file, or makes it, by one rename.
+fn replace(target: &Path, bytes: &[u8]) -> Result<(), SettingsError> {
+    persist(prepare(target, bytes)?, target)
+}
+
 #[cfg(unix)]
 fn keep_owner(metadata: &fs::Metadata, file: &File) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -253,9 +254,7 @@ fn open_to_group(_: &File) -> io::Result<()> {
 fn back_up(file: &Path, original: &[u8], backups: &Path) -> Result<(), SettingsError> {
     let path = backup_path(file, backups);
     fs::create_dir_all(backups).map_err(|error| write_error(backups, error))?;
-    let backup = prepare(&path, original)?;
-    backup.persist(&path).map_err(|error| write_error(&path, error.error))?;
-    Ok(())
+    replace(&path, original)
 }
 
 fn backup_path(file: &Path, backups: &Path) -> PathBuf {

@@ -185,13 +185,7 @@ impl Document {
                 return Err(ShapeConflict { key: key.to_string(), holder });
             }
         };
-        let mut text = self.text.clone();
-        for (range, replacement) in edits.into_iter().rev() {
-            text.replace_range(range, &replacement);
-        }
-        // Deeper than .NET reads, or a fault of this file: the document stays as it was.
-        self.root = parse(&text).map_err(|_| ShapeConflict { key: key.to_string(), holder: "the place for it".into() })?;
-        self.text = text;
+        self.apply(edits).map_err(|_| ShapeConflict { key: key.to_string(), holder: "the place for it".into() })?;
         Ok(true)
     }
 
@@ -209,18 +203,19 @@ impl Document {
             edits.extend(comma.map(|comma| (comma - 1..comma, String::new())));
         }
         edits.push((self.whole_lines(own.start, tail.line_end.max(own.end), last), String::new()));
+        self.apply(edits).is_ok()
+    }
+
+    /// Makes edits that are in the order of the text. Where the result does not parse, deeper than
+    /// .NET reads or by a fault of this file, the document stays as it was.
+    fn apply(&mut self, edits: Vec<Edit>) -> Result<(), SyntaxError> {
         let mut text = self.text.clone();
         for (range, replacement) in edits.into_iter().rev() {
             text.replace_range(range, &replacement);
         }
-        match parse(&text) {
-            Ok(root) => {
-                self.root = root;
-                self.text = text;
-                true
-            }
-            Err(_) => false,
-        }
+        self.root = parse(&text)?;
+        self.text = text;
+        Ok(())
     }
 
     /// A stretch widened to the lines that hold nothing else, else to the blanks on one side of it.
@@ -250,7 +245,7 @@ impl Document {
     }
 
     /// The edits, in order, that add `path: literal` to an object in the style that it has.
-    fn insertion(&self, object: &Node, path: &[String], literal: &str) -> Vec<(std::ops::Range<usize>, String)> {
+    fn insertion(&self, object: &Node, path: &[String], literal: &str) -> Vec<Edit> {
         let Kind::Object(members) = &object.kind else { return Vec::new() };
         let (unit, newline) = (self.indent_unit(), self.newline());
         let inner = &self.text[object.range.start..object.range.end];
@@ -344,6 +339,9 @@ impl Document {
         Ok(())
     }
 }
+
+/// What is replaced, and by what.
+type Edit = (std::ops::Range<usize>, String);
 
 struct Tail {
     /// Just behind the comma.

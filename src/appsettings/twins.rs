@@ -1,6 +1,6 @@
 //! Compressed twins of a published settings file, `.br` and `.gz`: made anew, so that no host serves stale settings.
 
-use super::{SettingsError, SettingsFile, prepare, read_bytes, write_error};
+use super::{SettingsError, SettingsFile, read_bytes, replace, write_error};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ pub fn renew(file: &SettingsFile) -> Result<Vec<PathBuf>, SettingsError> {
         if present == compressed || decompress(ending, &present).is_some_and(|known| known == text) {
             continue;
         }
-        prepare(&path, &compressed)?.persist(&path).map_err(|error| write_error(&path, error.error))?;
+        replace(&path, &compressed)?;
         renewed.push(path);
     }
     Ok(renewed)

@@ -82,8 +82,8 @@ async fn provide(
     let name = container_name(&context.instance.name, service);
     let target = format!("container {name}");
     let step = decided.plan.steps.iter().find(|step| step.target == target);
-    let existing = engine.observer().containers(&context.instance.name).await?.into_iter().find(|found| found.service == service.name());
-    if let (Some(Step { action: Action::Remove | Action::Replace, .. }), Some(found)) = (step, &existing) {
+    let existing = decided.containers.iter().find(|found| found.service == service.name());
+    if let (Some(Step { action: Action::Remove | Action::Replace, .. }), Some(found)) = (step, existing) {
         engine.stop(&found.id, &name).await?;
         engine.remove(&found.id, &name).await?;
     }
@@ -98,9 +98,9 @@ async fn provide(
     let id = match (step.map(|step| step.action), existing) {
         (Some(Action::Start), Some(found)) => {
             engine.start(&found.id, &name).await?;
-            found.id
+            found.id.clone()
         }
-        (None, Some(found)) => found.id,
+        (None, Some(found)) => found.id.clone(),
         _ => {
             if !engine.observer().has_image(&spec.image).await {
                 let step = context.terminal.step(format!("pulling {}", spec.image));

@@ -9,7 +9,7 @@ use super::wanted::Settings;
 use crate::appsettings::document::NewValue;
 use crate::appsettings::{self, SettingsFile};
 use crate::checkout::Checkout;
-use crate::containers::docker::Observer;
+use crate::containers::docker::{Found, Observer};
 use crate::containers::{ContainerSpec, Service, container_name, ports};
 use crate::hub_process::{self, Launch, Running};
 use crate::instance::{Choice, State};
@@ -72,6 +72,8 @@ pub struct Decided {
     pub plan: Plan,
     pub state: State,
     pub docker: Option<Observer>,
+    /// What there was when it was decided.
+    pub containers: Vec<Found>,
 }
 
 pub async fn run(context: &Context, arguments: UpArguments) -> Result<(), Failure> {
@@ -206,8 +208,8 @@ async fn decide(context: &Context, arguments: &UpArguments) -> Result<Decided, F
     plan_container(&mut plan, &surveyor, Service::Redis, redis.container.as_ref());
     plan_container(&mut plan, &surveyor, Service::RabbitMq, rabbitmq.container.as_ref());
     plan_hub(&mut plan, launch.as_ref(), running.as_ref())?;
-    let docker = surveyor.docker.ok().flatten();
-    Ok(Decided { files, redis, rabbitmq, hub_url, launch, running, plan, state, docker })
+    let (docker, containers) = (surveyor.docker.ok().flatten(), surveyor.containers);
+    Ok(Decided { files, redis, rabbitmq, hub_url, launch, running, plan, state, docker, containers })
 }
 
 fn published(spec: &ContainerSpec) -> u16 {
