@@ -15,7 +15,7 @@ const HUB: [&str; 4] = [
 const CLIENT: [&str; 3] = ["src/Web/Harmony.Client/wwwroot", "Harmony.Client/wwwroot", "wwwroot"];
 const GATEWAY: &str = "src/ApiGateways/Harmony.ApiGateway";
 /// The other applications that use the broker.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 11] = [
     "src/Services/Harmony.Api",
     "src/Services/Harmony.Automations",
     "src/Services/Harmony.Notifications",
@@ -23,6 +23,11 @@ const OTHERS: [&str; 7] = [
     "src/Web/Harmony.Api",
     "src/Web/Harmony.Automations",
     "src/Web/Harmony.Notifications",
+    // Beside a hub that was made or published.
+    "Harmony.Api",
+    "Harmony.Automations",
+    "Harmony.Notifications",
+    "Harmony.Integrations.SourceControl",
 ];
 const SETTINGS: &str = "appsettings.json";
 
@@ -87,13 +92,24 @@ fn recognise(folder: &Path) -> Result<Option<Checkout>, CheckoutError> {
     }
     let holds_settings = |place: &str| folder.join(place).join(SETTINGS).exists();
     let gateway = folder.join(GATEWAY);
+    let mut others: Vec<_> = OTHERS.iter().filter(|place| holds_settings(place)).map(|place| folder.join(place)).collect();
+    if hub == folder {
+        others.extend(published_beside(folder));
+    }
     Ok(Some(Checkout {
         root: folder.to_owned(),
         hub,
         client: CLIENT.iter().find(|place| holds_settings(place)).map(|place| folder.join(place)),
         gateway: gateway.join("ocelot.json").exists().then_some(gateway),
-        others: OTHERS.iter().filter(|place| holds_settings(place)).map(|place| folder.join(place)).collect(),
+        others,
     }))
+}
+
+/// The other applications' publish folders beside the hub's: each holds its program.
+fn published_beside(hub: &Path) -> Vec<PathBuf> {
+    let names = OTHERS.iter().filter(|place| !place.contains('/'));
+    let folders = names.filter_map(|name| Some((name, hub.parent()?.join(name))));
+    folders.filter(|(name, folder)| folder.join(format!("{name}.dll")).exists() && folder.join(SETTINGS).exists()).map(|(_, folder)| folder).collect()
 }
 
 impl Checkout {

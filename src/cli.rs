@@ -1,6 +1,8 @@
 //! The command line: global flags, one variant per command, dispatch.
 
+mod answers;
 mod context;
+mod difference;
 mod down;
 mod execute;
 mod failure;
@@ -10,6 +12,7 @@ mod rehost;
 mod report;
 mod services;
 mod settings;
+mod setup;
 mod status;
 mod up;
 mod verify;
@@ -53,6 +56,12 @@ pub struct Global {
     /// Take the defaults, ask nothing
     #[arg(short, long, global = true)]
     yes: bool,
+    /// Answers for up and setup, as --record-answers writes them
+    #[arg(long, value_name = "FILE", global = true)]
+    answers: Option<PathBuf>,
+    /// Write what was answered to a file; for a password the name of an environment variable
+    #[arg(long, value_name = "FILE", global = true)]
+    record_answers: Option<PathBuf>,
     /// Show the plan, change nothing
     #[arg(long, global = true)]
     dry_run: bool,
@@ -74,8 +83,10 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The wizard: asks, shows the difference of every file and the plan, then does what up does
+    Setup(answers::Answers),
     /// Bring everything to what is configured: settings, Redis, RabbitMQ, the hub in the background
-    Up(up::UpArguments),
+    Up(answers::Answers),
     /// Stop the hub and the containers
     Down(down::DownArguments),
     /// What runs, where, since when, and whether it is healthy
@@ -132,6 +143,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         }
         Command::Rehost(arguments) => interruptible(async { rehost::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Settings(arguments) => settings::run(&Context::new(&global, terminal)?, arguments),
+        Command::Setup(answers) => interruptible(async { setup::run(&Context::new(&global, terminal)?, answers).await }),
         Command::Up(arguments) => interruptible(async { up::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Down(arguments) => interruptible(async { down::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Status => interruptible(async { status::run(&Context::new(&global, terminal)?).await }),
@@ -143,9 +155,15 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
 /// Runs a command until its end or Ctrl-C; what it holds is let go of either way.
 fn interruptible(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     runtime(tokio::runtime::Builder::new_current_thread())?.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Heard from before the command's first step: a question would otherwise be killed by it,
+        // and leave the terminal as it is while one asks.
+        let signals = signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+        let Ok((mut interrupt, mut terminate)) = signals else { return command.await };
         tokio::select! {
             result = command => result,
-            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+            _ = interrupt.recv() => Err(Failure::interrupted()),
+            _ = terminate.recv() => Err(Failure::interrupted()),
         }
     })
 }

@@ -65,13 +65,13 @@ pub struct ContainerSpec {
 }
 
 impl ContainerSpec {
-    /// Redis with a password, a limit to its memory, and nothing kept. The password goes into a
+    /// Redis with a password where there is one, a limit to its memory, and nothing kept. The password goes into a
     /// file: an argument could be read by every user of the machine.
-    pub fn redis(instance: &str, image: String, bind: IpAddr, port: u16, password: &Secret) -> Self {
-        let configuration = format!(
-            "requirepass {}\nmaxmemory {REDIS_MEMORY}\nmaxmemory-policy noeviction\nsave \"\"\nappendonly no\n",
-            password.reveal()
-        );
+    pub fn redis(instance: &str, image: String, bind: IpAddr, port: u16, password: Option<&Secret>) -> Self {
+        // Without a password Redis would answer only inside its container.
+        let access = password.map_or_else(|| "protected-mode no".to_owned(), |password| format!("requirepass {}", password.reveal()));
+        let configuration =
+            format!("{access}\nmaxmemory {REDIS_MEMORY}\nmaxmemory-policy noeviction\nsave \"\"\nappendonly no\n");
         ContainerSpec {
             service: Service::Redis,
             instance: instance.to_owned(),
@@ -126,7 +126,7 @@ impl ContainerSpec {
             add(name);
             add(value.reveal());
         }
-        digest.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hex::encode(&digest.finish().as_ref()[..16])
     }
 }
 

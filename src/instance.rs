@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A name for things that belong together: containers, volumes, the hub.
@@ -26,6 +26,9 @@ pub struct State {
     pub redis_port: u16,
     pub rabbitmq_port: u16,
     pub management_port: u16,
+    /// Where ports are published, where not on loopback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bind: Option<std::net::IpAddr>,
 }
 
 /// Where a service comes from.
@@ -51,8 +54,8 @@ pub enum InstanceError {
     File { path: PathBuf, error: io::Error },
     #[error("{} can't be understood: {error}", path.display())]
     State { path: PathBuf, error: serde_json::Error },
-    #[error("another harmony works on instance '{0}' right now")]
-    Busy(String),
+    #[error("another harmony works on instance '{name}' right now{}", holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
+    Busy { name: String, holder: Option<String> },
 }
 
 impl Instance {
@@ -106,10 +109,19 @@ impl Instance {
         let path = self.folder.join("lock");
         let failed = |error| InstanceError::File { path: path.clone(), error };
         fs::create_dir_all(&self.folder).map_err(failed)?;
-        let file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let mut file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => Err(InstanceError::Busy(self.name.clone())),
+            Ok(()) => {
+                // Who holds it is told to whoever comes meanwhile; where that can't be written, it isn't told.
+                let command: Vec<_> = std::env::args().skip(1).take(2).collect();
+                let holder = format!("harmony {} (pid {})\n", command.join(" "), std::process::id());
+                let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+                Ok(file)
+            }
+            Err(fs::TryLockError::WouldBlock) => {
+                let holder = fs::read_to_string(&path).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+                Err(InstanceError::Busy { name: self.name.clone(), holder })
+            }
             Err(fs::TryLockError::Error(error)) => Err(failed(error)),
         }
     }

@@ -5,21 +5,21 @@
 //! | module | may import |
 //! |---|---|
 //! | **what a human touches** | |
-//! | [`cli`]: one file a command | terminal, plan, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, broker, listen, tls, telemetry, secret |
+//! | [`cli`]: one file a command | terminal, plan, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, broker, listen, tls, telemetry, secret, hex |
 //! | [`terminal`]: the only code that prints and asks | |
 //! | **configuration and provisioning** | |
 //! | [`plan`]: steps, each with its cause | |
 //! | [`checkout`]: finding Harmony and its files | |
 //! | [`schema`]: what settings may say | appsettings |
-//! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json |
-//! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, signalr, secret |
+//! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json, hex |
+//! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, signalr, secret, hex |
 //! | [`templates`]: files made where there are none | |
 //! | [`instance`]: what was chosen, and where it is remembered | |
 //! | [`hub_process`]: the hub in the background | hub_client, instance |
 //! | [`hub_client`]: a small SignalR client, as proof | connection_string |
 //! | **the server** | |
 //! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, telemetry, json, secret |
-//! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, json, message_pack, secret |
+//! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, json, message_pack, secret, hex |
 //! | **leaves** | |
 //! | [`broker`]: the one door to RabbitMQ | connection_string |
 //! | [`connection_string`]: addresses as Harmony's settings spell them | secret |
@@ -28,6 +28,7 @@
 //! | [`telemetry`]: logs and metrics | |
 //! | [`json`]: JSON as System.Text.Json reads it | |
 //! | [`message_pack`]: MessagePack as .NET writes it | |
+//! | [`hex`]: bytes as hexadecimal digits | |
 //! | [`secret`]: texts that never print themselves | |
 //!
 //! A CardCreated goes `hub::consumer -> hub::notification -> signalr::broadcast -> signalr::backplane ->
@@ -39,6 +40,7 @@ pub mod checkout;
 pub mod cli;
 pub mod connection_string;
 pub mod containers;
+pub mod hex;
 pub mod hub;
 pub mod hub_client;
 pub mod hub_process;

@@ -3,7 +3,6 @@
 use crate::appsettings::SettingsFile;
 use crate::appsettings::document::Position;
 use crate::appsettings::key_path::{KeyPath, same};
-use jsonschema::Validator;
 use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -12,13 +11,87 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Application {
     pub name: &'static str,
-    pub schema: &'static str,
+    source: &'static str,
 }
 
-pub const APPLICATIONS: [Application; 2] = [
-    Application { name: "Harmony.SignalR", schema: include_str!("../schemas/Harmony.SignalR.json") },
-    Application { name: "Harmony.Client", schema: include_str!("../schemas/Harmony.Client.json") },
+const fn application(name: &'static str, source: &'static str) -> Application {
+    Application { name, source }
+}
+
+/// Every application whose settings are known; the hub first.
+pub const APPLICATIONS: [Application; 6] = [
+    application("Harmony.SignalR", include_str!("../schemas/Harmony.SignalR.json")),
+    application("Harmony.Client", include_str!("../schemas/Harmony.Client.json")),
+    application("Harmony.Api", include_str!("../schemas/Harmony.Api.json")),
+    application("Harmony.Automations", include_str!("../schemas/Harmony.Automations.json")),
+    application("Harmony.Notifications", include_str!("../schemas/Harmony.Notifications.json")),
+    application("Harmony.Integrations.SourceControl", include_str!("../schemas/Harmony.Integrations.SourceControl.json")),
 ];
+
+/// The parts that several schemas refer to.
+const SHARED: [(&str, &str); 7] = [
+    ("shared/AllowedHosts.json", include_str!("../schemas/shared/AllowedHosts.json")),
+    ("shared/BrokerConfiguration.json", include_str!("../schemas/shared/BrokerConfiguration.json")),
+    ("shared/CacheProvider.json", include_str!("../schemas/shared/CacheProvider.json")),
+    ("shared/CacheRedis.json", include_str!("../schemas/shared/CacheRedis.json")),
+    ("shared/ElasticConfiguration.json", include_str!("../schemas/shared/ElasticConfiguration.json")),
+    ("shared/Logging.json", include_str!("../schemas/shared/Logging.json")),
+    ("shared/Serilog.json", include_str!("../schemas/shared/Serilog.json")),
+];
+
+impl Application {
+    /// The application of a name, in any case.
+    pub fn named(name: &str) -> Option<&'static Application> {
+        APPLICATIONS.iter().find(|known| same(known.name, name))
+    }
+
+    /// The application that a settings file belongs to, by the folder that it is in.
+    fn of(path: &Path) -> Option<&'static Application> {
+        let named = path.components().rev().find_map(|part| {
+            APPLICATIONS.iter().find(|application| part.as_os_str() == application.name)
+        });
+        // A publish folder may have any name; what starts there tells.
+        named.or_else(|| APPLICATIONS.iter().find(|known| path.with_file_name(format!("{}.dll", known.name)).exists()))
+    }
+
+    /// Its schema, whole: shared parts stand where they are referred to.
+    pub fn schema(&self) -> Value {
+        let mut schema = parse(self.source);
+        for property in schema["properties"].as_object_mut().into_iter().flatten().map(|(_, property)| property) {
+            let shared = property["$ref"].as_str().and_then(|name| SHARED.iter().find(|(known, _)| *known == name));
+            if let Some((_, source)) = shared {
+                *property = parse(source);
+            }
+        }
+        schema
+    }
+}
+
+/// A schema of ours; that each is one, a test shows.
+fn parse(source: &str) -> Value {
+    serde_json::from_str(source).unwrap_or_default()
+}
+
+/// Whether a key's value must not be shown: its schema says so, or its name.
+pub fn is_secret(schema: &Value, key: &str) -> bool {
+    let said = property(schema, key).is_some_and(|property| property["writeOnly"] == true);
+    let name = key.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
+    said || ["password", "secret", "token", "apikey", "connectionstring"].iter().any(|word| name.contains(word))
+}
+
+/// The keys that have a default in a schema, with its text as .NET would read it.
+pub fn defaults(schema: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        match &property["default"] {
+            Value::String(text) => found.push((name.clone(), text.clone())),
+            Value::Bool(value) => found.push((name.clone(), if *value { "True".into() } else { "False".into() })),
+            Value::Number(number) => found.push((name.clone(), number.to_string())),
+            _ => found.extend(defaults(property).into_iter().map(|(below, text)| (format!("{name}:{below}"), text))),
+        }
+    }
+    found
+}
 
 /// A value that its application could not use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,15 +121,6 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// The application that a settings file belongs to, by the folder that it is in.
-fn application(path: &Path) -> Option<&'static Application> {
-    let is_in = |name: &str| path.components().any(|part| part.as_os_str() == name);
-    APPLICATIONS.iter().find(|application| is_in(application.name)).or_else(|| {
-        // A publish folder has no such name; what starts there is the hub.
-        path.parent().filter(|folder| folder.join("Harmony.SignalR.dll").exists()).map(|_| &APPLICATIONS[0])
-    })
-}
-
 /// Checks a file against its application's schema; warnings do not count.
 pub fn check(file: &SettingsFile) -> Result<(), Violations> {
     let mut violations = all_violations(file);
@@ -66,13 +130,38 @@ pub fn check(file: &SettingsFile) -> Result<(), Violations> {
 
 /// Everything that can be said against a file, in its order.
 pub fn all_violations(file: &SettingsFile) -> Vec<Violation> {
-    let Some(application) = application(&file.path) else { return Vec::new() };
-    let Ok(schema) = serde_json::from_str::<Value>(application.schema) else { return Vec::new() };
-    let Ok(validator) = jsonschema::options().build(&schema) else { return Vec::new() };
-    let mut all = violations(&validator, &schema, file);
+    let Some(application) = Application::of(&file.path) else { return Vec::new() };
+    let schema = application.schema();
+    let mut all = violations(&schema, file);
     all.extend(misspelt(&schema, file));
     all.sort_by_key(|violation| (violation.line, violation.column));
     all
+}
+
+/// The schema of answers files.
+pub fn answers() -> Value {
+    parse(include_str!("../schemas/answers.json"))
+}
+
+/// What can be said against an answers file; other than in settings, every key must be known.
+pub fn answers_violations(file: &SettingsFile) -> Vec<Violation> {
+    let schema = answers();
+    let unknown = file.document.entries().into_iter().filter(|entry| property(&schema, &entry.key).is_none());
+    let mut all: Vec<_> = unknown
+        .map(|entry| {
+            let Position { line, column } = entry.at;
+            let (message, suggestion) = ("no such answer is known".to_owned(), nearest(&schema, &entry.key));
+            Violation { file: file.path.clone(), line, column, key: entry.key, severity: "error", message, suggestion }
+        })
+        .collect();
+    all.extend(violations(&schema, file));
+    all.sort_by_key(|violation| (violation.line, violation.column));
+    all
+}
+
+/// The schema of the application that a file belongs to; null where it belongs to none.
+pub fn schema_of(path: &Path) -> Value {
+    Application::of(path).map(Application::schema).unwrap_or_default()
 }
 
 /// Keys that nobody knows and that are nearly ones that are known; other unknown keys are nobody's business.
@@ -105,7 +194,9 @@ fn nearest(schema: &Value, key: &str) -> Option<String> {
     Some(spelt.join(":"))
 }
 
-fn violations(validator: &Validator, schema: &Value, file: &SettingsFile) -> Vec<Violation> {
+/// What a schema objects to in a file.
+pub fn violations(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
+    let Ok(validator) = jsonschema::options().build(schema) else { return Vec::new() };
     let mut document = file.document.to_json();
     spell_as(schema, &mut document);
     let mut violations: Vec<_> = validator

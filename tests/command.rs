@@ -5,3 +5,4 @@ pub mod bare;
 pub mod checkouts;
 mod docker;
 mod rehost;
+mod setup;

@@ -4,31 +4,32 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What each module of `src` may import; the same table stands in `lib.rs`. Unlisted is forbidden.
-const IMPORTS: [(&str, &[&str]); 23] = [
+const IMPORTS: [(&str, &[&str]); 24] = [
     ("main", &["cli"]),
     ("cli", &[
         "terminal", "plan", "checkout", "schema", "appsettings", "connection_string", "containers", "templates", "hub_process",
-        "hub_client", "instance", "hub", "broker", "listen", "tls", "telemetry", "secret",
+        "hub_client", "instance", "hub", "broker", "listen", "tls", "telemetry", "secret", "hex",
     ]),
     ("terminal", &[]),
     ("plan", &[]),
     ("checkout", &[]),
     ("schema", &["appsettings"]),
-    ("appsettings", &["json"]),
+    ("appsettings", &["json", "hex"]),
     ("connection_string", &["secret"]),
-    ("containers", &["connection_string", "broker", "signalr", "secret"]),
+    ("containers", &["connection_string", "broker", "signalr", "secret", "hex"]),
     ("templates", &[]),
     ("hub_process", &["hub_client", "instance"]),
     ("hub_client", &["connection_string"]),
     ("instance", &[]),
     ("hub", &["signalr", "broker", "appsettings", "connection_string", "listen", "tls", "telemetry", "json", "secret"]),
-    ("signalr", &["connection_string", "json", "message_pack", "secret"]),
+    ("signalr", &["connection_string", "json", "message_pack", "secret", "hex"]),
     ("broker", &["connection_string"]),
     ("listen", &[]),
     ("tls", &["secret"]),
     ("telemetry", &[]),
     ("json", &[]),
     ("message_pack", &[]),
+    ("hex", &[]),
     ("secret", &[]),
     ("lib", &[]),
 ];

@@ -84,6 +84,7 @@ pub struct Entry {
     /// It stands for an object or array that is empty.
     pub empty: bool,
     pub at: Position,
+    span: std::ops::Range<usize>,
 }
 
 /// An edit that the document's shape does not allow.
@@ -154,6 +155,17 @@ impl Document {
             Some(Kind::Array(items)) => items.len(),
             _ => 0,
         }
+    }
+
+    /// The text with some values replaced, for showing it.
+    pub fn shown(&self, replace: impl Fn(&Entry) -> Option<String>) -> String {
+        let mut text = self.text.clone();
+        for entry in self.entries().into_iter().rev() {
+            if let Some(value) = replace(&entry) {
+                text.replace_range(entry.span, &quoted(&value));
+            }
+        }
+        text
     }
 
     /// The document as plain JSON, for validation.

@@ -17,6 +17,8 @@ pub enum Source {
     File { file: PathBuf, line: usize },
     Environment { variable: String },
     CommandLine { argument: String },
+    /// No layer has the key; the application does as if.
+    Default,
 }
 
 impl fmt::Display for Source {
@@ -25,6 +27,7 @@ impl fmt::Display for Source {
             Source::Host { variable } | Source::Environment { variable } => write!(formatter, "variable {variable}"),
             Source::File { file, line } => write!(formatter, "{}:{line}", file.display()),
             Source::CommandLine { argument } => write!(formatter, "argument {argument}"),
+            Source::Default => formatter.write_str("default"),
         }
     }
 }

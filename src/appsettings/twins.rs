@@ -1,6 +1,7 @@
 //! Compressed twins of a published settings file, `.br` and `.gz`: made anew, so that no host serves stale settings.
 
-use super::{SettingsError, SettingsFile, read_bytes, replace, write_error};
+use super::change::Replacement;
+use super::{SettingsError, SettingsFile, read_bytes, write_error};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{self, Write};
@@ -9,21 +10,19 @@ use std::path::{Path, PathBuf};
 const BROTLI_QUALITY: u32 = 11;
 const BROTLI_WINDOW: u32 = 22;
 
-/// Makes the twins of a file anew where they are there and say something else. Returns their paths.
-pub fn renew(file: &SettingsFile) -> Result<Vec<PathBuf>, SettingsError> {
+/// What the twins of a file are to hold, where they are there and say something else.
+pub fn stale(file: &SettingsFile) -> Result<Vec<Replacement>, SettingsError> {
     let text = file.document.to_bytes();
-    let mut renewed = Vec::new();
+    let mut stale = Vec::new();
     for (ending, compress) in [("br", brotli as fn(&[u8]) -> io::Result<Vec<u8>>), ("gz", gzip)] {
         let path = twin(&file.path, ending);
         let Some(present) = read_bytes(&path)? else { continue };
-        let compressed = compress(&text).map_err(|error| write_error(&path, error))?;
-        if present == compressed || decompress(ending, &present).is_some_and(|known| known == text) {
-            continue;
+        if decompress(ending, &present).is_none_or(|known| known != text) {
+            let after = compress(&text).map_err(|error| write_error(&path, error))?;
+            stale.push(Replacement { path, before: Some(present), after });
         }
-        replace(&path, &compressed)?;
-        renewed.push(path);
     }
-    Ok(renewed)
+    Ok(stale)
 }
 
 fn twin(path: &Path, ending: &str) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use super::failure::{Exit, Failure};
 use super::Global;
+use crate::appsettings::change::{self, Recovered};
 use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;
 use crate::instance::Instance;
@@ -19,6 +20,8 @@ pub struct Context {
     pub only_environment: bool,
     pub yes: bool,
     pub dry_run: bool,
+    pub answers: Option<PathBuf>,
+    pub record_answers: Option<PathBuf>,
     pub detailed_exitcode: bool,
     pub timeout: Duration,
     pub surroundings: Surroundings,
@@ -37,14 +40,20 @@ impl Context {
                 .why("it becomes part of a file's name"));
         }
         let home = variable("HOME").map(PathBuf::from);
+        let instance = Instance::new(&global.instance, &states(home.as_deref())?)?;
+        if !global.dry_run {
+            recover(&instance, terminal)?;
+        }
         Ok(Context {
             terminal,
-            instance: Instance::new(&global.instance, &states(home.as_deref())?)?,
+            instance,
             checkout: global.checkout.clone(),
             environment,
             only_environment: global.environment.is_some(),
             yes: global.yes,
             dry_run: global.dry_run,
+            answers: global.answers.clone(),
+            record_answers: global.record_answers.clone(),
             detailed_exitcode: global.detailed_exitcode,
             timeout: global.timeout,
             surroundings: Surroundings {
@@ -87,6 +96,21 @@ impl Context {
             }
         }
     }
+}
+
+/// Ends a change of settings that was interrupted, unless somebody is at it right now.
+fn recover(instance: &Instance, terminal: Terminal) -> Result<(), Failure> {
+    let backups = instance.backups();
+    if !change::is_interrupted(&backups)? {
+        return Ok(());
+    }
+    let Ok(_lock) = instance.lock() else { return Ok(()) };
+    match change::recover(&backups)? {
+        Some(Recovered::Finished) => terminal.note("An interrupted change of the settings was finished."),
+        Some(Recovered::Undone) => terminal.note("An interrupted change of the settings was undone."),
+        None => {}
+    }
+    Ok(())
 }
 
 /// Where instances keep their state.

@@ -1,5 +1,6 @@
 //! Carrying out what `up` decided: settings, containers, hub; and undoing it where that fails.
 
+use super::answers::Pull;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::report::{FileReport, HubReport, Report, ServiceReport, State as ReportState, StepReport};
@@ -43,7 +44,9 @@ pub async fn execute(context: &Context, decided: Decided, began: Instant) -> Res
                     engine.undo(created).await?;
                 }
             }
-            appsettings::restore(&decided.files)?;
+            if !written.is_empty() {
+                appsettings::change::undo(&context.instance.backups())?;
+            }
             Err(failure)
         }
     }
@@ -102,7 +105,13 @@ async fn provide(
         }
         (None, Some(found)) => found.id.clone(),
         _ => {
-            if !engine.observer().has_image(&spec.image).await {
+            let present = engine.observer().has_image(&spec.image).await;
+            if !present && decided.pull == Pull::Never {
+                return Err(Failure::new(Exit::Failed, "imageUnavailable", format!("the image {} is not here", spec.image))
+                    .why("--pull never forbids pulling it")
+                    .fix("load it with 'docker load', or allow pulling with --pull missing"));
+            }
+            if !present || decided.pull == Pull::Always {
                 let step = context.terminal.step(format!("pulling {}", spec.image));
                 engine.pull(&spec.image, |pulled| step.amount(pulled.current, pulled.total)).await?;
             }

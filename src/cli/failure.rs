@@ -177,7 +177,7 @@ impl From<InstanceError> for Failure {
         let message = error.to_string();
         match error {
             InstanceError::Name(_) => Failure::new(Exit::Usage, "instanceName", message),
-            InstanceError::Busy(_) => Failure::new(Exit::Failed, "instanceBusy", message).fix("wait until it is done, or use another --instance"),
+            InstanceError::Busy { .. } => Failure::new(Exit::Failed, "instanceBusy", message).fix("wait until it is done, or use another --instance"),
             InstanceError::File { .. } => Failure::new(Exit::Failed, "stateUnusable", message),
             InstanceError::State { path, .. } => {
                 Failure::new(Exit::Failed, "stateUnusable", message).fix(format!("remove '{}'; it is made anew", path.display()))

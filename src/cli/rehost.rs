@@ -4,7 +4,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::wanted::{Application, Settings};
 use crate::appsettings::document::NewValue;
-use crate::appsettings::{self, SettingsFile, twins};
+use crate::appsettings::{self, SettingsFile, change, twins};
 use crate::hub_client::HubClient;
 use serde::Serialize;
 use std::fmt;
@@ -34,6 +34,8 @@ pub struct RehostArguments {
 struct Rehosted {
     url: String,
     changes: usize,
+    #[serde(skip)]
+    dry_run: bool,
     files: Vec<PathBuf>,
 }
 
@@ -42,12 +44,14 @@ impl fmt::Display for Rehosted {
         if self.files.is_empty() {
             return write!(formatter, "Clients find the hub at {} already; nothing had to change.", self.url);
         }
-        write!(formatter, "Clients find the hub at {} now.", self.url)?;
+        let now = if self.dry_run { "would find" } else { "find" };
+        write!(formatter, "Clients {now} the hub at {} now.", self.url)?;
         self.files.iter().try_for_each(|path| write!(formatter, "\n  {}", path.display()))
     }
 }
 
 pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Failure> {
+    let _lock = if context.dry_run { None } else { Some(context.instance.lock()?) };
     if !arguments.no_check {
         ask(&arguments.url).await?;
     }
@@ -58,16 +62,16 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
     for file in files.iter().filter(|file| file.is_changed()) {
         crate::schema::check(file)?;
     }
-    let mut written = Vec::new();
-    if !context.dry_run {
-        let _lock = context.instance.lock()?;
-        written = appsettings::write(&files, &context.instance.backups())?;
-        for file in &files {
-            written.extend(twins::renew(file)?);
-        }
+    let mut replacements = appsettings::replacements(&files);
+    for file in &files {
+        replacements.extend(twins::stale(file)?);
     }
-    let changes = if context.dry_run { files.iter().filter(|file| file.is_changed()).count() } else { written.len() };
-    context.terminal.result(&Rehosted { url: shown(&arguments.url), changes, files: written });
+    let files = if context.dry_run {
+        replacements.iter().map(|replacement| replacement.path.clone()).collect()
+    } else {
+        change::commit(&replacements, &context.instance.backups())?
+    };
+    context.terminal.result(&Rehosted { url: shown(&arguments.url), changes: files.len(), dry_run: context.dry_run, files });
     Ok(())
 }
 
@@ -107,7 +111,12 @@ fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<Settin
     }
     match &mut settings.client {
         Some(client) if arguments.gateway => client.set("gatewayUrl", NewValue::Text(shown(&arguments.url)))?,
-        _ => settings.set_hub_url(&arguments.url)?,
+        _ => {
+            let by_route = settings.set_hub_url(&arguments.url)?;
+            if by_route && !settings.set_docker_route(&arguments.url)? {
+                context.terminal.note("ocelot.docker.json was left alone: inside a container this machine's loopback is another one");
+            }
+        }
     }
     Ok(settings.files())
 }

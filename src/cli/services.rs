@@ -1,8 +1,8 @@
 //! Deciding where Redis and RabbitMQ come from: what was asked for, what answers already, Docker, or neither.
 
+use super::answers::Answers;
 use super::context::Context;
 use super::failure::{Exit, Failure, port_in_use};
-use super::up::UpArguments;
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::{RedisOptions, rewrite};
 use crate::connection_string::Endpoint;
@@ -46,6 +46,15 @@ impl Asked {
             text => Endpoint::parse(text, port).map(Asked::Server).ok_or_else(|| format!("container, HOST:PORT or {without} is expected")),
         }
     }
+
+    /// As it was asked for.
+    pub fn word(&self, without: &str) -> String {
+        match self {
+            Asked::Container => "container".into(),
+            Asked::Server(endpoint) => endpoint.to_string(),
+            Asked::Without => without.into(),
+        }
+    }
 }
 
 /// Redis, decided.
@@ -70,7 +79,7 @@ pub struct RabbitMqDecision {
 /// What decisions are made from.
 pub struct Surveyor<'c> {
     pub context: &'c Context,
-    pub arguments: &'c UpArguments,
+    pub arguments: &'c Answers,
     pub state: &'c State,
     /// `Ok(None)` where there is no Docker at all.
     pub docker: Result<Option<Observer>, DockerError>,
@@ -79,7 +88,7 @@ pub struct Surveyor<'c> {
 
 impl<'c> Surveyor<'c> {
     /// Looks for Docker and for what it runs of ours.
-    pub async fn look(context: &'c Context, arguments: &'c UpArguments, state: &'c State) -> Result<Self, Failure> {
+    pub async fn look(context: &'c Context, arguments: &'c Answers, state: &'c State) -> Result<Self, Failure> {
         let docker = match context.surroundings.docker_host() {
             Ok(host) => match Observer::connect(&host).await {
                 Ok(observer) => Ok(Some(observer)),
@@ -117,7 +126,8 @@ impl<'c> Surveyor<'c> {
         }
     }
 
-    pub async fn redis(&self, layers: &Layers) -> Result<RedisDecision, Failure> {
+    /// Decides for Redis; `shared` where caches of Harmony's use it too.
+    pub async fn redis(&self, layers: &Layers, shared: bool) -> Result<RedisDecision, Failure> {
         let configured_text = layers.get("RedisConnectionString");
         let configured = if configured_text.is_empty() {
             None
@@ -129,7 +139,9 @@ impl<'c> Surveyor<'c> {
             Some(Asked::Without) => return Ok(without),
             Some(Asked::Server(endpoint)) => {
                 let known = configured.as_ref().filter(|known| known.endpoints.first() == Some(endpoint));
-                let password = known.and_then(|known| known.password.clone());
+                let given = self.arguments.redis_password.clone();
+                let known = known.filter(|known| given.is_none() || given == known.password);
+                let password = given.or_else(|| known.and_then(|known| known.password.clone()));
                 let text = rewrite(configured_text, endpoint, password.as_ref());
                 let options = RedisOptions::parse(&text).map_err(crate::hub::settings::HubSettingsError::from)?;
                 ask_redis(&options, ASK_WITHIN).await.map_err(|error| refused_server("Redis", endpoint, &error))?;
@@ -158,16 +170,24 @@ impl<'c> Surveyor<'c> {
         }
         let known = configured.as_ref().and_then(|options| options.endpoints.first()).filter(|endpoint| endpoint.is_loopback());
         let port = self.port(Service::Redis, 6379, self.arguments.redis_port, self.state.redis_port, known.map(|known| known.port)).await?;
-        let password = configured.as_ref().and_then(|options| options.password.clone()).unwrap_or_else(Secret::generate);
-        let text = rewrite(configured_text, &Endpoint::new("127.0.0.1", port), Some(&password));
+        let configured_password = configured.as_ref().and_then(|options| options.password.clone());
+        let password = self.arguments.redis_password.clone().or(configured_password);
+        // Harmony's caches take the address apart at its colon: there a password can't stand.
+        let password = if shared { None } else { Some(password.unwrap_or_else(Secret::generate)) };
+        let text = rewrite(configured_text, &Endpoint::new(self.reached_at(), port), password.as_ref());
         let options = RedisOptions::parse(&text).map_err(crate::hub::settings::HubSettingsError::from)?;
         let image = self.image(Service::Redis, self.arguments.redis_image.as_deref());
-        let spec = ContainerSpec::redis(&self.context.instance.name, image, LOOPBACK, port, &password);
+        let spec = ContainerSpec::redis(&self.context.instance.name, image, self.bind(), port, password.as_ref());
         Ok(RedisDecision { choice: Choice::Container, options: Some(options), connection_string: Some(text), container: Some(spec) })
     }
 
     pub async fn rabbitmq(&self, layers: &Layers) -> Result<RabbitMqDecision, Failure> {
-        let configured = broker_address(layers)?;
+        let mut configured = broker_address(layers)?;
+        let Answers { rabbitmq_user, rabbitmq_password, rabbitmq_vhost, .. } = self.arguments;
+        let told = rabbitmq_user.is_some() || rabbitmq_password.is_some() || rabbitmq_vhost.is_some();
+        configured.username = rabbitmq_user.clone().unwrap_or(configured.username);
+        configured.password = rabbitmq_password.clone().unwrap_or(configured.password);
+        configured.virtual_host = rabbitmq_vhost.clone().filter(|name| !name.is_empty()).unwrap_or(configured.virtual_host);
         let without = RabbitMqDecision { choice: Choice::Embedded, address: None, write: false, container: None, management_port: 0 };
         let external = |address, write| RabbitMqDecision { choice: Choice::External, address: Some(address), write, container: None, management_port: 0 };
         match &self.arguments.rabbitmq {
@@ -180,7 +200,7 @@ impl<'c> Surveyor<'c> {
             Some(Asked::Container) => self.demand_docker()?,
             None if self.found(Service::RabbitMq).is_none() => {
                 match ask_rabbitmq(&configured, ASK_WITHIN).await {
-                    Ok(()) => return Ok(external(configured, false)),
+                    Ok(()) => return Ok(external(configured, told)),
                     Err(NotReady::Refused) if configured.username != "guest" => {
                         return Err(refused_server("RabbitMQ", &configured.endpoint, &NotReady::Refused));
                     }
@@ -198,14 +218,25 @@ impl<'c> Surveyor<'c> {
         // `guest` is everybody's: a user of our own, with a password that nobody knows.
         let own = configured.username != "guest";
         let address = BrokerAddress {
-            endpoint: Endpoint::new("127.0.0.1", port),
+            endpoint: Endpoint::new(self.reached_at(), port),
             username: if own { configured.username } else { "harmony".into() },
             password: if own && configured.password.reveal() != "guest" { configured.password } else { Secret::generate() },
             virtual_host: configured.virtual_host,
         };
         let image = self.image(Service::RabbitMq, self.arguments.rabbitmq_image.as_deref());
-        let spec = ContainerSpec::rabbitmq(&self.context.instance.name, image, LOOPBACK, &address, management_port);
+        let spec = ContainerSpec::rabbitmq(&self.context.instance.name, image, self.bind(), &address, management_port);
         Ok(RabbitMqDecision { choice: Choice::Container, address: Some(address), write: true, container: Some(spec), management_port })
+    }
+
+    /// The address of this machine that ports are published on.
+    fn bind(&self) -> IpAddr {
+        self.arguments.bind.or(self.state.bind).unwrap_or(LOOPBACK)
+    }
+
+    /// The host by which this machine reaches what is published.
+    fn reached_at(&self) -> String {
+        let bind = self.bind();
+        if bind.is_unspecified() { LOOPBACK.to_string() } else { bind.to_string() }
     }
 
     /// The image to run: as asked for, else that of the container that is there, else the usual one.
@@ -226,7 +257,7 @@ impl<'c> Surveyor<'c> {
         let ours = self.found(service).and_then(|found| found.ports.iter().find(|(port, _)| *port == inside)).map(|(_, port)| *port);
         let before = Some(before).filter(|port| *port != 0);
         let wanted = asked.or(ours).or(before).or(configured).unwrap_or(inside);
-        if ours == Some(wanted) || ports::is_free(LOOPBACK, wanted) {
+        if ours == Some(wanted) || ports::is_free(self.bind(), wanted) {
             return Ok(wanted);
         }
         let holder = self.holder(wanted).await;

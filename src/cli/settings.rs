@@ -3,11 +3,12 @@
 mod answer;
 
 use super::context::Context;
+use super::difference::Difference;
 use super::failure::{Exit, Failure};
 use crate::appsettings::document::NewValue;
-use crate::appsettings::key_path::{KeyPath, same};
+use crate::appsettings::key_path::{KeyPath, fold, same};
 use crate::appsettings::layers::{Layers, Setting, Source, Started, file_names};
-use crate::appsettings::{self, SettingsFile};
+use crate::appsettings::{self, SettingsFile, change};
 use crate::checkout::Checkout;
 use crate::schema::{self, APPLICATIONS};
 use answer::{Layer, List, OneSetting, Secrets, Validation, Why, Written};
@@ -51,21 +52,23 @@ enum SettingsCommand {
 
 pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failure> {
     if let SettingsCommand::Schema { application } = &arguments.command {
-        let found = schema_of(application)?;
-        context.terminal.text(&found.trim_end());
+        let found = match schema::Application::named(application) {
+            Some(known) => known.schema(),
+            None if same(application, "answers") => schema::answers(),
+            None => return Err(unknown_application(application)),
+        };
+        context.terminal.text(&format!("{found:#}"));
         return Ok(());
     }
     if let SettingsCommand::Undo = arguments.command {
-        let paths = appsettings::undo(&context.instance.backups())?;
-        context.terminal.result(&Written { changed: !paths.is_empty(), files: paths });
-        return Ok(());
+        return undo(context);
     }
     let checkout = context.known_checkout()?;
     if let SettingsCommand::Validate = arguments.command {
         return validate(context, &checkout);
     }
     let folder = folder(&checkout, &arguments.app)?;
-    let schema = schema_of(&arguments.app).ok().and_then(|schema| serde_json::from_str(schema).ok()).unwrap_or(Value::Null);
+    let schema = schema::Application::named(&arguments.app).map(schema::Application::schema).unwrap_or_default();
     let secrets = Secrets { schema: &schema, shown: arguments.show_secrets };
     match &arguments.command {
         SettingsCommand::Get { key } => {
@@ -84,8 +87,15 @@ pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failur
         }
         SettingsCommand::List => {
             let layers = layers(context, &folder)?;
-            let known = layers.effective().into_iter().filter(|setting| concerns(&schema, setting));
-            context.terminal.result(&List { settings: known.map(|setting| OneSetting::of(setting, &secrets)).collect() });
+            let known = layers.effective().into_iter().filter(|setting| concerns(&schema, setting)).cloned();
+            let unset = schema::defaults(&schema).into_iter().filter(|(key, _)| layers.setting(key).is_none());
+            let defaults = unset.map(|(key, value)| Setting { key, value: Some(value), source: Source::Default });
+            let mut settings: Vec<_> = known.chain(defaults).map(|setting| OneSetting::of(&setting, &secrets)).collect();
+            for setting in &mut settings {
+                setting.hidden = setting.value.is_none() && layers.all(&setting.key).iter().any(|layer| layer.value.is_some());
+            }
+            settings.sort_by_cached_key(|setting| fold(&setting.key));
+            context.terminal.result(&List { settings });
         }
         SettingsCommand::Why { key } => why(context, &folder, &secrets, &arguments.app, &colons(key))?,
         SettingsCommand::Validate | SettingsCommand::Undo | SettingsCommand::Schema { .. } => {}
@@ -145,12 +155,28 @@ fn typed(schema: &Value, file: &SettingsFile, key: &str, text: &str) -> NewValue
     }
 }
 
-fn schema_of(application: &str) -> Result<&'static str, Failure> {
-    let found = APPLICATIONS.iter().find(|known| same(known.name, application));
-    found.map(|known| known.schema).ok_or_else(|| {
-        let names: Vec<_> = APPLICATIONS.iter().map(|known| known.name).collect();
-        Failure::new(Exit::Usage, "unknownApplication", format!("there is no schema of '{application}'")).fix(format!("choose one of: {}", names.join(", ")))
-    })
+fn undo(context: &Context) -> Result<(), Failure> {
+    let _lock = context.instance.lock()?;
+    let backups = context.instance.backups();
+    let conflicts = change::conflicts(&backups)?;
+    if let Some(first) = conflicts.first() {
+        let differences: Vec<_> = conflicts.iter().map(|conflict| Difference::of(&conflict.path, &conflict.now, &conflict.then).to_string()).collect();
+        return Err(Failure::new(Exit::Failed, "settingsChanged", format!("{} was changed since; nothing was undone", first.path.display()))
+            .why(format!("undoing would now mean:\n{}", differences.join("\n")))
+            .fix("make the change by hand"));
+    }
+    if context.dry_run {
+        context.terminal.result(&Written { changed: change::is_undoable(&backups)?, files: Vec::new() });
+        return Ok(());
+    }
+    let files = change::undo(&backups)?;
+    context.terminal.result(&Written { changed: !files.is_empty(), files });
+    Ok(())
+}
+
+fn unknown_application(name: &str) -> Failure {
+    let names: Vec<_> = APPLICATIONS.iter().map(|known| known.name).collect();
+    Failure::new(Exit::Usage, "unknownApplication", format!("there is no schema of '{name}'")).fix(format!("choose one of: {}", names.join(", ")))
 }
 
 fn unknown_key(application: &str, key: &str) -> Failure {

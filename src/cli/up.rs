@@ -1,65 +1,33 @@
 //! `harmony up`: settings, Redis and RabbitMQ, and the hub, brought to what is configured.
 
+use super::answers::{Answers, HubChoice, Pull};
 use super::context::Context;
+use super::difference::Difference;
 use super::execute;
 use super::failure::{Exit, Failure, port_in_use};
 use super::report::{DryRun, Report, State as ReportState};
-use super::services::{Asked, RabbitMqDecision, RedisDecision, Surveyor};
-use super::wanted::Settings;
+use super::services::{RabbitMqDecision, RedisDecision, Surveyor};
+use super::wanted::{Application, Settings};
 use crate::appsettings::document::NewValue;
+use crate::appsettings::layers::Layers;
 use crate::appsettings::{self, SettingsFile};
 use crate::checkout::Checkout;
+use crate::connection_string::redis::RedisOptions;
 use crate::containers::docker::{Found, Observer};
 use crate::containers::{ContainerSpec, Service, container_name, ports};
 use crate::hub_process::{self, Launch, Running};
 use crate::instance::{Choice, State};
 use crate::plan::{Action, Plan};
 use crate::schema;
-
+use crate::terminal::prompt::{self, Reply};
 use std::time::Instant;
 use url::Url;
 
 /// Harmony's own default.
-const HUB_URL: &str = "https://localhost:7262";
+pub const HUB_URL: &str = "https://localhost:7262";
+const LOG_LEVELS: [&str; 2] = ["Serilog:MinimumLevel:Default", "Serilog:MinimumLevel"];
 /// How often a port may be snatched away between looking and using it.
 const PORT_RACES: usize = 4;
-
-#[derive(Debug, clap::Args)]
-pub struct UpArguments {
-    /// Redis: container, HOST:PORT or none [default: what answers at the configured address, else a container]
-    #[arg(long, value_name = "WHERE", value_parser = Asked::parse_redis)]
-    pub redis: Option<Asked>,
-    /// RabbitMQ: container, HOST:PORT or embedded [default: what answers at the configured address, else a container]
-    #[arg(long, value_name = "WHERE", value_parser = Asked::parse_rabbitmq)]
-    pub rabbitmq: Option<Asked>,
-    /// The hub: process or none
-    #[arg(long, value_enum, default_value = "process")]
-    pub hub: HubChoice,
-    /// Where clients find the hub; changes the client's settings and where the hub listens
-    #[arg(long, value_name = "URL", value_parser = parse_hub_url)]
-    pub hub_url: Option<Url>,
-    /// The port that Redis is published on
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub redis_port: Option<u16>,
-    /// The port that RabbitMQ is published on
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub rabbitmq_port: Option<u16>,
-    /// [default: redis:7-alpine]
-    #[arg(long, value_name = "IMAGE")]
-    pub redis_image: Option<String>,
-    /// [default: rabbitmq:3-management-alpine]
-    #[arg(long, value_name = "IMAGE")]
-    pub rabbitmq_image: Option<String>,
-    /// A registry that has the images, such as localhost:5000
-    #[arg(long, value_name = "REGISTRY")]
-    pub image_registry: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum HubChoice {
-    Process,
-    None,
-}
 
 /// Everything decided, before anything is done.
 pub struct Decided {
@@ -70,29 +38,55 @@ pub struct Decided {
     pub launch: Option<Launch>,
     pub running: Option<Running>,
     pub plan: Plan,
+    pub pull: Pull,
     pub state: State,
     pub docker: Option<Observer>,
     /// What there was when it was decided.
     pub containers: Vec<Found>,
 }
 
-pub async fn run(context: &Context, arguments: UpArguments) -> Result<(), Failure> {
-    let began = Instant::now();
+pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
     let _lock = if context.dry_run { None } else { Some(context.instance.lock()?) };
+    let answers = flags.gather(context)?;
+    bring_up(context, &answers, Showing::Plan).await
+}
+
+/// What is shown before it is agreed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Showing {
+    Plan,
+    /// Also what becomes of each file, line by line.
+    PlanAndFiles,
+}
+
+/// Decides, shows, asks, and does it.
+pub async fn bring_up(context: &Context, answers: &Answers, showing: Showing) -> Result<(), Failure> {
+    let began = Instant::now();
     let mut tries = 1..=PORT_RACES;
     loop {
-        let decided = decide(context, &arguments).await?;
+        let decided = decide(context, answers).await?;
+        if showing == Showing::PlanAndFiles {
+            show_files(context, &decided.files);
+        }
         if context.dry_run {
             context.terminal.result(&DryRun { plan: &decided.plan });
             return pending(context, decided.plan.changes);
         }
-        consent(context, &decided.plan)?;
+        consent(context, &decided.plan).await?;
+        answers.record(context)?;
         match execute::execute(context, decided, began).await {
             Ok(report) => return finish(context, &report),
             // Free when it was looked at, taken when it was used: another is chosen.
             Err(failure) if failure.is_port_in_use() && tries.next().is_some() => {}
             Err(failure) => return Err(failure),
         }
+    }
+}
+
+fn show_files(context: &Context, files: &[SettingsFile]) {
+    for replacement in appsettings::replacements(files) {
+        let before = replacement.before.unwrap_or_default();
+        context.terminal.note(&Difference::of(&replacement.path, &before, &replacement.after).to_string());
     }
 }
 
@@ -118,7 +112,7 @@ fn pending(context: &Context, changes: usize) -> Result<(), Failure> {
 }
 
 /// Shows the plan and has it agreed to.
-fn consent(context: &Context, plan: &Plan) -> Result<(), Failure> {
+async fn consent(context: &Context, plan: &Plan) -> Result<(), Failure> {
     if plan.changes == 0 {
         return Ok(());
     }
@@ -133,14 +127,14 @@ fn consent(context: &Context, plan: &Plan) -> Result<(), Failure> {
             .why("there is no terminal to ask on")
             .fix("agree with --yes, or look first with --dry-run"));
     }
-    match crate::terminal::prompt::confirm("Go ahead?", true) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::new(Exit::Failed, "declined", "nothing was changed")),
-        None => Err(Failure::interrupted()),
+    match prompt::confirm("Go ahead?", true).await {
+        Reply::Given(true) => Ok(()),
+        Reply::Given(false) | Reply::Back => Err(Failure::new(Exit::Failed, "declined", "nothing was changed")),
+        Reply::Left => Err(Failure::interrupted()),
     }
 }
 
-async fn decide(context: &Context, arguments: &UpArguments) -> Result<Decided, Failure> {
+async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failure> {
     let known = context.instance.state()?;
     let (checkout, exists) = context.find_checkout()?;
     let mut settings = Settings::read(&checkout, exists, &context.environment, context.only_environment)?;
@@ -149,7 +143,8 @@ async fn decide(context: &Context, arguments: &UpArguments) -> Result<Decided, F
     }
     let layers = settings.hub.layers();
     let surveyor = Surveyor::look(context, arguments, &known).await?;
-    let redis = surveyor.redis(&layers).await?;
+    let caches = settings.others.iter().any(Application::caches_in_redis);
+    let redis = surveyor.redis(&layers, caches).await?;
     let rabbitmq = surveyor.rabbitmq(&layers).await?;
 
     let hub_url = match &arguments.hub_url {
@@ -161,6 +156,9 @@ async fn decide(context: &Context, arguments: &UpArguments) -> Result<Decided, F
     };
     if let Some(text) = &redis.connection_string {
         settings.hub.set("RedisConnectionString", NewValue::Text(text.clone()))?;
+    }
+    if let (true, Some(options)) = (caches, &redis.options) {
+        share_cache(context, &mut settings.others, options)?;
     }
     if let Some(address) = rabbitmq.address.as_ref().filter(|_| rabbitmq.write) {
         let virtual_host = Some(address.virtual_host.clone()).filter(|name| name != "/");
@@ -175,8 +173,12 @@ async fn decide(context: &Context, arguments: &UpArguments) -> Result<Decided, F
             }
         }
     }
-    if arguments.hub_url.is_some() || settings.hub_url().is_none() {
+    if settings.hub_url().as_ref() != Some(&hub_url) {
         settings.set_hub_url(&hub_url)?;
+    }
+    let (key, present) = log_level(&layers);
+    if let Some(level) = arguments.log_level.as_deref().filter(|level| *level != present) {
+        settings.hub.set(key, NewValue::Text(level.to_owned()))?;
     }
     let files = settings.files();
     for file in files.iter().filter(|file| file.is_changed()) {
@@ -194,22 +196,47 @@ async fn decide(context: &Context, arguments: &UpArguments) -> Result<Decided, F
         rabbitmq_port: rabbitmq.container.as_ref().map_or(0, published),
         management_port: rabbitmq.management_port,
         admin_port: known.admin_port,
+        bind: arguments.bind.or(known.bind).filter(|bind| !bind.is_loopback()),
     };
     let running = hub_process::find(&context.instance)?;
     if state.admin_port == 0 || (running.is_none() && !ports::is_free_on_localhost(state.admin_port)) {
         state.admin_port = ports::free_port().map_err(|error| Failure::new(Exit::Failed, "noPort", error.to_string()))?;
     }
-    let launch = match arguments.hub {
+    let launch = match arguments.hub.unwrap_or(HubChoice::Process) {
         HubChoice::Process => Some(launch(context, &checkout, &files, &state, &hub_url)),
         HubChoice::None => None,
     };
+    if let Some(bind) = state.bind {
+        context.terminal.warn(&format!("Redis and RabbitMQ are published on {bind}: who reaches that address reaches them, guarded by their passwords alone"));
+    }
     let mut plan = Plan::default();
     plan_files(&mut plan, &files);
     plan_container(&mut plan, &surveyor, Service::Redis, redis.container.as_ref());
     plan_container(&mut plan, &surveyor, Service::RabbitMq, rabbitmq.container.as_ref());
     plan_hub(&mut plan, launch.as_ref(), running.as_ref())?;
     let (docker, containers) = (surveyor.docker.ok().flatten(), surveyor.containers);
-    Ok(Decided { files, redis, rabbitmq, hub_url, launch, running, plan, state, docker, containers })
+    Ok(Decided { files, redis, rabbitmq, hub_url, launch, running, plan, pull: arguments.pull.unwrap_or_default(), state, docker, containers })
+}
+
+/// The key of the hub's log level, which Serilog reads in two forms, and its value.
+pub fn log_level(layers: &Layers) -> (&'static str, &str) {
+    let set = LOG_LEVELS.into_iter().map(|key| (key, layers.get(key))).find(|(_, level)| !level.is_empty());
+    set.unwrap_or((LOG_LEVELS[0], "Information"))
+}
+
+/// Gives Harmony's caches the address of Redis, where it has a form that they can parse.
+fn share_cache(context: &Context, others: &mut [Application], options: &RedisOptions) -> Result<(), Failure> {
+    let Some(endpoint) = options.endpoints.first() else { return Ok(()) };
+    if options.password.is_some() || options.tls || endpoint.host.contains(':') {
+        context.terminal.warn(
+            "Harmony's caches (CacheProvider: Redis) take HOST:PORT only, without password, TLS or IPv6; their RedisConnectionString was left alone",
+        );
+        return Ok(());
+    }
+    for application in others.iter_mut().filter(|application| application.caches_in_redis()) {
+        application.set("RedisConnectionString", NewValue::Text(endpoint.to_string()))?;
+    }
+    Ok(())
 }
 
 fn published(spec: &ContainerSpec) -> u16 {
@@ -222,7 +249,7 @@ fn plan_files(plan: &mut Plan, files: &[SettingsFile]) {
         if file.is_new() {
             plan.add(Action::Create, target, "there are no settings yet");
         } else {
-            plan.add(Action::Edit, target, "it says something else");
+            plan.add(Action::Edit, target, "its settings are to change");
         }
     }
 }
@@ -292,7 +319,7 @@ fn launch(context: &Context, checkout: &Checkout, files: &[SettingsFile], state:
     for file in files.iter().filter(|file| file.path.starts_with(&checkout.hub)) {
         digest.update(&file.document.to_bytes());
     }
-    let fingerprint: String = digest.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let fingerprint = crate::hex::encode(&digest.finish().as_ref()[..16]);
     arguments.extend(["--background".into(), context.instance.folder.display().to_string(), "--fingerprint".into(), fingerprint.clone()]);
     Launch { url: hub_url.clone(), admin_url, fingerprint, arguments, hidden_variables: hidden_variables() }
 }

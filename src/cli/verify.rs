@@ -123,6 +123,6 @@ fn own_hub(context: &Context) -> Result<Url, Failure> {
 
 /// A board that nobody else listens to.
 fn new_board() -> String {
-    let hex: String = crate::secret::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::hex::encode(&crate::secret::random::<16>());
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }

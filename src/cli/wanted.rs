@@ -6,6 +6,7 @@ use crate::appsettings::key_path::KeyPath;
 use crate::appsettings::layers::{Layers, file_names};
 use crate::appsettings::{SettingsError, SettingsFile};
 use crate::checkout::Checkout;
+use crate::connection_string::Endpoint;
 use crate::templates::{SETTINGS, Template};
 use std::path::Path;
 use url::Url;
@@ -71,6 +72,11 @@ impl Application {
         Ok(())
     }
 
+    /// Whether the application keeps its cache in Redis, by an address of its own.
+    pub fn caches_in_redis(&self) -> bool {
+        self.layers().get("CacheProvider").eq_ignore_ascii_case("redis")
+    }
+
     pub fn files(&self) -> &[SettingsFile] {
         &self.files
     }
@@ -82,6 +88,8 @@ pub struct Settings {
     pub client: Option<Application>,
     pub others: Vec<Application>,
     gateway: Option<SettingsFile>,
+    /// The gateway's routes inside Harmony's own compose file.
+    docker_gateway: Option<SettingsFile>,
 }
 
 impl Settings {
@@ -94,17 +102,17 @@ impl Settings {
                 client: Some(Application::planned(&checkout.root, client, environment)?),
                 others: Vec::new(),
                 gateway: None,
+                docker_gateway: None,
             });
         }
+        let routes = |name: &str| checkout.gateway.as_ref().map_or(Ok(None), |folder| SettingsFile::read(&folder.join(name)));
         let read = |folder: &Path| Application::read(folder, environment, only_environment);
         Ok(Settings {
             hub: read(&checkout.hub)?,
             client: checkout.client.as_deref().map(read).transpose()?,
             others: checkout.others.iter().map(|folder| read(folder)).collect::<Result<_, _>>()?,
-            gateway: match &checkout.gateway {
-                Some(folder) => SettingsFile::read(&folder.join("ocelot.json"))?,
-                None => None,
-            },
+            gateway: routes("ocelot.json")?,
+            docker_gateway: routes("ocelot.docker.json")?,
         })
     }
 
@@ -116,45 +124,36 @@ impl Settings {
     }
 
     /// Sets where clients find the hub: in the client's own settings where they have the key or
-    /// nothing else leads there, else in the gateway's route.
-    pub fn set_hub_url(&mut self, url: &Url) -> Result<(), Failure> {
-        let route = self.route_index().is_some();
+    /// nothing else leads there, else in the gateway's route. True where it went into the route.
+    pub fn set_hub_url(&mut self, url: &Url) -> Result<bool, Failure> {
+        let route = self.gateway.as_ref().and_then(route_index).is_some();
         if let Some(client) = &mut self.client {
             let layers = client.layers();
             let has_own = layers.setting("signalrHostUrl").is_some();
             let by_gateway = route && layers.setting("gatewayUrl").is_some();
             if has_own || !by_gateway {
-                return client.set("signalrHostUrl", NewValue::Text(url.as_str().trim_end_matches('/').to_owned()));
+                client.set("signalrHostUrl", NewValue::Text(url.as_str().trim_end_matches('/').to_owned()))?;
+                return Ok(false);
             }
         }
-        self.set_route(url)
+        self.gateway.as_mut().map_or(Ok(()), |gateway| set_route(gateway, url))?;
+        Ok(true)
     }
 
-    fn set_route(&mut self, url: &Url) -> Result<(), Failure> {
-        let (Some(index), Some(gateway)) = (self.route_index(), &mut self.gateway) else { return Ok(()) };
-        let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
-        let port = i64::from(url.port_or_known_default().unwrap_or(443));
-        let host = url.host_str().unwrap_or("localhost").to_owned();
-        for (key, value) in [
-            ("DownstreamScheme", NewValue::Text(scheme.into())),
-            ("DownstreamHostAndPorts:0:Host", NewValue::Text(host)),
-            ("DownstreamHostAndPorts:0:Port", NewValue::Integer(port)),
-        ] {
-            gateway.document.set(&KeyPath::new(&format!("Routes:{index}:{key}")), &value)?;
+    /// Points the gateway inside Harmony's compose file at a hub, where that gateway can reach it: false
+    /// where the URL means a machine's own loopback, which is another one in there.
+    pub fn set_docker_route(&mut self, url: &Url) -> Result<bool, Failure> {
+        let loopback = Endpoint::new(url.host_str().unwrap_or_default(), 0).is_loopback();
+        match &mut self.docker_gateway {
+            Some(gateway) if !loopback => set_route(gateway, url).map(|()| true),
+            found => Ok(found.is_none()),
         }
-        Ok(())
     }
 
-    fn route_index(&self) -> Option<usize> {
-        let document = &self.gateway.as_ref()?.document;
-        (0..document.array_length(&KeyPath::new("Routes"))).find(|index| {
-            let template = document.get(&KeyPath::new(&format!("Routes:{index}:UpstreamPathTemplate")));
-            template.is_some_and(|template| template.get(..ROUTE.len()).is_some_and(|head| head.eq_ignore_ascii_case(ROUTE)))
-        })
-    }
-
+    /// Where the gateway's route leads.
     fn route_url(&self) -> Option<Url> {
-        let (index, gateway) = (self.route_index()?, self.gateway.as_ref()?);
+        let gateway = self.gateway.as_ref()?;
+        let index = route_index(gateway)?;
         let get = |name: &str| gateway.document.get(&KeyPath::new(&format!("Routes:{index}:{name}")));
         let scheme = if matches!(get("DownstreamScheme")?, "ws" | "http") { "http" } else { "https" };
         let (host, port) = (get("DownstreamHostAndPorts:0:Host")?, get("DownstreamHostAndPorts:0:Port")?);
@@ -164,6 +163,30 @@ impl Settings {
     /// All files, changed or not.
     pub fn files(&self) -> Vec<SettingsFile> {
         let applications = std::iter::once(&self.hub).chain(&self.client).chain(&self.others);
-        applications.flat_map(Application::files).chain(&self.gateway).cloned().collect()
+        applications.flat_map(Application::files).chain(&self.gateway).chain(&self.docker_gateway).cloned().collect()
     }
+}
+
+fn set_route(gateway: &mut SettingsFile, url: &Url) -> Result<(), Failure> {
+    let Some(index) = route_index(gateway) else { return Ok(()) };
+    let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
+    let port = i64::from(url.port_or_known_default().unwrap_or(443));
+    let host = url.host_str().unwrap_or("localhost").to_owned();
+    for (key, value) in [
+        ("DownstreamScheme", NewValue::Text(scheme.into())),
+        ("DownstreamHostAndPorts:0:Host", NewValue::Text(host)),
+        ("DownstreamHostAndPorts:0:Port", NewValue::Integer(port)),
+    ] {
+        gateway.document.set(&KeyPath::new(&format!("Routes:{index}:{key}")), &value)?;
+    }
+    Ok(())
+}
+
+/// The place of the route that leads to the hub.
+fn route_index(gateway: &SettingsFile) -> Option<usize> {
+    let document = &gateway.document;
+    (0..document.array_length(&KeyPath::new("Routes"))).find(|index| {
+        let template = document.get(&KeyPath::new(&format!("Routes:{index}:UpstreamPathTemplate")));
+        template.is_some_and(|template| template.get(..ROUTE.len()).is_some_and(|head| head.eq_ignore_ascii_case(ROUTE)))
+    })
 }

@@ -68,7 +68,7 @@ impl Surroundings {
 /// Docker keeps a context in a folder named by the SHA-256 of its name.
 fn context_host(folder: &Path, name: &str) -> Option<String> {
     let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
-    let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = crate::hex::encode(digest.as_ref());
     let text = std::fs::read(folder.join("contexts/meta").join(digest).join("meta.json")).ok()?;
     let context: Context = serde_json::from_slice(&text).ok()?;
     context.endpoints.into_iter().find(|(kind, _)| kind == "docker").map(|(_, endpoint)| endpoint.host)

@@ -136,3 +136,58 @@ fn a_folder_of_templates_is_no_checkout_of_the_one_who_stands_above_it() {
     let made = harmony::checkout::find(folder.path()).expect("nothing in doubt").expect("what was made");
     assert_eq!(made.root, folder.path().join("harmony"));
 }
+
+/// The broker's address goes to every application that shares it, also beside a publish folder.
+#[test]
+fn every_application_that_shares_the_broker_learns_of_it() {
+    use super::bare::{Down, json};
+    use crate::harness::program::harmony;
+    use crate::harness::services::{Part, RabbitMq, Redis, has};
+    if !has("every_application_that_shares_the_broker_learns_of_it", &[Part::Redis, Part::RabbitMq]) {
+        return;
+    }
+    let (redis, rabbitmq) = (Redis::start(), RabbitMq::start());
+    let applications = ["Harmony.Api", "Harmony.Automations", "Harmony.Notifications", "Harmony.Integrations.SourceControl"];
+    for published in [false, true] {
+        let folder = Folder::new();
+        let checkout = if published {
+            folder.write("out/hub/Harmony.SignalR.dll", "");
+            folder.write("out/hub/appsettings.json", &hub("", BROKER));
+            for name in applications {
+                folder.write(&format!("out/{name}/{name}.dll"), "");
+                folder.write(&format!("out/{name}/appsettings.json"), &format!("{{\r\n\t\"CacheProvider\": \"Redis\",\r\n{}\t\"RedisConnectionString\": \"old:1\"\r\n}}", BROKER.replace('\n', "\r\n")));
+            }
+            "out/hub"
+        } else {
+            new_layout(&folder);
+            folder.write("src/Services/Harmony.Automations/appsettings.json", &format!("{{\n{BROKER}  \"AllowedHosts\": \"*\"\n}}"));
+            folder.write("src/Services/Harmony.Notifications/appsettings.json", "{}");
+            folder.write("src/Integrations/Harmony.Integrations.SourceControl/appsettings.json", "{}");
+            "."
+        };
+        let _down = Down(&folder, vec![]);
+        let address = rabbitmq.address();
+        let mut up = harmony(folder.path());
+        up.args(["up", "--yes", "--hub", "none", "--checkout", checkout, "--redis", &format!("127.0.0.1:{}", redis.port)]);
+        up.args(["--rabbitmq", &address.endpoint.to_string(), "--rabbitmq-user", &address.username, "--rabbitmq-vhost", &address.virtual_host]);
+        up.args(["--rabbitmq-password-env", "THE_PASSWORD"]).env("THE_PASSWORD", address.password.reveal());
+        json(&mut up);
+        for name in ["Harmony.SignalR"].iter().chain(&applications) {
+            let get = |key: &str| {
+                let mut get = harmony(folder.path());
+                json(get.args(["settings", "get", key, "--app", name, "--checkout", checkout, "--show-secrets"]))["value"].clone()
+            };
+            assert_eq!(get("BrokerConfiguration:Port"), address.endpoint.port.to_string(), "{name}");
+            assert_eq!(get("BrokerConfiguration:Password"), address.password.reveal(), "{name}");
+            assert_eq!(get("BrokerConfiguration:VirtualHost"), address.virtual_host, "{name}");
+            if published {
+                // Its cache can parse only HOST:PORT.
+                assert_eq!(get("RedisConnectionString"), format!("127.0.0.1:{}", redis.port), "{name}");
+            }
+        }
+        if !published {
+            let api = folder.read("src/Services/Harmony.Api/appsettings.json");
+            assert!(api.contains("\"RedisConnectionString\": \"127.0.0.1:6379\""), "a cache in memory is left alone: {api}");
+        }
+    }
+}

@@ -90,3 +90,26 @@ fn a_plain_hub_for_a_secure_page_is_warned_of() {
     let output = run(&mut rehost(&folder, &["http://hub.example.com", "--no-check"]));
     assert!(text(&output.stderr).contains("warning: the client is served over HTTPS"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn the_route_inside_harmonys_compose_file_follows_where_that_gateway_can_reach_the_hub() {
+    const DOCKER: &str = "src/ApiGateways/Harmony.ApiGateway/ocelot.docker.json";
+    let folder = Folder::new();
+    new_layout(&folder);
+    let before = folder.read(GATEWAY).replace("\"localhost\",\n          \"Port\": 7262", "\"harmony-signalr\",\n          \"Port\": 443");
+    folder.write(DOCKER, &before);
+    json(&mut rehost(&folder, &["https://hub.example.com:8443/signalrhub", "--no-check"]));
+    assert_eq!(folder.read(DOCKER), before.replace("harmony-signalr", "hub.example.com").replace("443", "8443"));
+    let moved = folder.read(DOCKER);
+    json(&mut rehost(&folder, &["http://localhost:7999", "--no-check"]));
+    assert_eq!(folder.read(DOCKER), moved, "inside a container localhost is another machine");
+    assert!(folder.read(GATEWAY).contains("7999"));
+}
+
+#[test]
+fn an_international_name_goes_in_as_browsers_write_it() {
+    let folder = Folder::new();
+    old_layout(&folder);
+    json(&mut rehost(&folder, &["https://hüb.example:8443/", "--no-check"]));
+    assert!(folder.read(CLIENT).contains("\"https://xn--hb-xka.example:8443\""), "{}", folder.read(CLIENT));
+}

@@ -93,6 +93,28 @@ fn lists_mask_secrets() {
 }
 
 #[test]
+fn lists_mark_defaults_and_what_is_hidden() {
+    let folder = checkout();
+    folder.write(PRODUCTION, "{ \"ElasticConfiguration\": { \"Uri\": null } }");
+    let (_, list) = settings(&folder, &["list"]);
+    let all = list["settings"].as_array().expect("settings");
+    let of = |key: &str| all.iter().find(|setting| setting["key"] == key).unwrap_or_else(|| panic!("{key} is not listed"));
+    assert_eq!((&of("ElasticConfiguration:Uri")["hidden"], &of("ElasticConfiguration:Uri")["value"]), (&true.into(), &Value::Null));
+    assert_eq!((&of("Admin:Url")["source"]["kind"], &of("Admin:Url")["value"]), (&"default".into(), &"".into()));
+    assert_eq!(of("DetailedErrors")["value"], "False");
+}
+
+#[test]
+fn a_cache_that_could_not_parse_its_address_is_told() {
+    let folder = checkout();
+    folder.write("src/Services/Harmony.Api/appsettings.json", "{\n  \"CacheProvider\": \"Redis\",\n  \"RedisConnectionString\": \"127.0.0.1:6379,password=hunter2\"\n}");
+    let (code, answer) = settings(&folder, &["validate"]);
+    let violation = &answer["violations"][0];
+    assert_eq!((code, &violation["key"], &violation["line"]), (Some(3), &"RedisConnectionString".into(), &3.into()));
+    assert!(!answer.to_string().contains("hunter2"), "{answer}");
+}
+
+#[test]
 fn validate_reports_everything_at_once() {
     let folder = checkout();
     let broken = folder.read(BASE).replace("5672", "99999").replace("\"Default\": \"Information\"", "\"Default\": \"Loud\"").replace("AllowedHosts", "AlowedHosts");
@@ -109,7 +131,8 @@ fn validate_reports_everything_at_once() {
 #[test]
 fn schemas_are_printed_and_are_schemas() {
     let folder = Folder::new();
-    for application in ["Harmony.SignalR", "Harmony.Client"] {
+    let names = harmony::schema::APPLICATIONS.iter().map(|application| application.name);
+    for application in names.chain(["answers"]) {
         let output = run(harmony(folder.path()).args(["settings", "schema", application]));
         let schema: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert!(jsonschema::meta::is_valid(&schema), "{application}");
@@ -127,7 +150,8 @@ fn described(schema: &Value, place: &str) {
         }
         assert!(property.get("type").is_some() || property.get("enum").is_some(), "{place} has no type");
         if property.get("properties").is_none() {
-            assert!(property.get("default").is_some() && property["examples"].is_array(), "{place} has no default or examples");
+            let default = property.get("default").is_some() || place.starts_with("answers");
+            assert!(default && property["examples"].is_array(), "{place} has no default or examples");
         }
         described(property, &place);
     }

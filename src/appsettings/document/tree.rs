@@ -119,7 +119,8 @@ pub(super) fn flatten(node: &Node, prefix: &mut String, lines: &mut LineCounter<
     };
     if !prefix.is_empty() {
         let empty = matches!(node.kind, Kind::Object(_) | Kind::Array(_));
-        entries.push(Entry { key: prefix.clone(), value, empty, at: lines.position(node.range.start) });
+        let at = lines.position(node.range.start);
+        entries.push(Entry { key: prefix.clone(), value, empty, at, span: node.range.start..node.range.end });
     }
 }
 

@@ -15,14 +15,8 @@ pub(super) struct Secrets<'a> {
 }
 
 impl Secrets<'_> {
-    pub(super) fn is_secret(&self, key: &str) -> bool {
-        let said = schema::property(self.schema, key).is_some_and(|property| property["writeOnly"] == true);
-        let name = key.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
-        said || ["password", "secret", "token", "apikey", "connectionstring"].iter().any(|word| name.contains(word))
-    }
-
     pub(super) fn show(&self, key: &str, value: Option<&str>) -> Option<String> {
-        let hide = !self.shown && value.is_some_and(|value| !value.is_empty()) && self.is_secret(key);
+        let hide = !self.shown && value.is_some_and(|value| !value.is_empty()) && schema::is_secret(self.schema, key);
         if hide { Some(MASK.to_owned()) } else { value.map(str::to_owned) }
     }
 }
@@ -33,13 +27,17 @@ pub(super) struct OneSetting {
     pub(super) value: Option<String>,
     pub(super) source: Source,
     pub(super) secret: bool,
+    /// A layer hides with null what lower layers say.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) hidden: bool,
 }
 
 impl OneSetting {
     pub(super) fn of(setting: &Setting, secrets: &Secrets<'_>) -> Self {
         OneSetting {
+            hidden: setting.value.is_none(),
             value: secrets.show(&setting.key, setting.value.as_deref()),
-            secret: secrets.is_secret(&setting.key),
+            secret: schema::is_secret(secrets.schema, &setting.key),
             key: setting.key.clone(),
             source: setting.source.clone(),
         }
@@ -52,6 +50,11 @@ impl fmt::Display for OneSetting {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 #[derive(Serialize)]
 pub(super) struct List {
     pub(super) settings: Vec<OneSetting>,
@@ -62,7 +65,8 @@ impl fmt::Display for List {
         let width = self.settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or_default();
         for (index, setting) in self.settings.iter().enumerate() {
             let end = if index + 1 == self.settings.len() { "" } else { "\n" };
-            write!(formatter, "{:<width$}  {setting}  ({}){end}", setting.key, setting.source)?;
+            let value = if setting.hidden { "(hidden by null)" } else { setting.value.as_deref().unwrap_or_default() };
+            write!(formatter, "{:<width$}  {value}  ({}){end}", setting.key, setting.source)?;
         }
         Ok(())
     }

@@ -292,7 +292,7 @@ impl Shared {
 
 /// The server's name among its peers: the host's, an underscore and a random number.
 pub fn new_server_name(host: &str) -> String {
-    let hex: String = crate::secret::random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::hex::encode(&crate::secret::random::<16>());
     format!("{host}_{hex}")
 }
 
