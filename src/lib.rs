@@ -5,7 +5,7 @@
 //! | module | may import |
 //! |---|---|
 //! | **what a human touches** | |
-//! | [`cli`]: one file a command | terminal, plan, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, broker, listen, tls, telemetry, secret, hex |
+//! | [`cli`]: one file a command | terminal, plan, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex |
 //! | [`terminal`]: the only code that prints and asks | |
 //! | **configuration and provisioning** | |
 //! | [`plan`]: steps, each with its cause | |
@@ -18,7 +18,7 @@
 //! | [`hub_process`]: the hub in the background | hub_client, instance |
 //! | [`hub_client`]: a small SignalR client, as proof | connection_string |
 //! | **the server** | |
-//! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, telemetry, json, secret |
+//! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, telemetry, json, json_web_token, secret |
 //! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, json, message_pack, secret, hex |
 //! | **leaves** | |
 //! | [`broker`]: the one door to RabbitMQ | connection_string |
@@ -28,6 +28,7 @@
 //! | [`telemetry`]: logs and metrics | |
 //! | [`json`]: JSON as System.Text.Json reads it | |
 //! | [`message_pack`]: MessagePack as .NET writes it | |
+//! | [`json_web_token`]: tokens as Harmony.Api signs them | |
 //! | [`hex`]: bytes as hexadecimal digits | |
 //! | [`secret`]: texts that never print themselves | |
 //!
@@ -46,6 +47,7 @@ pub mod hub_client;
 pub mod hub_process;
 pub mod instance;
 pub mod json;
+pub mod json_web_token;
 pub mod listen;
 pub mod message_pack;
 pub mod plan;

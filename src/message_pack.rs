@@ -1,7 +1,7 @@
 //! MessagePack read and written by hand, in the shortest form that .NET writes.
 //!
 //! A cursor that can borrow and skip, which the published libraries lack; used for the backplane's
-//! envelopes (spec: signalr.md F2).
+//! envelopes (spec: signalr.md F2) and the hub protocol (D3).
 
 /// Bytes that are not the MessagePack that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +13,20 @@ type Result<T> = std::result::Result<T, MessagePackError>;
 /// Values inside one another before a reader gives up.
 const MAXIMUM_DEPTH: usize = 64;
 
+/// What the next value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Nil,
+    Boolean,
+    Integer,
+    Float,
+    Text,
+    Binary,
+    Extension,
+    Array,
+    Map,
+}
+
 /// A cursor over MessagePack bytes.
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -21,6 +35,82 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         Reader { bytes }
+    }
+
+    /// What comes next, without taking it.
+    pub fn kind(&self) -> Result<Kind> {
+        Ok(match self.bytes.first().ok_or(MessagePackError("a value"))? {
+            0x00..=0x7f | 0xe0..=0xff | 0xcc..=0xd3 => Kind::Integer,
+            0x80..=0x8f | 0xde | 0xdf => Kind::Map,
+            0x90..=0x9f | 0xdc | 0xdd => Kind::Array,
+            0xa0..=0xbf | 0xd9..=0xdb => Kind::Text,
+            0xc0 => Kind::Nil,
+            0xc1 => return Err(MessagePackError("a value")),
+            0xc2 | 0xc3 => Kind::Boolean,
+            0xc4..=0xc6 => Kind::Binary,
+            0xc7..=0xc9 | 0xd4..=0xd8 => Kind::Extension,
+            0xca | 0xcb => Kind::Float,
+        })
+    }
+
+    /// The bytes that are left.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The bytes of one value of any kind.
+    pub fn raw(&mut self) -> Result<&'a [u8]> {
+        let before = self.bytes;
+        self.skip()?;
+        Ok(&before[..before.len() - self.bytes.len()])
+    }
+
+    /// Takes a nil; false where something else comes.
+    pub fn nil(&mut self) -> Result<bool> {
+        let nil = self.kind()? == Kind::Nil;
+        if nil {
+            self.bytes = &self.bytes[1..];
+        }
+        Ok(nil)
+    }
+
+    pub fn boolean(&mut self) -> Result<bool> {
+        match self.byte("a boolean")? {
+            0xc2 => Ok(false),
+            0xc3 => Ok(true),
+            _ => Err(MessagePackError("a boolean")),
+        }
+    }
+
+    pub fn float(&mut self) -> Result<f64> {
+        let bits = |bytes: &[u8]| bytes.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+        match self.byte("a float")? {
+            0xca => Ok(f64::from(f32::from_bits(bits(self.take(4)?) as u32))),
+            0xcb => Ok(f64::from_bits(bits(self.take(8)?))),
+            _ => Err(MessagePackError("a float")),
+        }
+    }
+
+    /// An integer: one that is not negative as `Ok`, else as `Err`.
+    pub fn unsigned(&mut self) -> Result<std::result::Result<u64, i64>> {
+        if let Some(0xcf) = self.bytes.first() {
+            self.bytes = &self.bytes[1..];
+            return Ok(Ok(self.take(8)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))));
+        }
+        let number = self.integer()?;
+        Ok(u64::try_from(number).map_err(|_| number))
+    }
+
+    pub fn extension(&mut self) -> Result<(i8, &'a [u8])> {
+        let length = match self.byte("an extension")? {
+            marker @ 0xd4..=0xd8 => 1 << (marker - 0xd4),
+            0xc7 => self.length(1)?,
+            0xc8 => self.length(2)?,
+            0xc9 => self.length(4)?,
+            _ => return Err(MessagePackError("an extension")),
+        };
+        let kind = self.byte("an extension's type")? as i8;
+        Ok((kind, self.take(length)?))
     }
 
     pub fn array(&mut self) -> Result<usize> {
@@ -149,6 +239,42 @@ pub fn write_text(out: &mut Vec<u8>, text: &str) {
 
 pub fn write_binary(out: &mut Vec<u8>, bytes: &[u8]) {
     write_head(out, bytes.len(), -1, 0, [Some(0xc4), Some(0xc5), Some(0xc6)]);
+    out.extend_from_slice(bytes);
+}
+
+pub fn write_nil(out: &mut Vec<u8>) {
+    out.push(0xc0);
+}
+
+pub fn write_boolean(out: &mut Vec<u8>, value: bool) {
+    out.push(if value { 0xc3 } else { 0xc2 });
+}
+
+pub fn write_float(out: &mut Vec<u8>, value: f64) {
+    out.push(0xcb);
+    out.extend(value.to_be_bytes());
+}
+
+pub fn write_unsigned(out: &mut Vec<u8>, value: u64) {
+    match i64::try_from(value) {
+        Ok(value) => write_integer(out, value),
+        Err(_) => {
+            out.push(0xcf);
+            out.extend(value.to_be_bytes());
+        }
+    }
+}
+
+pub fn write_extension(out: &mut Vec<u8>, kind: i8, bytes: &[u8]) {
+    match bytes.len() {
+        1 => out.push(0xd4),
+        2 => out.push(0xd5),
+        4 => out.push(0xd6),
+        8 => out.push(0xd7),
+        16 => out.push(0xd8),
+        length => write_head(out, length, -1, 0, [Some(0xc7), Some(0xc8), Some(0xc9)]),
+    }
+    out.push(kind as u8);
     out.extend_from_slice(bytes);
 }
 

@@ -123,8 +123,8 @@ impl std::fmt::Display for Violation {
 
 /// Checks a file against its application's schema; warnings do not count.
 pub fn check(file: &SettingsFile) -> Result<(), Violations> {
-    let mut violations = all_violations(file);
-    violations.retain(|violation| violation.severity == "error");
+    let Some(application) = Application::of(&file.path) else { return Ok(()) };
+    let violations = violations(&application.schema(), file);
     if violations.is_empty() { Ok(()) } else { Err(Violations(violations)) }
 }
 
@@ -197,7 +197,8 @@ fn nearest(schema: &Value, key: &str) -> Option<String> {
 /// What a schema objects to in a file.
 pub fn violations(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
     let Ok(validator) = jsonschema::options().build(schema) else { return Vec::new() };
-    let mut document = file.document.to_json();
+    let known = |name: &str| schema["properties"].as_object().is_some_and(|all| all.keys().any(|key| same(key, name)));
+    let mut document = file.document.to_json_of(known);
     spell_as(schema, &mut document);
     let mut violations: Vec<_> = validator
         .iter_errors(&document)

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod backplane;
 pub mod broadcast;
+pub mod clients;
 pub mod connection;
 pub mod delivery;
 pub mod endpoint;
@@ -10,15 +11,26 @@ pub mod metrics;
 pub mod outbox;
 pub mod protocol;
 pub mod registry;
+pub mod results;
+pub mod resume;
+pub mod serve;
 pub mod sessions;
+pub mod streams;
 pub mod transport;
+pub mod value;
 
-use crate::signalr::backplane::{Backplane, BackplaneError};
+use crate::signalr::backplane::Backplane;
+use crate::signalr::clients::Clients;
 use crate::signalr::delivery::Delivery;
 use crate::signalr::metrics::Metrics;
 use crate::signalr::outbox::OutboxLimits;
+use crate::signalr::protocol::{Encoded, Protocol};
 use crate::signalr::registry::{Client, Registry};
-use crate::signalr::sessions::Sessions;
+use crate::signalr::results::Results;
+use crate::signalr::sessions::{Sessions, Transport};
+use crate::signalr::streams::{Items, Upload};
+use crate::signalr::value::{Naming, Value};
+use hyper::header::HeaderMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,46 +44,142 @@ pub type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// What clients may call.
 pub trait Hub: Send + Sync + 'static {
     /// Starts a method, or says why it can't be started.
-    fn invoke(&self, caller: Caller, call: Call<'_>) -> Result<Task<Result<Vec<u8>, HubError>>, Refusal>;
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal>;
+
+    /// A client shook hands; an error ends its connection.
+    fn connected(&self, _caller: &Caller) -> Option<Task<Result<(), HubError>>> {
+        None
+    }
+
+    /// Whether a client may come in, by the token that it brings in a header or as `access_token`.
+    fn admit(&self, _token: Option<&str>) -> Admission {
+        Admission::Welcome
+    }
+
+    /// Whether methods ask for the request that opened a connection; kept only then.
+    fn keeps_requests(&self) -> bool {
+        false
+    }
+
+    /// Where a connection speaks no protocol at all: what is answered to what comes.
+    fn raw(&self) -> Option<fn(&[u8]) -> Vec<u8>> {
+        None
+    }
+}
+
+/// Whether a client may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    Welcome,
+    /// Until its token ends; then its connection does too.
+    Until(Instant),
+    Refused,
+}
+
+/// A method that was started.
+pub enum Running {
+    /// It gives one answer; null where it has nothing to say.
+    Answer(Task<Result<Value, HubError>>),
+    /// It sends a stream.
+    Stream(Items),
 }
 
 /// One call as the client sent it.
-#[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     /// The method's name; matched without regard to case.
     pub target: &'a str,
-    /// A JSON array, checked but not bound.
-    pub arguments: &'a [u8],
+    pub arguments: Encoded<'a>,
+    pub(crate) uploads: Vec<Upload>,
+}
+
+impl Call<'_> {
+    /// Takes the streams that the client sends with the call.
+    pub fn uploads<const N: usize>(&mut self) -> Result<[Upload; N], Refusal> {
+        let uploads = std::mem::take(&mut self.uploads);
+        let sent = uploads.len();
+        uploads.try_into().map_err(|_| Refusal::Streams { sent, expected: N })
+    }
 }
 
 /// Why a call was not started (spec: signalr.md D4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Refusal {
     NoSuchMethod,
+    /// It failed before there was anything to wait for.
+    Failed(HubError),
     /// Too few or too many arguments, or of another type.
     Arguments,
+    /// Another number of streams than the method takes.
+    Streams { sent: usize, expected: usize },
 }
 
-/// A method failed. What happened is for the log; the client hears only that it did.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct HubError(pub String);
+/// A method failed. What happened is for the log; the client hears only that it did, unless it is
+/// meant to be shown or the server gives details.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{kind}: {message}")]
+pub struct HubError {
+    /// .NET's name for what happened.
+    kind: &'static str,
+    message: String,
+}
 
-/// Who calls, and the groups that it can be put into.
+const SHOWN: &str = "HubException";
+
+impl HubError {
+    pub fn new(message: impl Into<String>) -> Self {
+        HubError { kind: "Exception", message: message.into() }
+    }
+
+    /// One that clients are told of.
+    pub fn shown(message: impl Into<String>) -> Self {
+        HubError { kind: SHOWN, message: message.into() }
+    }
+
+    pub fn of(kind: &'static str, message: impl Into<String>) -> Self {
+        HubError { kind, message: message.into() }
+    }
+
+    /// The message alone.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What an error's text for the client ends with.
+    pub(crate) fn suffix(&self, detailed: bool) -> String {
+        if detailed || self.kind == SHOWN { format!(" {self}") } else { String::new() }
+    }
+}
+
+/// The request that opened a connection.
+#[derive(Debug, Clone, Default)]
+pub struct OpeningRequest {
+    pub headers: HeaderMap,
+    pub query: String,
+}
+
+/// Who calls.
 #[derive(Clone)]
 pub struct Caller {
     pub(crate) client: Arc<Client>,
-    pub(crate) groups: Groups,
+    pub clients: Clients,
+    pub transport: Transport,
+    /// Where the hub asked for it.
+    pub request: Option<Arc<OpeningRequest>>,
 }
 
 impl Caller {
+    /// The connection's public id.
+    pub fn id(&self) -> &str {
+        &self.client.id
+    }
+
     /// The caller hears what is sent to `group` from when this returns.
     pub async fn join(&self, group: &str) -> Result<(), HubError> {
-        self.groups.join(&self.client, group).await.map_err(|error| HubError(error.to_string()))
+        Ok(self.clients.join(&self.client, group).await?)
     }
 
     pub fn leave(&self, group: &str) {
-        self.groups.leave(&self.client, group);
+        self.clients.leave(&self.client, group);
     }
 
     /// How many groups the caller is in.
@@ -80,44 +188,7 @@ impl Caller {
     }
 }
 
-/// Group membership, kept in step with the backplane's subscriptions.
-#[derive(Clone)]
-pub struct Groups {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) backplane: Arc<Backplane>,
-}
-
-impl Groups {
-    async fn join(&self, client: &Arc<Client>, group: &str) -> Result<(), BackplaneError> {
-        let group: Arc<str> = group.into();
-        if !self.registry.join(client, &group) {
-            return Ok(());
-        }
-        let joined = self.backplane.joined(&group).await;
-        if joined.is_err() && self.registry.leave(client, &group) {
-            self.backplane.left(&group);
-        }
-        joined
-    }
-
-    fn leave(&self, client: &Client, group: &str) {
-        if self.registry.leave(client, group) {
-            self.backplane.left(group);
-        }
-    }
-
-    async fn connected(&self, client: &Client) -> Result<(), BackplaneError> {
-        self.backplane.connected(&client.id).await
-    }
-
-    fn disconnected(&self, client: &Client) {
-        for group in self.registry.remove(client) {
-            self.backplane.left(&group);
-        }
-    }
-}
-
-/// Times and limits, ASP.NET Core's defaults (spec: signalr.md D5).
+/// What a server is like; the defaults are ASP.NET Core's (spec: signalr.md D5).
 #[derive(Debug, Clone)]
 pub struct Options {
     pub keep_alive: Duration,
@@ -126,12 +197,21 @@ pub struct Options {
     /// How long the peer may take to answer a close frame, and a socket to take what is sent.
     pub close_timeout: Duration,
     pub send_timeout: Duration,
-    /// A negotiated connection that nobody opens is forgotten after this time.
+    /// A negotiated connection that nobody opens is forgotten after this time, and one that may be resumed.
     pub disconnect_timeout: Duration,
-    /// Bytes of one message, separator included.
+    /// Bytes of one message, framing included.
     pub maximum_message: usize,
     pub maximum_connections: usize,
+    /// Invocations of one client that run at a time; more wait unread.
+    pub parallel_invocations: usize,
     pub outbox: OutboxLimits,
+    pub protocols: Vec<Protocol>,
+    pub transports: Vec<Transport>,
+    pub naming: Naming,
+    /// Clients are told what went wrong inside.
+    pub detailed_errors: bool,
+    /// A client may come back to its connection; so many bytes are kept for it at most.
+    pub resume: Option<usize>,
 }
 
 impl Default for Options {
@@ -145,16 +225,30 @@ impl Default for Options {
             disconnect_timeout: Duration::from_secs(15),
             maximum_message: 32_768,
             maximum_connections: 200_000,
+            parallel_invocations: 1,
             outbox: OutboxLimits::default(),
+            protocols: vec![Protocol::Json, Protocol::MessagePack],
+            transports: vec![Transport::WebSocket, Transport::ServerSentEvents, Transport::LongPolling],
+            naming: Naming::Camel,
+            detailed_errors: false,
+            resume: Some(100_000),
         }
     }
+}
+
+/// The parts of a server that its backplane works with.
+pub struct Parts {
+    pub registry: Arc<Registry>,
+    pub delivery: Delivery,
+    pub metrics: Arc<Metrics>,
+    pub results: Arc<Results>,
 }
 
 /// A hub with everything it needs to serve connections.
 pub struct Server<H> {
     pub hub: H,
     pub options: Options,
-    pub groups: Groups,
+    pub clients: Clients,
     pub metrics: Arc<Metrics>,
     pub(crate) sessions: Sessions,
     stopping: AtomicBool,
@@ -162,19 +256,15 @@ pub struct Server<H> {
 
 impl<H: Hub> Server<H> {
     /// Assembles a server; `backplane` is given the way into this process.
-    pub fn new(
-        hub: H,
-        options: Options,
-        backplane: impl FnOnce(Arc<Registry>, Delivery, Arc<Metrics>) -> Backplane,
-    ) -> Arc<Self> {
-        let registry = Arc::new(Registry::default());
-        let metrics = Arc::new(Metrics::default());
+    pub fn new(hub: H, options: Options, backplane: impl FnOnce(Parts) -> Backplane) -> Arc<Self> {
+        let (registry, metrics, results) = (Arc::<Registry>::default(), Arc::<Metrics>::default(), Arc::<Results>::default());
         let delivery = Delivery::start(registry.clone(), metrics.clone());
-        let backplane = Arc::new(backplane(registry.clone(), delivery, metrics.clone()));
+        let parts = Parts { registry: registry.clone(), delivery, metrics: metrics.clone(), results: results.clone() };
+        let backplane = Arc::new(backplane(parts));
         Arc::new(Server {
             hub,
+            clients: Clients { registry, backplane, results, naming: options.naming },
             options,
-            groups: Groups { registry, backplane },
             metrics,
             sessions: Sessions::default(),
             stopping: AtomicBool::new(false),
@@ -182,19 +272,19 @@ impl<H: Hub> Server<H> {
     }
 
     pub fn backplane(&self) -> &Backplane {
-        &self.groups.backplane
+        &self.clients.backplane
     }
 
     /// How many clients are connected.
     pub fn connections(&self) -> usize {
-        self.groups.registry.len()
+        self.clients.registry.len()
     }
 
     /// Tells every client to reconnect elsewhere and closes it; returns when all have gone or at the deadline.
     pub async fn stop(&self, deadline: Instant) {
         self.stopping.store(true, Ordering::SeqCst);
-        while !self.groups.registry.is_empty() && Instant::now() < deadline {
-            self.groups.registry.all().iter().for_each(|client| client.outbox.wake());
+        while !self.clients.registry.is_empty() && Instant::now() < deadline {
+            self.clients.registry.all().iter().for_each(|client| client.outbox.wake());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

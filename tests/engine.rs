@@ -4,5 +4,7 @@ mod envelope;
 mod half;
 mod json;
 mod message_pack;
+mod reference;
+mod streams;
 mod websocket;
 mod wire;

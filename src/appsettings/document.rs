@@ -173,12 +173,25 @@ impl Document {
         to_json(&self.root, &self.text)
     }
 
+    /// The same of some of the root's members, which may be few of many.
+    pub fn to_json_of(&self, wanted: impl Fn(&str) -> bool) -> serde_json::Value {
+        let Kind::Object(members) = &self.root.kind else { return serde_json::Value::Null };
+        let head = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
+        let wanted = members.iter().filter(|member| wanted(&head(&member.name)));
+        wanted.map(|member| (member.name.clone(), to_json(&member.value, &self.text))).collect()
+    }
+
     /// Sets a leaf. False where it reads so already: then not a byte changes.
     pub fn set(&mut self, key: &KeyPath, value: &NewValue) -> Result<bool, ShapeConflict> {
         let literal = value.literal();
         let edits = match locate(&self.root, key.segments()) {
             Place::Found(node) => match &node.kind {
                 Kind::Scalar(text) if *text == value.as_read() => return Ok(false),
+                Kind::Scalar(_) => {
+                    let range = node.range.start..node.range.end;
+                    self.replace_scalar(range, value);
+                    return Ok(true);
+                }
                 _ => vec![(node.range.start..node.range.end, literal)],
             },
             Place::Missing { object, rest } if matches!(object.kind, Kind::Object(_)) => {
@@ -216,6 +229,13 @@ impl Document {
         }
         edits.push((self.whole_lines(own.start, tail.line_end.max(own.end), last), String::new()));
         self.apply(edits).is_ok()
+    }
+
+    /// Puts one plain value in another's place: the text around it moves, and nothing has to be read again.
+    fn replace_scalar(&mut self, range: std::ops::Range<usize>, value: &NewValue) {
+        let literal = value.literal();
+        self.text.replace_range(range.clone(), &literal);
+        tree::replace_scalar(&mut self.root, range.start, range.end, literal.len(), value.as_read());
     }
 
     /// Makes edits that are in the order of the text. Where the result does not parse, deeper than
@@ -340,6 +360,9 @@ impl Document {
     /// .NET refuses a leaf whose key was there before, whatever its case; an empty object or array
     /// overrides what was there.
     fn refuse_duplicates(&self) -> Result<(), SyntaxError> {
+        if tree::names_differ(&self.root) {
+            return Ok(());
+        }
         let mut seen = std::collections::HashSet::new();
         for entry in self.entries() {
             if !seen.insert(key_path::fold(&entry.key)) && !entry.empty {
@@ -388,6 +411,9 @@ fn step<'n>(node: &'n Node, path: &[String]) -> Option<(usize, &'n Node, usize)>
     match &node.kind {
         // A name may itself hold colons: then it stands for several segments.
         Kind::Object(members) => members.iter().enumerate().find_map(|(place, member)| {
+            if !member.name.contains(':') {
+                return key_path::same(&member.name, first).then_some((place, &member.value, 1));
+            }
             let names: Vec<_> = member.name.split(':').collect();
             let matches = names.len() <= path.len() && names.iter().zip(path).all(|(name, key)| key_path::same(name, key));
             matches.then_some((place, &member.value, names.len()))

@@ -25,11 +25,17 @@ impl fmt::Display for KeyPath {
 
 /// .NET's ordinal comparison without regard to case.
 pub fn same(left: &str, right: &str) -> bool {
+    if left.is_ascii() && right.is_ascii() {
+        return left.eq_ignore_ascii_case(right);
+    }
     folded(left).eq(folded(right))
 }
 
 /// A key's form for maps: equal for keys that .NET takes for one.
 pub fn fold(key: &str) -> String {
+    if key.is_ascii() {
+        return key.to_ascii_uppercase();
+    }
     folded(key).collect()
 }
 

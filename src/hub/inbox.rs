@@ -5,6 +5,7 @@ use crate::hub::Hub;
 use crate::hub::notification::{self, Outcome, TypeHeader};
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Target;
+use crate::signalr::serve::serve_http;
 use crate::signalr::answer::{Answer, text};
 use crate::telemetry::{self, Sample, SampleKind};
 use http_body_util::{BodyExt, Limited};
@@ -34,7 +35,7 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: CancellationToken
         let (hub, stop) = (hub.clone(), stop.clone());
         tokio::spawn(async move {
             let answer = move |request| answer(hub.clone(), request);
-            super::serve_http(stream, stop, answer).await;
+            serve_http(stream, stop, answer).await;
             drop(permit);
         });
     }

@@ -1,13 +1,21 @@
 //! What clients may call on Harmony's hub (spec: harmony-contract.md 7).
 
-use crate::signalr::protocol::json::bind_strings;
-use crate::signalr::{Call, Caller, Hub, HubError, Refusal, Task};
+use crate::json_web_token::{self, Token};
+use crate::secret::Secret;
+use crate::signalr::value::Value;
+use crate::signalr::{Admission, Call, Caller, Hub, HubError, Refusal, Running};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// Groups that one connection may be in; a browser listens to a board and a handful of cards.
 const MAXIMUM_GROUPS: usize = 1000;
 
 /// `SignalRHub`: clients say which boards and cards they want to hear of.
-pub struct HarmonyHub;
+#[derive(Default)]
+pub struct HarmonyHub {
+    /// The text that signs users' tokens; without it everybody is welcome, as in Harmony today.
+    pub token_secret: Option<Secret>,
+}
 
 #[derive(Clone, Copy)]
 enum Method {
@@ -25,26 +33,43 @@ const METHODS: [(&str, Method); 4] = [
 ];
 
 impl Hub for HarmonyHub {
-    fn invoke(&self, caller: Caller, call: Call<'_>) -> Result<Task<Result<Vec<u8>, HubError>>, Refusal> {
+    fn admit(&self, token: Option<&str>) -> Admission {
+        let Some(secret) = &self.token_secret else { return Admission::Welcome };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        match json_web_token::verify(token.unwrap_or_default(), secret.reveal(), now, json_web_token::LEEWAY_SECONDS) {
+            Ok(Token { ends: Some(end), .. }) => {
+                // A century is for ever.
+                let left = u64::try_from(end - now).unwrap_or_default().min(100 * 365 * 86_400);
+                Admission::Until(Instant::now() + Duration::from_secs(left))
+            }
+            Ok(Token { ends: None, .. }) => Admission::Welcome,
+            Err(error) => {
+                tracing::debug!(%error, "a token is not taken");
+                Admission::Refused
+            }
+        }
+    }
+
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
         let known = METHODS.iter().find(|(name, _)| name.eq_ignore_ascii_case(call.target));
         let (_, method) = *known.ok_or(Refusal::NoSuchMethod)?;
-        let [name] = bind_strings::<1>(call.arguments).ok_or(Refusal::Arguments)?;
-        Ok(Box::pin(async move {
-            let name = name.ok_or_else(|| HubError("the name of a board or card is null".into()))?;
+        let [name] = call.arguments.texts::<1>().ok_or(Refusal::Arguments)?;
+        Ok(Running::Answer(Box::pin(async move {
+            let name = name.ok_or_else(|| HubError::of("ArgumentNullException", "the name of a board or card is null"))?;
             match method {
                 Method::ListenForBoard => join(&caller, &name).await?,
                 Method::ListenForCard => join(&caller, &name.to_lowercase()).await?,
                 Method::StopListeningForBoard => caller.leave(&name),
                 Method::StopListeningForCard => caller.leave(&name.to_lowercase()),
             }
-            Ok(b"null".to_vec())
-        }))
+            Ok(Value::Null)
+        })))
     }
 }
 
 async fn join(caller: &Caller, group: &str) -> Result<(), HubError> {
     if caller.group_count() >= MAXIMUM_GROUPS {
-        return Err(HubError(format!("the connection is in {MAXIMUM_GROUPS} groups already")));
+        return Err(HubError::shown(format!("the connection is in {MAXIMUM_GROUPS} groups already")));
     }
     caller.join(group).await
 }

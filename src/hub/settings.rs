@@ -6,6 +6,8 @@ use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::{RedisOptions, RedisStringError};
 use crate::listen::{ListenError, ListenUrl};
 use crate::secret::Secret;
+use crate::signalr::Options;
+use crate::signalr::protocol::Protocol;
 use crate::tls::CertificateSource;
 use std::path::Path;
 
@@ -28,6 +30,10 @@ pub struct HubSettings {
     pub admin: Option<ListenUrl>,
     pub page: bool,
     pub log_level: LogLevel,
+    /// What signs users' tokens, where clients must bring one.
+    pub token_secret: Option<Secret>,
+    /// How clients are served.
+    pub options: Options,
 }
 
 /// Serilog's levels, of which .NET's older names are aliases.
@@ -73,8 +79,22 @@ impl HubSettings {
             admin: admin(layers)?,
             page: boolean(layers, "HubPage:Enabled")?.unwrap_or(environment.eq_ignore_ascii_case("Development")),
             log_level: log_level(layers)?,
+            token_secret: Some(layers.get("Authentication:Jwt:Secret")).filter(|secret| !secret.is_empty()).map(Secret::new),
+            options: options(layers)?,
         })
     }
+}
+
+/// Harmony's hub offers more than its clients use; what it offers can be taken back.
+fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
+    let mut options = Options { detailed_errors: boolean(layers, "DetailedErrors")?.unwrap_or(false), ..Options::default() };
+    if boolean(layers, "SignalR:MessagePack")? == Some(false) {
+        options.protocols.retain(|protocol| *protocol != Protocol::MessagePack);
+    }
+    if boolean(layers, "SignalR:StatefulReconnect")? == Some(false) {
+        options.resume = None;
+    }
+    Ok(options)
 }
 
 /// RabbitMQ's address as the settings have it.

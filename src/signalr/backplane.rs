@@ -5,7 +5,10 @@ pub mod redis;
 
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::{Delivery, Target};
+use crate::signalr::protocol::{Completed, Protocol, ServerMessage};
+use crate::signalr::value::Naming;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The reach of a broadcast.
 pub enum Backplane {
@@ -19,7 +22,9 @@ pub enum BackplaneError {
     #[error("Redis is not reachable: {0}")]
     Unreachable(String),
     #[error("Redis did not answer within {0:?}")]
-    TimedOut(std::time::Duration),
+    TimedOut(Duration),
+    #[error("no server that shares the backplane holds the connection '{0}'")]
+    NoSuchConnection(String),
 }
 
 impl Backplane {
@@ -69,6 +74,51 @@ impl Backplane {
     pub fn left(&self, group: &str) {
         if let Backplane::Redis(redis) = self {
             redis.left(group);
+        }
+    }
+
+    /// Sends an invocation to a connection on another server; false where there is no such connection.
+    pub async fn request(&self, connection: &str, id: &str, request: &Broadcast) -> Result<bool, BackplaneError> {
+        match self {
+            Backplane::Local(_) => Ok(false),
+            Backplane::Redis(redis) => redis.request(connection, id, request).await,
+        }
+    }
+
+    /// Puts another server's connection into a group, or takes it out; returns once that is done.
+    pub async fn change_group(&self, connection: &str, group: &str, add: bool) -> Result<(), BackplaneError> {
+        match self {
+            Backplane::Local(_) => Err(BackplaneError::NoSuchConnection(connection.to_owned())),
+            Backplane::Redis(redis) => redis.change_group(connection, group, add).await,
+        }
+    }
+
+    /// Sends a client's answer to the server that asked for it.
+    pub fn send_result(&self, channel: String, protocol: Protocol, completion: Vec<u8>) {
+        if let Backplane::Redis(redis) = self {
+            redis.send_result(channel, protocol, completion);
+        }
+    }
+
+    /// Tells another server that the client whose answer it waits for is gone.
+    pub fn give_up(&self, channel: &str, id: &str, protocol: Protocol) {
+        let outcome = Completed::Error("Connection disconnected.");
+        let completion = protocol.write(&ServerMessage::Completion { id, outcome }, Naming::AsDeclared);
+        self.send_result(channel.to_owned(), protocol, completion);
+    }
+
+    /// Makes a negotiated token known to the other servers.
+    pub async fn announce(&self, token: &str, id: &str, lifetime: Duration) {
+        if let Backplane::Redis(redis) = self {
+            redis.announce(token, id, lifetime).await;
+        }
+    }
+
+    /// Takes a token that another server negotiated: its connection's id and that server's name.
+    pub async fn redeem(&self, token: &str) -> Option<(String, String)> {
+        match self {
+            Backplane::Local(_) => None,
+            Backplane::Redis(redis) => redis.redeem(token).await,
         }
     }
 }

@@ -1,16 +1,20 @@
-//! One message for many, encoded once: the very bytes that every socket gets, frame head included.
+//! One message for many, encoded once a protocol: the very bytes that every socket gets, frame head included.
 
 use crate::json::write_string;
-use crate::signalr::protocol::RECORD_SEPARATOR;
+use crate::signalr::protocol::{Protocol, RECORD_SEPARATOR, ServerMessage, message_pack};
 use crate::signalr::transport::websocket;
+use crate::signalr::value::{Naming, Value};
 use bytes::Bytes;
+use std::sync::OnceLock;
 
-/// A hub message ready for any number of connections.
-#[derive(Debug, Clone)]
+/// A hub message ready for any number of connections. A form that it came without is made from the
+/// other when the first client wants it.
+#[derive(Debug, Clone, Default)]
 pub struct Broadcast {
     /// A WebSocket text frame: head, then the JSON message with its separator.
-    frame: Bytes,
-    payload_at: usize,
+    json: OnceLock<Bytes>,
+    /// A binary frame: head, then the length and the message.
+    message_pack: OnceLock<Bytes>,
     /// Connections that are left out.
     pub excluded: Vec<String>,
 }
@@ -31,22 +35,52 @@ impl Broadcast {
         }
         payload.extend_from_slice(b"]}");
         payload.push(RECORD_SEPARATOR);
-        Self::from_json(&payload)
+        Self::framed(&[(Protocol::Json, &payload)])
     }
 
-    /// Takes a message that is already encoded, separator included.
-    pub fn from_json(payload: &[u8]) -> Self {
-        let frame = websocket::text_frame(payload);
-        Broadcast { payload_at: frame.len() - payload.len(), frame: frame.into(), excluded: Vec::new() }
+    /// Encodes an invocation in both protocols, for arguments that JSON alone could not hold.
+    pub fn of(id: Option<&str>, target: &str, arguments: &[Value], naming: Naming) -> Self {
+        let message = ServerMessage::Invocation { id, target, arguments };
+        let [json, message_pack] = [Protocol::Json, Protocol::MessagePack].map(|protocol| protocol.write(&message, naming));
+        Self::framed(&[(Protocol::Json, &json), (Protocol::MessagePack, &message_pack)])
     }
 
-    /// The JSON message with its separator.
-    pub fn json(&self) -> &[u8] {
-        &self.frame[self.payload_at..]
+    /// Takes messages that are already encoded, framing included.
+    pub fn framed(forms: &[(Protocol, &[u8])]) -> Self {
+        let broadcast = Broadcast::default();
+        for (protocol, payload) in forms {
+            // The first of a protocol counts.
+            let _ = broadcast.form(*protocol).set(protocol.frame(payload));
+        }
+        broadcast
     }
 
-    /// The WebSocket frame, shared.
-    pub fn frame(&self) -> Bytes {
-        self.frame.clone()
+    pub fn except(mut self, excluded: Vec<String>) -> Self {
+        self.excluded = excluded;
+        self
+    }
+
+    fn form(&self, protocol: Protocol) -> &OnceLock<Bytes> {
+        match protocol {
+            Protocol::Json => &self.json,
+            Protocol::MessagePack => &self.message_pack,
+        }
+    }
+
+    /// The message in a protocol, with its framing; `None` where it came without that one.
+    pub fn payload(&self, protocol: Protocol) -> Option<&[u8]> {
+        self.form(protocol).get().map(|frame| websocket::payload(frame))
+    }
+
+    /// The WebSocket frame, shared. Empty, and so nothing, where what came can't be said in the protocol.
+    pub fn frame(&self, protocol: Protocol) -> Bytes {
+        let made = || {
+            let other = match protocol {
+                Protocol::Json => self.payload(Protocol::MessagePack).and_then(message_pack::to_json),
+                Protocol::MessagePack => self.payload(Protocol::Json).and_then(message_pack::from_json),
+            };
+            other.map(|payload| protocol.frame(&payload)).unwrap_or_default()
+        };
+        self.form(protocol).get_or_init(made).clone()
     }
 }

@@ -1,9 +1,15 @@
 //! One client's life, whatever carries its bytes: handshake, invocations one at a time, keep-alive, end.
 
-use crate::signalr::protocol::{ClientMessage, Handshake, ProtocolError, RECORD_SEPARATOR, json};
+use crate::signalr::protocol::{ClientMessage, Completed, Cut, Handshake, HIGHEST_VERSION, Protocol, ProtocolError, ServerMessage, json};
 use crate::signalr::registry::Client;
+use crate::signalr::results::Owed;
+use crate::signalr::resume::Resume;
+use crate::signalr::sessions::Transport;
+use crate::signalr::streams::Streams;
 use crate::signalr::transport::websocket;
-use crate::signalr::{Call, Caller, Hub, HubError, Refusal, Server, Task};
+use crate::signalr::value::Value;
+use crate::signalr::{Call, Caller, Hub, HubError, OpeningRequest, Refusal, Running, Server, Task};
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,20 +19,32 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 /// Why a connection ends, which decides what its client is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     /// The handshake was refused, and the client told why.
     Refused,
     /// The client asked for it.
     Asked,
     /// It broke the protocol, fell silent or did not read.
-    Error,
-    /// Redis could not be told of it.
+    Error(Option<ProtocolError>),
+    /// Redis could not be told of it, or the hub refused it.
     Unreachable,
     /// The server stops.
     Stopping,
     /// The peer is gone; nobody is left to tell.
     Gone,
+}
+
+/// Bytes that may wait for a client before its streams pause.
+const STREAM_ROOM: usize = 64 << 10;
+
+/// Who opened a connection.
+#[derive(Clone, Default)]
+pub struct Visitor {
+    /// Kept where the hub's methods ask for it.
+    pub request: Option<Arc<OpeningRequest>>,
+    /// When its token ends, and the connection with it.
+    pub expires: Option<Instant>,
 }
 
 /// A client's state between its bytes coming in and frames going out through its outbox.
@@ -37,43 +55,91 @@ pub struct Connection<H: Hub> {
     phase: Phase,
     timer: Pin<Box<Sleep>>,
     next_ping: Instant,
-    /// Long polls keep themselves alive.
-    pings: bool,
     /// When silence becomes an error; only a client that has pinged is held to it.
     silent_until: Option<Instant>,
+    transport: Transport,
+    visitor: Visitor,
+    /// Invocations under way.
+    running: Vec<Invocation>,
+    streams: Option<Box<Streams>>,
+    /// A message waits for room or for its turn, and what follows it with it.
+    stalled: bool,
+    /// The client negotiated that it may come back, and then did not take it back.
+    resume: Option<Box<Resume>>,
+    may_resume: bool,
 }
 
 enum Phase {
     Handshake { until: Instant },
-    /// Ready for the next message.
+    /// The backplane is told, then the hub.
+    Connecting(Task<Result<(), Ending>>),
     Open,
-    /// Nothing is read until this is done.
-    Busy(Task<Done>),
     Ended,
 }
 
-/// What a busy connection waited for.
-enum Done {
-    Connected(Result<(), HubError>),
-    Answered { invocation_id: Option<String>, target: String, outcome: Result<Vec<u8>, HubError> },
+/// An invocation that goes on.
+struct Invocation {
+    id: Option<String>,
+    target: String,
+    /// Streams that its client sends with it.
+    uploads: Vec<String>,
+    task: Task<Result<Value, HubError>>,
 }
 
 impl<H: Hub> Connection<H> {
-    pub fn new(server: Arc<Server<H>>, client: Arc<Client>, pings: bool) -> Self {
+    pub fn new(server: Arc<Server<H>>, client: Arc<Client>, transport: Transport, visitor: Visitor) -> Self {
         let now = Instant::now();
         let until = now + server.options.handshake_timeout;
         server.metrics.connections_opened.fetch_add(1, Ordering::Relaxed);
-        server.groups.registry.add(client.clone());
+        server.clients.registry.add(client.clone());
+        let raw = server.hub.raw().is_some();
         Connection {
             next_ping: now + server.options.keep_alive,
             timer: Box::pin(tokio::time::sleep_until(until)),
-            phase: Phase::Handshake { until },
+            phase: if raw { Phase::Open } else { Phase::Handshake { until } },
             inbound: Vec::new(),
             silent_until: None,
-            pings,
+            transport,
+            visitor,
+            running: Vec::new(),
+            streams: None,
+            stalled: false,
+            resume: None,
+            may_resume: false,
             server,
             client,
         }
+    }
+
+    /// The client may come back on another socket, if its handshake says that it can.
+    pub fn offer_resume(&mut self) {
+        self.may_resume = true;
+    }
+
+    /// Whether the connection outlives its socket.
+    pub fn is_resumable(&self) -> bool {
+        self.resume.is_some() && !matches!(self.phase, Phase::Ended)
+    }
+
+    /// Whether its handshake is behind it.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Connecting(_))
+    }
+
+    /// Goes on over a new socket: what the client lacks is sent again, and half a message forgotten.
+    pub fn resumed(&mut self) {
+        self.inbound.clear();
+        let (protocol, naming) = (self.client.protocol(), self.server.options.naming);
+        self.client.outbox.replay(|number| protocol.frame(&protocol.write(&ServerMessage::Sequence(number), naming)));
+    }
+
+    /// Whether streams wait for room in the outbox.
+    pub fn is_sending_streams(&self) -> bool {
+        self.streams.as_ref().is_some_and(|streams| streams.is_sending())
+    }
+
+    pub fn disconnect_timeout(&self) -> Duration {
+        self.server.options.disconnect_timeout
     }
 
     pub fn client(&self) -> &Client {
@@ -93,9 +159,9 @@ impl<H: Hub> Connection<H> {
         self.inbound.extend_from_slice(bytes);
     }
 
-    /// Whether more bytes are wanted: none while an invocation runs.
+    /// Whether more bytes are wanted: none while a message waits for an invocation to end, or for room.
     pub fn wants_input(&self) -> bool {
-        matches!(self.phase, Phase::Handshake { .. } | Phase::Open)
+        matches!(self.phase, Phase::Handshake { .. } | Phase::Open) && !self.stalled
     }
 
     /// Does what can be done now. Ready once the connection is at its end, its last message queued.
@@ -107,11 +173,16 @@ impl<H: Hub> Connection<H> {
         self.phase = Phase::Ended;
         self.client.set_ready(false);
         const ERROR: &str = "Connection closed with an error.";
-        match ending {
-            Ending::Asked => self.send(&json::close(None, false)),
-            Ending::Error => self.send(&json::close(Some(ERROR), true)),
-            Ending::Unreachable => self.send(&json::close(Some(ERROR), false)),
-            Ending::Stopping => self.send(&json::close(None, true)),
+        let close = |error, allow_reconnect| self.send(&ServerMessage::Close { error, allow_reconnect });
+        match &ending {
+            _ if self.server.hub.raw().is_some() => {}
+            Ending::Asked => close(None, false),
+            Ending::Error(Some(error)) if self.server.options.detailed_errors => {
+                close(Some(&format!("{ERROR} InvalidDataException: {error}")), true);
+            }
+            Ending::Error(_) => close(Some(ERROR), true),
+            Ending::Unreachable => close(Some(ERROR), false),
+            Ending::Stopping => close(None, true),
             Ending::Refused | Ending::Gone => {}
         }
         Poll::Ready(ending)
@@ -125,44 +196,78 @@ impl<H: Hub> Connection<H> {
             if self.client.outbox.overflowed() {
                 self.server.metrics.too_slow.fetch_add(1, Ordering::Relaxed);
                 self.client.outbox.clear();
-                return Poll::Ready(Ending::Error);
+                return Poll::Ready(Ending::Error(None));
             }
-            if let Phase::Busy(task) = &mut self.phase {
-                let Poll::Ready(done) = task.as_mut().poll(context) else {
-                    return self.poll_timer(context);
-                };
-                self.phase = Phase::Open;
-                if let Err(ending) = self.finish(done) {
-                    return Poll::Ready(ending);
+            if let Phase::Connecting(task) = &mut self.phase {
+                match task.as_mut().poll(context) {
+                    Poll::Pending => return self.poll_timer(context),
+                    Poll::Ready(Err(ending)) => return Poll::Ready(ending),
+                    Poll::Ready(Ok(())) => self.phase = Phase::Open,
                 }
             }
-            if let Err(ending) = self.read_messages() {
+            self.poll_running(context);
+            self.poll_streams(context);
+            self.stalled = false;
+            let before = self.running.len();
+            if let Err(ending) = self.read_messages(context) {
                 return Poll::Ready(ending);
             }
-            if !matches!(self.phase, Phase::Busy(_)) {
+            // What was begun is looked at once before waiting.
+            let begun = self.running.len() > before || matches!(self.phase, Phase::Connecting(_));
+            if !begun {
+                self.poll_streams(context);
                 return self.poll_timer(context);
             }
         }
     }
 
-    /// Handles messages until none is whole or one keeps the connection busy.
-    fn read_messages(&mut self) -> Result<(), Ending> {
+    fn poll_running(&mut self, context: &mut Context<'_>) {
+        let mut place = 0;
+        while place < self.running.len() {
+            match self.running[place].task.as_mut().poll(context) {
+                Poll::Pending => place += 1,
+                Poll::Ready(outcome) => {
+                    let invocation = self.running.remove(place);
+                    self.finish(invocation, outcome);
+                }
+            }
+        }
+    }
+
+    fn poll_streams(&mut self, context: &mut Context<'_>) {
+        let Some(mut streams) = self.streams.take() else { return };
+        let outbox = &self.client.outbox;
+        streams.poll(context, self.server.options.detailed_errors, || outbox.waiting_bytes() < STREAM_ROOM, |message| self.send(message));
+        self.streams = Some(streams);
+    }
+
+    /// Handles messages until none is whole or one has to wait.
+    fn read_messages(&mut self, context: &mut Context<'_>) -> Result<(), Ending> {
         let mut inbound = std::mem::take(&mut self.inbound);
+        if let Some(answer) = self.server.hub.raw() {
+            if !inbound.is_empty() {
+                self.push(Protocol::Json.frame(&answer(&inbound)));
+            }
+            return Ok(());
+        }
         let mut start = 0;
         while self.wants_input() {
-            let rest = &inbound[start..];
-            let length = memchr::memchr(RECORD_SEPARATOR, rest);
-            if length.map_or(rest.len(), |length| length + 1) > self.server.options.maximum_message {
-                return Err(self.too_large());
-            }
-            let Some(length) = length else { break };
-            let message = &rest[..length];
-            if matches!(self.phase, Phase::Handshake { .. }) {
+            let maximum = self.server.options.maximum_message;
+            let shaking = matches!(self.phase, Phase::Handshake { .. });
+            let protocol = if shaking { Protocol::Json } else { self.client.protocol() };
+            let (message, taken) = match protocol.cut(&inbound[start..], maximum) {
+                Ok(Cut::Message(message, taken)) => (message, taken),
+                Ok(Cut::Partial) => break,
+                Err(_) if shaking => return Err(self.cancel_handshake()),
+                Err(error) => return Err(self.breach(error)),
+            };
+            if shaking {
                 self.shake_hands(message)?;
-            } else {
-                self.dispatch(message)?;
+            } else if self.dispatch(protocol, message, context)?.is_pending() {
+                self.stalled = true;
+                break;
             }
-            start += length + 1;
+            start += taken;
         }
         // An idle connection holds no buffer; a busy one keeps what came behind its invocation.
         if start < inbound.len() {
@@ -172,132 +277,243 @@ impl<H: Hub> Connection<H> {
         Ok(())
     }
 
-    fn too_large(&self) -> Ending {
-        if matches!(self.phase, Phase::Handshake { .. }) {
-            return self.cancel_handshake();
-        }
-        let limit = self.server.options.maximum_message;
-        tracing::debug!(connection = &*self.client.id, limit, "a message is larger than allowed");
-        Ending::Error
+    /// The client broke the protocol.
+    fn breach(&self, error: ProtocolError) -> Ending {
+        tracing::debug!(connection = &*self.client.id, %error, "a message that breaks the protocol");
+        Ending::Error(Some(error))
     }
 
     fn cancel_handshake(&self) -> Ending {
-        self.send(&json::handshake_refused("Handshake was canceled."));
+        self.refuse("Handshake was canceled.");
         Ending::Refused
     }
 
+    /// Handshakes are answered in JSON, whatever they ask for.
+    fn refuse(&self, error: &str) {
+        self.push_control(websocket::text_frame(&json::handshake_refused(error)).into());
+    }
+
     fn shake_hands(&mut self, message: &[u8]) -> Result<(), Ending> {
-        if let Err(error) = Handshake::read(message) {
-            tracing::debug!(connection = &*self.client.id, error, "handshake refused");
-            self.send(&json::handshake_refused(&error));
-            return Err(Ending::Refused);
+        let options = &self.server.options;
+        let binary = self.transport != Transport::ServerSentEvents;
+        let handshake = match Handshake::read(message, &options.protocols, binary) {
+            Ok(handshake) => handshake,
+            Err((error, detail)) => {
+                tracing::debug!(connection = &*self.client.id, error, "handshake refused");
+                let detail = detail.filter(|_| options.detailed_errors);
+                self.refuse(&detail.map_or(error.clone(), |detail| format!("{error} InvalidDataException: {detail}")));
+                return Err(Ending::Refused);
+            }
+        };
+        let frame = match handshake.protocol {
+            Protocol::Json => websocket::text_frame(json::HANDSHAKE_ACCEPTED),
+            Protocol::MessagePack => websocket::binary_frame(json::HANDSHAKE_ACCEPTED),
+        };
+        self.client.set_protocol(handshake.protocol);
+        self.push_control(frame.into());
+        let now = Instant::now();
+        if let (true, Some(limit), HIGHEST_VERSION) = (self.may_resume, options.resume, handshake.version) {
+            self.client.outbox.keep_for_replay(limit);
+            self.resume = Some(Box::new(Resume::new(now)));
         }
-        self.send(json::HANDSHAKE_ACCEPTED);
         self.client.set_ready(true);
-        self.next_ping = Instant::now() + self.server.options.keep_alive;
-        let (groups, client) = (self.server.groups.clone(), self.client.clone());
-        self.phase = Phase::Busy(Box::pin(async move {
-            Done::Connected(groups.connected(&client).await.map_err(|error| HubError(error.to_string())))
+        self.next_ping = now + self.server.options.keep_alive;
+        let (caller, client, server) = (self.caller(), self.client.clone(), self.server.clone());
+        self.phase = Phase::Connecting(Box::pin(async move {
+            if let Err(error) = server.clients.connected(&client).await {
+                tracing::warn!(connection = &*client.id, %error, "a connection could not be announced to the backplane");
+                return Err(Ending::Unreachable);
+            }
+            match server.hub.connected(&caller) {
+                Some(connected) => connected.await.map_err(|error| {
+                    tracing::warn!(connection = &*client.id, %error, "the hub refuses a connection");
+                    Ending::Unreachable
+                }),
+                None => Ok(()),
+            }
         }));
         Ok(())
     }
 
-    fn dispatch(&mut self, message: &[u8]) -> Result<(), Ending> {
-        let message = json::read(message).map_err(|error: ProtocolError| {
-            tracing::debug!(connection = &*self.client.id, %error, "a message that breaks the protocol");
-            Ending::Error
-        })?;
+    fn caller(&self) -> Caller {
+        Caller {
+            client: self.client.clone(),
+            clients: self.server.clients.clone(),
+            transport: self.transport,
+            request: self.visitor.request.clone(),
+        }
+    }
+
+    /// Acts on a message. Pending where it has to wait for room, and must be read again.
+    fn dispatch(&mut self, protocol: Protocol, raw: &[u8], context: &mut Context<'_>) -> Result<Poll<()>, Ending> {
+        let message = protocol.read(raw).map_err(|error| self.breach(error))?;
         let now = Instant::now();
         if message == ClientMessage::Ping || self.silent_until.is_some() {
             self.silent_until = Some(now + self.server.options.client_timeout);
         }
+        let full = self.running.len() >= self.server.options.parallel_invocations;
+        if full && matches!(message, ClientMessage::Invocation { streaming: false, .. }) {
+            return Ok(Poll::Pending);
+        }
+        let new = self.resume.as_ref().is_none_or(|resume| resume.is_new(&message));
+        // A message that must wait is read again, and counts only once.
+        if new && self.feed_upload(&message, context).is_pending() {
+            return Ok(Poll::Pending);
+        }
+        if let Some(resume) = &mut self.resume {
+            resume.count(&message);
+        }
+        if !new {
+            return Ok(Poll::Ready(()));
+        }
         match message {
-            ClientMessage::Ping | ClientMessage::Ignored => {}
+            ClientMessage::Ping | ClientMessage::Ignored | ClientMessage::StreamItem { .. } => {}
             ClientMessage::Close => return Err(Ending::Asked),
+            ClientMessage::Ack(number) => self.client.outbox.acknowledge(number),
+            ClientMessage::Sequence(number) => {
+                if let Some(resume) = &mut self.resume {
+                    resume.sequence(number).map_err(|error| self.breach(error))?;
+                }
+            }
+            ClientMessage::Cancel { id } => {
+                if self.streams.as_mut().is_some_and(|streams| streams.cancel(&id)) {
+                    self.send(&ServerMessage::Completion { id: &id, outcome: Completed::Void });
+                }
+            }
+            ClientMessage::Completion { id, outcome } => {
+                let outcome = outcome.as_ref().map(|value| *value).map_err(|error| &**error);
+                let settled = self.server.clients.results.settle(&self.client.id, &id, outcome);
+                if let Owed::Elsewhere(channel) = settled {
+                    self.server.clients.backplane.send_result(channel, protocol, protocol.with_framing(raw));
+                }
+            }
             ClientMessage::Invocation { invocation_id, target, arguments, streams, streaming } => {
                 self.server.metrics.invocations.fetch_add(1, Ordering::Relaxed);
-                let id = invocation_id.map(std::borrow::Cow::into_owned);
-                match self.start(&target, arguments, streams, streaming) {
-                    Err(error) => self.answer(id.as_deref(), Err(&error)),
-                    Ok(task) => {
-                        let target = target.into_owned();
-                        self.phase = Phase::Busy(Box::pin(async move {
-                            Done::Answered { invocation_id: id, target, outcome: task.await }
-                        }));
-                    }
+                let id = invocation_id.map(Cow::into_owned);
+                let uploads: Vec<_> = streams.into_iter().map(Cow::into_owned).collect();
+                if let Err(error) = self.start(id.as_deref(), &target, arguments, uploads, streaming) {
+                    self.answer(id.as_deref(), Err(&error));
                 }
             }
         }
-        Ok(())
+        Ok(Poll::Ready(()))
     }
 
-    /// Starts an invocation, or the text of why it can't be (spec: signalr.md D4).
-    fn start(
-        &self,
-        target: &str,
-        arguments: &[u8],
-        streams: usize,
-        streaming: bool,
-    ) -> Result<Task<Result<Vec<u8>, HubError>>, String> {
-        let caller = Caller { client: self.client.clone(), groups: self.server.groups.clone() };
-        let task = self.server.hub.invoke(caller, Call { target, arguments }).map_err(|refusal| {
-            let reason = match refusal {
-                Refusal::NoSuchMethod => " HubException: Method does not exist.",
-                Refusal::Arguments => "",
-            };
-            format!("Failed to invoke '{target}' due to an error on the server.{reason}")
-        })?;
-        if streaming {
-            return Err(format!(
-                "The client attempted to invoke the non-streaming '{target}' method with a streaming invocation."
-            ));
+    /// Hands what belongs to an upload to the method that takes it. Pending while that has too much already.
+    fn feed_upload(&mut self, message: &ClientMessage<'_>, context: &mut Context<'_>) -> Poll<()> {
+        let Some(streams) = &mut self.streams else { return Poll::Ready(()) };
+        match message {
+            ClientMessage::StreamItem { id, item } => {
+                streams.item(context, id, || item.value().ok_or_else(|| HubError::new("an item can't be read")))
+            }
+            ClientMessage::Completion { id, outcome } => streams.end(context, id, outcome.as_ref().err().map(|error| &**error)),
+            _ => Poll::Ready(()),
         }
-        if streams > 0 {
-            return Err(format!(
-                "{} HubException: Client sent {streams} stream(s), Hub method expects 0.",
-                failed(target)
-            ));
-        }
-        Ok(task)
     }
 
-    fn finish(&mut self, done: Done) -> Result<(), Ending> {
+    /// Starts an invocation, or says why it can't be (spec: signalr.md D4).
+    fn start(&mut self, id: Option<&str>, target: &str, arguments: crate::signalr::protocol::Encoded<'_>, uploads: Vec<String>, streaming: bool) -> Result<(), String> {
+        let opened = if uploads.is_empty() {
+            Vec::new()
+        } else {
+            let streams = self.streams.get_or_insert_default();
+            streams.open(&uploads).ok_or_else(|| format!("{} HubException: too many streams", failed(target)))?
+        };
+        let mut call = Call { target, arguments, uploads: opened };
+        let running = self.server.hub.invoke(self.caller(), &mut call);
+        let left = call.uploads.len();
+        let running = match running {
+            Ok(_) if left > 0 => Err(Refusal::Streams { sent: left, expected: 0 }),
+            running => running,
+        };
+        let started = running.map_err(|refusal| {
+            let unable = format!("Failed to invoke '{target}' due to an error on the server.");
+            match refusal {
+                Refusal::NoSuchMethod => format!("{unable} HubException: Method does not exist."),
+                Refusal::Arguments if self.server.options.detailed_errors => {
+                    format!("{unable} InvalidDataException: Error binding arguments. Make sure that the types of the provided values match the types of the hub method being invoked.")
+                }
+                Refusal::Arguments => unable,
+                Refusal::Failed(error) => failed(target) + &error.suffix(self.server.options.detailed_errors),
+                Refusal::Streams { sent, expected } => {
+                    format!("{} HubException: Client sent {sent} stream(s), Hub method expects {expected}.", failed(target))
+                }
+            }
+        });
+        let result = started.and_then(|running| match (running, streaming) {
+            (Running::Answer(task), false) => {
+                self.running.push(Invocation { id: id.map(str::to_owned), target: target.to_owned(), uploads: uploads.clone(), task });
+                Ok(())
+            }
+            (Running::Answer(_), true) => {
+                Err(format!("The client attempted to invoke the non-streaming '{target}' method with a streaming invocation."))
+            }
+            (Running::Stream(_), false) => {
+                Err(format!("The client attempted to invoke the streaming '{target}' method with a non-streaming invocation."))
+            }
+            (Running::Stream(items), true) => {
+                let Some(id) = id else { return Ok(()) };
+                let streams = self.streams.get_or_insert_default();
+                if streams.is_running(id) {
+                    return Err(format!("Invocation ID '{id}' is already in use."));
+                }
+                if streams.start(id.to_owned(), items) { Ok(()) } else { Err(format!("{} HubException: too many streams", failed(target))) }
+            }
+        });
+        if let (Err(_), Some(streams)) = (&result, &mut self.streams) {
+            streams.close(&uploads);
+        }
+        result
+    }
+
+    fn finish(&mut self, invocation: Invocation, outcome: Result<Value, HubError>) {
         // The clock of silence stood still meanwhile.
         if self.silent_until.is_some() {
             self.silent_until = Some(Instant::now() + self.server.options.client_timeout);
         }
-        match done {
-            Done::Connected(Ok(())) => Ok(()),
-            Done::Connected(Err(error)) => {
-                tracing::warn!(connection = &*self.client.id, %error, "a connection could not be announced to the backplane");
-                Err(Ending::Unreachable)
-            }
-            Done::Answered { invocation_id, target, outcome } => {
-                if let Err(error) = &outcome {
-                    tracing::warn!(connection = &*self.client.id, target, %error, "a hub method failed");
-                }
-                let failure = outcome.as_ref().err().map(|_| failed(&target));
-                let outcome = outcome.as_deref().map_err(|_| failure.as_deref().unwrap_or_default());
-                self.answer(invocation_id.as_deref(), outcome);
-                Ok(())
-            }
+        let Invocation { id, target, uploads, task: _ } = invocation;
+        if let Some(streams) = &mut self.streams {
+            streams.close(&uploads);
+        }
+        let failure = outcome.as_ref().err().map(|error| {
+            tracing::warn!(connection = &*self.client.id, target, %error, "a hub method failed");
+            failed(&target) + &error.suffix(self.server.options.detailed_errors)
+        });
+        self.answer(id.as_deref(), outcome.as_ref().map_err(|_| failure.as_deref().unwrap_or_default()));
+    }
+
+    fn answer(&self, id: Option<&str>, outcome: Result<&Value, &str>) {
+        if let Some(id) = id {
+            self.send(&ServerMessage::Completion { id, outcome: outcome.map_or_else(Completed::Error, Completed::Result) });
         }
     }
 
-    fn answer(&self, invocation_id: Option<&str>, outcome: Result<&[u8], &str>) {
-        if let Some(id) = invocation_id {
-            self.send(&json::completion(id, outcome));
+    fn send(&self, message: &ServerMessage<'_>) {
+        let protocol = self.client.protocol();
+        let frame = protocol.frame(&protocol.write(message, self.server.options.naming));
+        match message {
+            ServerMessage::Invocation { .. } | ServerMessage::StreamItem { .. } | ServerMessage::Completion { .. } => self.push(frame),
+            _ => self.push_control(frame),
         }
     }
 
-    fn send(&self, message: &[u8]) {
-        if self.client.outbox.push(websocket::text_frame(message).into()) {
+    fn push(&self, frame: bytes::Bytes) {
+        if self.client.outbox.push(frame) {
             // Over a half transport another task writes, and has to be told.
             self.client.outbox.wake_writer();
         }
     }
 
+    fn push_control(&self, frame: bytes::Bytes) {
+        if self.client.outbox.push_control(frame) {
+            self.client.outbox.wake_writer();
+        }
+    }
+
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<Ending> {
+        if let Some(at) = self.resume.as_ref().and_then(|resume| resume.wakes_at()).filter(|at| *at < self.timer.deadline()) {
+            self.timer.as_mut().reset(at);
+        }
         while self.timer.as_mut().poll(context).is_ready() {
             let now = Instant::now();
             if let Phase::Handshake { until } = self.phase
@@ -305,21 +521,31 @@ impl<H: Hub> Connection<H> {
             {
                 return Poll::Ready(self.cancel_handshake());
             }
-            let open = matches!(self.phase, Phase::Open);
+            if self.visitor.expires.is_some_and(|end| now >= end) {
+                tracing::debug!(connection = &*self.client.id, "the client's token has ended");
+                return Poll::Ready(Ending::Error(None));
+            }
+            let open = matches!(self.phase, Phase::Open) && self.running.is_empty();
             if open && self.silent_until.is_some_and(|until| now >= until) {
                 tracing::debug!(connection = &*self.client.id, "the client fell silent");
-                return Poll::Ready(Ending::Error);
+                return Poll::Ready(Ending::Error(None));
             }
             if !matches!(self.phase, Phase::Handshake { .. }) && now >= self.next_ping {
-                if self.pings {
-                    self.send(json::PING);
+                // Long polls keep themselves alive.
+                if self.transport != Transport::LongPolling && self.server.hub.raw().is_none() {
+                    self.send(&ServerMessage::Ping);
                 }
                 self.next_ping = now + self.server.options.keep_alive;
+            }
+            if let Some(number) = self.resume.as_mut().and_then(|resume| resume.acknowledge(now)) {
+                self.send(&ServerMessage::Ack(number));
             }
             let next = match self.phase {
                 Phase::Handshake { until } => until,
                 _ => self.silent_until.map_or(self.next_ping, |until| until.max(now).min(self.next_ping)),
             };
+            let next = self.resume.as_ref().and_then(|resume| resume.wakes_at()).map_or(next, |acknowledge| next.min(acknowledge));
+            let next = self.visitor.expires.map_or(next, |end| next.min(end));
             let next = if open { next } else { next.max(now + Duration::from_millis(100)) };
             self.timer.as_mut().reset(next);
         }
@@ -329,8 +555,7 @@ impl<H: Hub> Connection<H> {
 
 impl<H: Hub> Drop for Connection<H> {
     fn drop(&mut self) {
-        self.server.groups.disconnected(&self.client);
-        self.server.backplane().disconnected(&self.client.id);
+        self.server.clients.disconnected(&self.client);
         self.server.metrics.connections_closed.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -68,7 +68,7 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
                 Target::Group(group) => registry.queue_for_group(group, &broadcast, &mut dirty),
                 Target::Connection(id) => match registry.client(id) {
                     Some(client) => {
-                        if client.outbox.push(broadcast.frame()) {
+                        if client.outbox.push(broadcast.frame(client.protocol())) {
                             dirty.push(client);
                         }
                         1

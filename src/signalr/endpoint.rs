@@ -1,13 +1,13 @@
 //! The hub's HTTP: negotiate, the WebSocket's upgrade, and what is refused (spec: signalr.md A and B).
 
 use crate::signalr::answer::{Answer, json, never_cache, text, typed, whole};
-use crate::signalr::connection::Connection;
+use crate::signalr::connection::{Connection, Visitor};
 use crate::signalr::outbox::Outbox;
 use crate::signalr::registry::Client;
-use crate::signalr::sessions::{Session, Transport};
+use crate::signalr::sessions::{Handover, Session, Transport};
 use crate::signalr::transport::half::{Half, Polled};
-use crate::signalr::transport::{Socket, run_websocket, websocket};
-use crate::signalr::{Hub, Server};
+use crate::signalr::transport::{Further, Socket, run_websocket, websocket};
+use crate::signalr::{Admission, Hub, OpeningRequest, Server};
 use base64::Engine;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -18,8 +18,11 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// How long a poll may wait for something to say.
 const POLL_WITHIN: Duration = Duration::from_secs(90);
@@ -27,14 +30,27 @@ const POLL_WITHIN: Duration = Duration::from_secs(90);
 /// Answers a request below `hub`, its path in lower case; `None` where the path is another.
 pub async fn answer<H: Hub>(server: &Arc<Server<H>>, hub: &str, request: &mut Request<Incoming>) -> Option<Answer> {
     let path = request.uri().path().to_ascii_lowercase();
-    match path.trim_end_matches('/').strip_prefix(hub)? {
-        "" => Some(connect(server, request).await),
-        "/negotiate" => Some(negotiate(server, request)),
+    let below = path.trim_end_matches('/').strip_prefix(hub)?;
+    if !matches!(below, "" | "/negotiate") {
+        return None;
+    }
+    let expires = match server.hub.admit(token(request).as_deref()) {
+        Admission::Welcome => None,
+        Admission::Until(end) => Some(end),
+        Admission::Refused => {
+            let mut answer = text(StatusCode::UNAUTHORIZED, "");
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            return Some(answer);
+        }
+    };
+    match below {
+        "" => Some(connect(server, request, expires).await),
+        "/negotiate" => Some(negotiate(server, request).await),
         _ => None,
     }
 }
 
-fn negotiate<H: Hub>(server: &Arc<Server<H>>, request: &Request<Incoming>) -> Answer {
+async fn negotiate<H: Hub>(server: &Arc<Server<H>>, request: &Request<Incoming>) -> Answer {
     if request.method() != Method::POST {
         return text(StatusCode::METHOD_NOT_ALLOWED, "");
     }
@@ -53,15 +69,23 @@ fn negotiate<H: Hub>(server: &Arc<Server<H>>, request: &Request<Incoming>) -> An
     let (id, token) = (new_id(), new_id());
     // Version 0 knows no token: there the id opens the connection.
     let key = if version == 0 { id.clone() } else { token.clone() };
-    if server.is_stopping() || !server.sessions.negotiated(&key, id.as_str().into(), server.options.disconnect_timeout) {
+    let asked = query(request, "useStatefulReconnect").is_some_and(|asked| asked.trim().eq_ignore_ascii_case("true"));
+    let resumable = asked && server.options.resume.is_some();
+    let lifetime = server.options.disconnect_timeout;
+    if server.is_stopping() || !server.sessions.negotiated(&key, id.as_str().into(), resumable, lifetime) {
         return text(StatusCode::SERVICE_UNAVAILABLE, "Too many connections wait to be opened; try again later.");
     }
+    // A WebSocket may be opened at any server that shares the backplane.
+    server.backplane().announce(&key, &id, lifetime).await;
+    let stateful = if resumable { "\"useStatefulReconnect\":true," } else { "" };
     let token = if version == 0 { String::new() } else { format!(",\"connectionToken\":\"{token}\"") };
+    let transports: Vec<_> = server.options.transports.iter().map(|transport| {
+        let formats = if *transport == Transport::ServerSentEvents { "\"Text\"" } else { "\"Text\",\"Binary\"" };
+        format!("{{\"transport\":\"{}\",\"transferFormats\":[{formats}]}}", transport.name())
+    }).collect();
     json(format!(
-        "{{\"negotiateVersion\":{version},\"connectionId\":\"{id}\"{token},\"availableTransports\":[\
-         {{\"transport\":\"WebSockets\",\"transferFormats\":[\"Text\",\"Binary\"]}},\
-         {{\"transport\":\"ServerSentEvents\",\"transferFormats\":[\"Text\"]}},\
-         {{\"transport\":\"LongPolling\",\"transferFormats\":[\"Text\",\"Binary\"]}}]}}"
+        "{{{stateful}\"negotiateVersion\":{version},\"connectionId\":\"{id}\"{token},\"availableTransports\":[{}]}}",
+        transports.join(",")
     ))
 }
 
@@ -69,7 +93,14 @@ fn negotiation_error(error: &str) -> Answer {
     json(format!("{{\"error\":\"{error}\"}}"))
 }
 
-async fn connect<H: Hub>(server: &Arc<Server<H>>, request: &mut Request<Incoming>) -> Answer {
+/// The client's token: `Authorization: Bearer`, else `access_token`, since a browser's WebSocket has no headers.
+fn token(request: &Request<Incoming>) -> Option<String> {
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    bearer.map(|(_, token)| token.trim().to_owned()).or_else(|| query(request, "access_token"))
+}
+
+async fn connect<H: Hub>(server: &Arc<Server<H>>, request: &mut Request<Incoming>, expires: Option<Instant>) -> Answer {
     let method = request.method().clone();
     if ![Method::GET, Method::POST, Method::DELETE].contains(&method) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "");
@@ -77,17 +108,22 @@ async fn connect<H: Hub>(server: &Arc<Server<H>>, request: &mut Request<Incoming
     let token = query(request, "id");
     let key = (method == Method::GET && !accepts_events(request)).then(|| websocket_key(request.headers())).flatten();
     if let Some(key) = key {
-        return open_websocket(server, token, &key, request);
+        return open_websocket(server, token, &key, request, expires).await;
     }
+    let offered = if accepts_events(request) { Transport::ServerSentEvents } else { Transport::LongPolling };
+    if method == Method::GET && !server.options.transports.contains(&offered) {
+        return not_offered(offered);
+    }
+    let opening = opening(server, request, expires);
     let mut answer = match token {
         None => text(StatusCode::BAD_REQUEST, "Connection ID required"),
         Some(token) => match server.sessions.find(&token, server.options.disconnect_timeout) {
-            None => unknown_id(),
+            None => elsewhere(server, &token).await,
             Some(session) => match method {
                 Method::POST => send(server, &token, session, request.body_mut()).await,
                 Method::DELETE => end(server, &token, &session),
-                _ if accepts_events(request) => open_events(server, &token, session),
-                _ => poll(server, &token, session).await,
+                _ if accepts_events(request) => open_events(server, &token, session, opening),
+                _ => poll(server, &token, session, opening).await,
             },
         },
     };
@@ -99,6 +135,28 @@ async fn connect<H: Hub>(server: &Arc<Server<H>>, request: &mut Request<Incoming
 
 fn unknown_id() -> Answer {
     text(StatusCode::NOT_FOUND, "No Connection with that ID")
+}
+
+/// A half transport speaks to one server only: where it is another one, that is said.
+async fn elsewhere<H: Hub>(server: &Server<H>, token: &str) -> Answer {
+    match server.backplane().redeem(token).await {
+        None => unknown_id(),
+        Some((_, name)) => text(
+            StatusCode::NOT_FOUND,
+            &format!("No Connection with that ID here: it was negotiated at {name}. Server-sent events and long polling need sticky sessions."),
+        ),
+    }
+}
+
+fn not_offered(transport: Transport) -> Answer {
+    text(StatusCode::NOT_FOUND, &format!("{} transport not supported by this end point type", transport.name()))
+}
+
+/// The request, where the hub's methods will ask for it.
+fn opening<H: Hub>(server: &Server<H>, request: &Request<Incoming>, expires: Option<Instant>) -> Visitor {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let kept = server.hub.keeps_requests().then(|| Arc::new(OpeningRequest { headers: request.headers().clone(), query }));
+    Visitor { request: kept, expires }
 }
 
 fn other_transport() -> Answer {
@@ -114,32 +172,64 @@ fn turned_away<H: Hub>(server: &Server<H>) -> Option<Answer> {
     })
 }
 
-fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Option<String>, key: &[u8], request: &mut Request<Incoming>) -> Answer {
+async fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Option<String>, key: &[u8], request: &mut Request<Incoming>, expires: Option<Instant>) -> Answer {
+    if !server.options.transports.contains(&Transport::WebSocket) {
+        return not_offered(Transport::WebSocket);
+    }
     if let Some(answer) = turned_away(server) {
         return answer;
     }
-    let mut id = None;
+    let mut opening = Opening { id: None, token: token.clone(), further: None, visitor: opening(server, request, expires) };
     if let Some(token) = &token {
         match server.sessions.find(token, server.options.disconnect_timeout) {
-            None => {
-                let mut answer = unknown_id();
-                answer.headers_mut().remove(header::CONTENT_TYPE);
-                return answer;
-            }
+            None => match server.backplane().redeem(token).await {
+                Some((id, _)) if server.sessions.adopt(token) => opening.id = Some(id.into()),
+                _ => {
+                    let mut answer = unknown_id();
+                    answer.headers_mut().remove(header::CONTENT_TYPE);
+                    return answer;
+                }
+            },
             Some(Session::Half { .. }) => return other_transport(),
             Some(Session::WebSocket) => return text(StatusCode::CONFLICT, ""),
-            Some(Session::Waiting { .. }) => {}
-        }
-        let bound = server.sessions.bind(token, |waiting, _| {
-            id = Some(waiting);
-            Session::WebSocket
-        });
-        if bound.is_none() {
-            return text(StatusCode::CONFLICT, "");
+            Some(Session::Resumable { allowed, .. }) if !allowed.load(std::sync::atomic::Ordering::Relaxed) => {
+                return text(StatusCode::NO_CONTENT, "");
+            }
+            Some(Session::Resumable { sockets, .. }) => {
+                tokio::spawn(hand_over(sockets, hyper::upgrade::on(request)));
+                return switching(key);
+            }
+            Some(Session::Waiting(_)) => {
+                let bound = server.sessions.bind(token, |waiting| {
+                    opening.id = Some(waiting.id);
+                    if !waiting.resumable {
+                        return Session::WebSocket;
+                    }
+                    let (sockets, receiver) = mpsc::channel(1);
+                    let allowed = Arc::new(AtomicBool::new(true));
+                    opening.further = Some(Further { sockets: receiver, allowed: allowed.clone() });
+                    Session::Resumable { sockets, allowed }
+                });
+                if bound.is_none() {
+                    return text(StatusCode::CONFLICT, "");
+                }
+            }
         }
     }
-    let id = id.unwrap_or_else(|| new_id().into());
-    tokio::spawn(upgraded(server.clone(), id, token, hyper::upgrade::on(request)));
+    tokio::spawn(upgraded(server.clone(), opening, hyper::upgrade::on(request)));
+    switching(key)
+}
+
+/// A WebSocket about to be opened.
+struct Opening {
+    id: Option<Arc<str>>,
+    token: Option<String>,
+    /// Set where its client may come back.
+    further: Option<Further>,
+    visitor: Visitor,
+}
+
+fn switching(key: &[u8]) -> Answer {
     let mut answer = Response::new(whole(Bytes::new()));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
@@ -152,13 +242,12 @@ fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Option<String>, key: &
 }
 
 /// Binds a waiting connection to a half transport.
-fn open_half<H: Hub>(server: &Arc<Server<H>>, token: &str, transport: Transport) -> Option<Arc<Half>> {
+fn open_half<H: Hub>(server: &Arc<Server<H>>, token: &str, transport: Transport, visitor: Visitor) -> Option<Arc<Half>> {
     let idle = (transport == Transport::LongPolling).then_some(server.options.disconnect_timeout);
-    let session = server.sessions.bind(token, |id, early| {
-        let client = Arc::new(Client::new(id, Outbox::new(server.options.outbox, None)));
-        let pings = transport != Transport::LongPolling;
-        let connection = Connection::new(server.clone(), client.clone(), pings);
-        Session::Half { transport, half: Half::start(connection, client, &early, idle) }
+    let session = server.sessions.bind(token, |waiting| {
+        let client = Arc::new(Client::new(waiting.id, Outbox::new(server.options.outbox, None)));
+        let connection = Connection::new(server.clone(), client.clone(), transport, visitor);
+        Session::Half { transport, half: Half::start(connection, client, &waiting.early, idle) }
     });
     match session {
         Some(Session::Half { half, .. }) => Some(half),
@@ -166,16 +255,16 @@ fn open_half<H: Hub>(server: &Arc<Server<H>>, token: &str, transport: Transport)
     }
 }
 
-fn open_events<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session) -> Answer {
+fn open_events<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session, visitor: Visitor) -> Answer {
     match session {
         Session::Half { transport: Transport::ServerSentEvents, .. } => return text(StatusCode::CONFLICT, ""),
-        Session::Half { .. } | Session::WebSocket => return other_transport(),
-        Session::Waiting { .. } => {}
+        Session::Half { .. } | Session::WebSocket | Session::Resumable { .. } => return other_transport(),
+        Session::Waiting(_) => {}
     }
     if let Some(answer) = turned_away(server) {
         return answer;
     }
-    let Some(half) = open_half(server, token, Transport::ServerSentEvents) else { return text(StatusCode::CONFLICT, "") };
+    let Some(half) = open_half(server, token, Transport::ServerSentEvents, visitor) else { return text(StatusCode::CONFLICT, "") };
     let events = half.events().map(|event| Ok(Frame::data(event)));
     let mut answer = Response::new(StreamBody::new(events).boxed_unsync());
     let headers = answer.headers_mut();
@@ -186,13 +275,13 @@ fn open_events<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session) -
     answer
 }
 
-async fn poll<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session) -> Answer {
+async fn poll<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session, visitor: Visitor) -> Answer {
     let half = match session {
         Session::Half { transport: Transport::LongPolling, half } => half,
-        Session::Half { .. } | Session::WebSocket => return other_transport(),
-        Session::Waiting { .. } => {
+        Session::Half { .. } | Session::WebSocket | Session::Resumable { .. } => return other_transport(),
+        Session::Waiting(_) => {
             // The first poll only opens the connection; clients send once it is answered.
-            return turned_away(server).unwrap_or_else(|| match open_half(server, token, Transport::LongPolling) {
+            return turned_away(server).unwrap_or_else(|| match open_half(server, token, Transport::LongPolling, visitor) {
                 Some(_) => typed(StatusCode::OK, "application/octet-stream", Vec::new()),
                 None => text(StatusCode::CONFLICT, ""),
             });
@@ -212,7 +301,7 @@ async fn poll<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session) ->
 
 /// Takes what a client sends over a half transport.
 async fn send<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session, body: &mut Incoming) -> Answer {
-    if matches!(session, Session::WebSocket) {
+    if matches!(session, Session::WebSocket | Session::Resumable { .. }) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "POST requests are not allowed for WebSocket connections.");
     }
     while let Some(frame) = body.frame().await {
@@ -241,25 +330,49 @@ fn end<H: Hub>(server: &Arc<Server<H>>, token: &str, session: &Session) -> Answe
 }
 
 /// Runs the connection once its socket is ours.
-async fn upgraded<H: Hub>(server: Arc<Server<H>>, id: Arc<str>, token: Option<String>, upgrade: OnUpgrade) {
-    let upgraded = match upgrade.await {
-        Ok(upgraded) => upgraded,
-        Err(error) => return tracing::debug!(%error, "an upgrade came to nothing"),
-    };
-    let limits = server.options.outbox;
-    let (socket, outbox, early) = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => {
-            let stream = Arc::new(parts.io.into_inner());
-            // Copied, as a rule nothing: the buffer behind it is eight kilobytes, for as long as the connection lives.
-            (Socket::Plain(stream.clone()), Outbox::new(limits, Some(stream)), parts.read_buf.to_vec())
+async fn upgraded<H: Hub>(server: Arc<Server<H>>, opening: Opening, upgrade: OnUpgrade) {
+    let Opening { id, token, further, visitor } = opening;
+    if let Some((socket, early)) = socket(upgrade).await {
+        let direct = match &socket {
+            // Where another socket may follow, only the connection's task knows the present one.
+            Socket::Plain(stream) if further.is_none() => Some(stream.clone()),
+            _ => None,
+        };
+        let id = id.unwrap_or_else(|| new_id().into());
+        let client = Arc::new(Client::new(id, Outbox::new(server.options.outbox, direct)));
+        let mut connection = Connection::new(server.clone(), client, Transport::WebSocket, visitor);
+        if further.is_some() {
+            connection.offer_resume();
         }
-        Err(upgraded) => (Socket::Tls(Box::new(TokioIo::new(upgraded))), Outbox::new(limits, None), Vec::new()),
-    };
-    let connection = Connection::new(server.clone(), Arc::new(Client::new(id, outbox)), true);
-    run_websocket(connection, socket, &early).await;
+        run_websocket(connection, socket, &early, further).await;
+    }
     if let Some(token) = token {
         server.sessions.remove(&token);
     }
+}
+
+/// Gives a connection that goes on its new socket.
+async fn hand_over(sockets: mpsc::Sender<Handover>, upgrade: OnUpgrade) {
+    if let Some(handover) = socket(upgrade).await {
+        // A connection that ended meanwhile wants no socket.
+        let _ = sockets.send(handover).await;
+    }
+}
+
+/// The socket of an upgraded request, and what came behind it.
+async fn socket(upgrade: OnUpgrade) -> Option<Handover> {
+    let upgraded = match upgrade.await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "an upgrade came to nothing");
+            return None;
+        }
+    };
+    Some(match upgraded.downcast::<TokioIo<TcpStream>>() {
+        // Copied, as a rule nothing: the buffer behind it is eight kilobytes, for as long as the connection lives.
+        Ok(parts) => (Socket::Plain(Arc::new(parts.io.into_inner())), parts.read_buf.to_vec()),
+        Err(upgraded) => (Socket::Tls(Box::new(TokioIo::new(upgraded))), Vec::new()),
+    })
 }
 
 /// The client's key, where the request asks for a WebSocket in the one version that there is.

@@ -4,7 +4,10 @@
 //! frames that come together leave together: one system call, not one each. On a plain socket the
 //! flush happens right there; the connection's own task is woken only where the socket is full.
 
+mod replay;
+
 use bytes::{Buf, Bytes};
+use replay::Replay;
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -47,6 +50,10 @@ struct Queue {
     bytes: usize,
     /// The first frame is written in part.
     begun: bool,
+    /// Something was written.
+    wrote: bool,
+    /// Where the client may come back on another socket: what it has not acknowledged.
+    replay: Option<Box<Replay>>,
 }
 
 impl Outbox {
@@ -64,6 +71,18 @@ impl Outbox {
 
     /// Queues a frame without writing it. True where the queue was empty: the caller owes a [`flush`](Self::flush).
     pub fn push(&self, frame: Bytes) -> bool {
+        self.queue(frame, true)
+    }
+
+    /// Queues a frame that does not count where a client may come back: a ping, a close, an acknowledgement.
+    pub fn push_control(&self, frame: Bytes) -> bool {
+        self.queue(frame, false)
+    }
+
+    fn queue(&self, frame: Bytes, counted: bool) -> bool {
+        if frame.is_empty() {
+            return false;
+        }
         let mut queue = self.lock();
         if queue.frames.len() >= self.limits.messages || queue.bytes + frame.len() > self.limits.bytes {
             drop(queue);
@@ -73,8 +92,38 @@ impl Outbox {
         }
         let first = queue.frames.is_empty();
         queue.bytes += frame.len();
+        if let Some(replay) = &mut queue.replay {
+            replay.queued(&frame, counted);
+        }
         queue.frames.push_back(frame);
         first
+    }
+
+    /// From now on counted frames are kept until they are acknowledged; at most `limit` bytes of
+    /// them are under way at a time.
+    pub fn keep_for_replay(&self, limit: usize) {
+        let mut queue = self.lock();
+        // What waits already, the handshake's answer, does not count.
+        queue.replay = Some(Box::new(Replay::new(limit, queue.frames.len())));
+    }
+
+    /// The client has all counted frames up to a number.
+    pub fn acknowledge(&self, number: u64) {
+        let mut queue = self.lock();
+        let Some(replay) = &mut queue.replay else { return };
+        replay.acknowledge(number);
+        drop(queue);
+        self.wake();
+    }
+
+    /// Begins again on a new socket: the frame that tells the number of the first unacknowledged
+    /// message, then all of them.
+    pub fn replay(&self, sequence: impl FnOnce(u64) -> Bytes) {
+        let mut queue = self.lock();
+        let Queue { frames, bytes, begun, replay: Some(replay), .. } = &mut *queue else { return };
+        *frames = replay.restart(sequence);
+        *bytes = frames.iter().map(Bytes::len).sum();
+        *begun = false;
     }
 
     /// Writes what waits, as far as the socket takes it; the rest is left to the connection's task.
@@ -139,7 +188,23 @@ impl Outbox {
         self.waker.register(context.waker());
         let mut queue = self.lock();
         queue.bytes = 0;
-        std::mem::take(&mut queue.frames)
+        let frames = std::mem::take(&mut queue.frames);
+        drop(queue);
+        if !frames.is_empty() {
+            // There is room again for who produces.
+            self.owner.wake();
+        }
+        frames
+    }
+
+    /// How much waits to be written.
+    pub fn waiting_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Whether something was written since this was last asked.
+    pub fn made_room(&self) -> bool {
+        std::mem::take(&mut self.lock().wrote)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -152,6 +217,7 @@ impl Outbox {
         let begun = queue.begun.then(|| queue.frames.pop_front()).flatten();
         queue.bytes = begun.as_ref().map_or(0, Bytes::len);
         queue.frames = begun.into_iter().collect();
+        queue.replay = None;
         self.overflowed.store(false, Ordering::Relaxed);
     }
 
@@ -169,6 +235,10 @@ impl Queue {
             self.frames = VecDeque::new();
             return Ok(true);
         }
+        if self.replay.as_ref().is_some_and(|replay| replay.is_full()) && !self.begun {
+            // Nothing more until the client acknowledges some; that wakes the writer.
+            return Ok(true);
+        }
         let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
         let count = self.frames.len().min(FRAMES_PER_WRITE);
         for (slice, frame) in slices.iter_mut().zip(&self.frames) {
@@ -179,6 +249,7 @@ impl Queue {
             return Err(io::ErrorKind::WriteZero.into());
         }
         self.bytes -= written;
+        self.wrote = true;
         while let Some(front) = self.frames.front_mut() {
             if written < front.len() {
                 front.advance(written);
@@ -188,6 +259,9 @@ impl Queue {
             written -= front.len();
             self.frames.pop_front();
             self.begun = false;
+            if let Some(replay) = &mut self.replay {
+                replay.wrote();
+            }
         }
         Ok(self.frames.is_empty() && {
             self.frames = VecDeque::new();

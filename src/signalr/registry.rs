@@ -2,6 +2,7 @@
 
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::outbox::Outbox;
+use crate::signalr::protocol::Protocol;
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -19,11 +20,28 @@ pub struct Client {
     groups: Mutex<HashSet<Arc<str>>>,
     /// Its handshake is done, so that broadcasts may reach it.
     ready: AtomicBool,
+    /// What its handshake chose.
+    message_pack: AtomicBool,
 }
 
 impl Client {
     pub fn new(id: Arc<str>, outbox: Outbox) -> Self {
-        Client { id, outbox, groups: Mutex::default(), ready: AtomicBool::new(false) }
+        Client { id, outbox, groups: Mutex::default(), ready: AtomicBool::new(false), message_pack: AtomicBool::new(false) }
+    }
+
+    pub fn protocol(&self) -> Protocol {
+        if self.message_pack.load(Ordering::Relaxed) { Protocol::MessagePack } else { Protocol::Json }
+    }
+
+    pub fn set_protocol(&self, protocol: Protocol) {
+        self.message_pack.store(protocol == Protocol::MessagePack, Ordering::Relaxed);
+    }
+
+    /// Queues a message for this client alone, and has it written.
+    pub fn send(&self, broadcast: &Broadcast) {
+        if self.outbox.push(broadcast.frame(self.protocol())) {
+            self.outbox.flush();
+        }
     }
 
     /// Broadcasts reach the client from its handshake until its end.
@@ -145,7 +163,7 @@ fn queue<'c>(
             continue;
         }
         count += 1;
-        if client.outbox.push(broadcast.frame()) {
+        if client.outbox.push(broadcast.frame(client.protocol())) {
             dirty.push(client.clone());
         }
     }

@@ -1,9 +1,12 @@
 //! Connections by their token: negotiated, bound to a transport, over.
 
+use crate::signalr::transport::Socket;
 use crate::signalr::transport::half::Half;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Connections that were negotiated and not opened yet, at most.
@@ -20,13 +23,40 @@ pub enum Transport {
     LongPolling,
 }
 
+impl Transport {
+    /// As negotiation and refusals name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::WebSocket => "WebSockets",
+            Transport::ServerSentEvents => "ServerSentEvents",
+            Transport::LongPolling => "LongPolling",
+        }
+    }
+}
+
+/// A new socket for a connection that goes on, with what came behind its upgrade.
+pub type Handover = (Socket, Vec<u8>);
+
 /// Where a connection is.
 #[derive(Clone)]
 pub enum Session {
-    /// Negotiated; its id, its birth, and what was sent before it was opened.
-    Waiting { id: Arc<str>, born: Instant, early: Vec<u8> },
+    /// Negotiated.
+    Waiting(Waiting),
     WebSocket,
+    /// Over a WebSocket, and open to others after it while its client may come back.
+    Resumable { sockets: mpsc::Sender<Handover>, allowed: Arc<AtomicBool> },
     Half { transport: Transport, half: Arc<Half> },
+}
+
+/// A connection that nobody opened yet.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub id: Arc<str>,
+    born: Instant,
+    /// What was sent before it was opened.
+    pub early: Vec<u8>,
+    /// Its client asked to be let come back.
+    pub resumable: bool,
 }
 
 /// All connections that have a token.
@@ -44,23 +74,23 @@ struct Table {
 
 impl Sessions {
     /// Remembers a negotiated connection; false where there are too many.
-    pub fn negotiated(&self, token: &str, id: Arc<str>, lifetime: Duration) -> bool {
+    pub fn negotiated(&self, token: &str, id: Arc<str>, resumable: bool, lifetime: Duration) -> bool {
         let mut table = self.lock();
         if table.sessions.len() >= table.sweep_at {
             let alive = |session: &Session| match session {
-                Session::Waiting { born, .. } => born.elapsed() < lifetime,
-                Session::WebSocket => true,
+                Session::Waiting(waiting) => waiting.born.elapsed() < lifetime,
+                Session::WebSocket | Session::Resumable { .. } => true,
                 Session::Half { half, .. } => !half.is_over(),
             };
             table.sessions.retain(|_, session| alive(session));
             // Swept again when it has doubled, so that the cost per connection stays constant.
             table.sweep_at = (table.sessions.len() * 2).max(1024);
         }
-        let waiting = |table: &Table| table.sessions.values().filter(|session| matches!(session, Session::Waiting { .. })).count();
+        let waiting = |table: &Table| table.sessions.values().filter(|session| matches!(session, Session::Waiting(_))).count();
         if table.sessions.len() >= MAXIMUM_WAITING && waiting(&table) >= MAXIMUM_WAITING {
             return false;
         }
-        table.sessions.insert(token.into(), Session::Waiting { id, born: Instant::now(), early: Vec::new() });
+        table.sessions.insert(token.into(), Session::Waiting(Waiting { id, born: Instant::now(), early: Vec::new(), resumable }));
         true
     }
 
@@ -68,7 +98,7 @@ impl Sessions {
     pub fn find(&self, token: &str, lifetime: Duration) -> Option<Session> {
         let mut table = self.lock();
         match table.sessions.get(token)? {
-            Session::Waiting { born, .. } if born.elapsed() >= lifetime => {
+            Session::Waiting(waiting) if waiting.born.elapsed() >= lifetime => {
                 table.sessions.remove(token);
                 None
             }
@@ -77,23 +107,33 @@ impl Sessions {
     }
 
     /// Binds a waiting connection; `None` where somebody else did first.
-    pub fn bind(&self, token: &str, open: impl FnOnce(Arc<str>, Vec<u8>) -> Session) -> Option<Session> {
+    pub fn bind(&self, token: &str, open: impl FnOnce(Waiting) -> Session) -> Option<Session> {
         let mut table = self.lock();
         let session = table.sessions.get_mut(token)?;
-        let Session::Waiting { id, early, .. } = session else { return None };
-        *session = open(id.clone(), std::mem::take(early));
+        let Session::Waiting(waiting) = session else { return None };
+        *session = open(waiting.clone());
         Some(session.clone())
     }
 
     /// Keeps what is sent to a connection before it is opened; false where that is too much.
     pub fn keep_early(&self, token: &str, bytes: &[u8]) -> bool {
         match self.lock().sessions.get_mut(token) {
-            Some(Session::Waiting { early, .. }) if early.len() + bytes.len() <= MAXIMUM_EARLY => {
-                early.extend_from_slice(bytes);
+            Some(Session::Waiting(waiting)) if waiting.early.len() + bytes.len() <= MAXIMUM_EARLY => {
+                waiting.early.extend_from_slice(bytes);
                 true
             }
             _ => false,
         }
+    }
+
+    /// A token that another server negotiated is opened here; false where somebody did first.
+    pub fn adopt(&self, token: &str) -> bool {
+        let mut table = self.lock();
+        let new = !table.sessions.contains_key(token);
+        if new {
+            table.sessions.insert(token.into(), Session::WebSocket);
+        }
+        new
     }
 
     pub fn remove(&self, token: &str) {

@@ -6,14 +6,17 @@ pub mod websocket;
 use crate::signalr::Hub;
 use crate::signalr::connection::{Connection, Ending};
 use crate::signalr::transport::websocket::{Decoder, Event, FrameError, close_frame, pong_frame};
+use crate::signalr::sessions::Handover;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 thread_local! {
@@ -72,13 +75,66 @@ impl Socket {
     }
 }
 
-/// Runs a connection over a WebSocket until it is over. `early` came behind the upgrade request.
-pub async fn run_websocket<H: Hub>(connection: Connection<H>, socket: Socket, early: &[u8]) {
+/// Runs a connection over a WebSocket until it is over. `early` came behind the upgrade request;
+/// `sockets` brings further ones where the client may come back.
+pub async fn run_websocket<H: Hub>(connection: Connection<H>, socket: Socket, early: &[u8], mut sockets: Option<Further>) {
+    let timeout = connection.disconnect_timeout();
     let mut websocket = WebSocket { connection, socket, decoder: Decoder::default(), closing: None, peer_closed: false, stuck: None };
     if !early.is_empty() {
         websocket.take(&mut early.to_vec());
     }
-    poll_fn(|context| websocket.poll(context)).await;
+    loop {
+        let end = poll_fn(|context| match sockets.as_mut().map(|further| further.poll(context, &websocket.connection)) {
+            Some(Poll::Ready(handover)) => Poll::Ready(End::Moved(handover)),
+            _ => websocket.poll(context),
+        });
+        let next = match (end.await, &mut sockets) {
+            (End::Over, _) | (End::Dropped, None) => None,
+            (End::Moved(handover), _) => Some(handover),
+            (End::Dropped, Some(further)) => {
+                let mut waiting = timer(timeout);
+                poll_fn(|context| {
+                    if let Poll::Ready(handover) = further.poll(context, &websocket.connection) {
+                        return Poll::Ready(Some(handover));
+                    }
+                    if waiting.as_mut().poll(context).is_ready() || websocket.connection.poll(context).is_ready() {
+                        return Poll::Ready(None);
+                    }
+                    Poll::Pending
+                })
+                .await
+            }
+        };
+        let Some((socket, early)) = next else { return };
+        websocket.go_on(socket, early);
+    }
+}
+
+/// The sockets that a client may come back on.
+pub struct Further {
+    pub sockets: mpsc::Receiver<Handover>,
+    /// Told to whoever asks whether it may.
+    pub allowed: Arc<AtomicBool>,
+}
+
+impl Further {
+    fn poll<H: Hub>(&mut self, context: &mut Context<'_>, connection: &Connection<H>) -> Poll<Handover> {
+        self.allowed.store(!connection.is_open() || connection.is_resumable(), Ordering::Relaxed);
+        match self.sockets.poll_recv(context) {
+            Poll::Ready(Some(handover)) if connection.is_resumable() => Poll::Ready(handover),
+            // One that may not go on is dropped; the table's sender keeps the channel open.
+            Poll::Ready(_) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// How a socket came to its end.
+enum End {
+    /// The connection with it.
+    Over,
+    /// Without a word: the connection may go on over another.
+    Dropped,
+    Moved(Handover),
 }
 
 struct WebSocket<H: Hub> {
@@ -105,37 +161,55 @@ impl From<FrameError> for Breach {
 }
 
 impl<H: Hub> WebSocket<H> {
+    /// Takes another socket, and begins anew on it.
+    fn go_on(&mut self, socket: Socket, mut early: Vec<u8>) {
+        self.socket = socket;
+        self.decoder = Decoder::default();
+        (self.closing, self.stuck) = (None, None);
+        self.connection.resumed();
+        self.take(&mut early);
+    }
+
+    /// The peer is gone: for good, unless the connection may go on.
+    fn gone(&self) -> End {
+        if self.closing.is_none() && self.connection.is_resumable() { End::Dropped } else { End::Over }
+    }
+
     /// Ready when the socket can be dropped.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
         loop {
             if self.closing.is_none()
                 && let Poll::Ready(ending) = self.connection.poll(context)
             {
                 match ending {
-                    Ending::Gone => return Poll::Ready(()),
+                    Ending::Gone => return Poll::Ready(End::Over),
                     Ending::Stopping => self.close(1001),
                     _ => self.close(1000),
                 }
             }
             let written = match self.poll_write(context) {
                 Ok(written) => written,
-                Err(_) => return Poll::Ready(()),
+                Err(_) => return Poll::Ready(self.gone()),
             };
             if self.peer_closed && written {
-                return Poll::Ready(());
+                return Poll::Ready(End::Over);
+            }
+            if written && self.connection.is_sending_streams() && self.connection.client().outbox.made_room() {
+                // Streams that waited for room go on.
+                continue;
             }
             let overdue = [&mut self.closing, &mut self.stuck]
                 .into_iter()
                 .any(|timer| timer.as_mut().is_some_and(|timer| timer.as_mut().poll(context).is_ready()));
             if overdue {
-                return Poll::Ready(());
+                return Poll::Ready(self.gone());
             }
             if self.closing.is_none() && !self.connection.wants_input() {
                 return Poll::Pending;
             }
             match self.poll_read(context) {
                 Poll::Ready(true) => {}
-                Poll::Ready(false) => return Poll::Ready(()),
+                Poll::Ready(false) => return Poll::Ready(self.gone()),
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -190,7 +264,7 @@ impl<H: Hub> WebSocket<H> {
                 Ok(())
             }
             Event::Ping(payload) => {
-                connection.client().outbox.push(pong_frame(payload).into());
+                connection.client().outbox.push_control(pong_frame(payload).into());
                 Ok(())
             }
             Event::Close(code) => Err(Breach::Closed(code)),
@@ -214,7 +288,7 @@ impl<H: Hub> WebSocket<H> {
     }
 
     fn close(&mut self, code: u16) {
-        self.connection.client().outbox.push(close_frame(code).into());
+        self.connection.client().outbox.push_control(close_frame(code).into());
         self.closing = Some(timer(self.connection.close_timeout()));
     }
 }

@@ -34,7 +34,7 @@ fn invocations_are_aspnet_cores() {
     let messages = vec![("p1", [0x2a].as_slice()), ("p2", [0x2a].as_slice())];
     for (excluded, head) in [(vec![], "92 90"), (vec!["a"], "92 91 A1 61")] {
         let bytes = hex(&format!("{head} 82 A2 70 31 C4 01 2A A2 70 32 C4 01 2A"));
-        let invocation = Invocation { excluded, messages: messages.clone() };
+        let invocation = Invocation { excluded, messages: messages.clone(), result: None };
         assert_eq!(write_invocation(&invocation), bytes);
         assert_eq!(read_invocation(&bytes), Ok(invocation));
     }

@@ -121,6 +121,35 @@ impl Hub {
     }
 }
 
+/// The second application on the engine: its address.
+pub struct Conformance {
+    _program: Program,
+    pub url: String,
+    _folder: Folder,
+}
+
+impl Conformance {
+    /// With a Redis, its reference hub shares the backplane.
+    pub fn start(redis: &str) -> Self {
+        let folder = Folder::new();
+        let executable = Path::new(HARMONY).with_file_name("examples").join("conformance");
+        let mut command = Command::new(executable);
+        command.current_dir(folder.path()).env("RedisConnectionString", redis).args(["--urls", "http://127.0.0.1:0"]);
+        let mut program = Program::start(&mut command);
+        let url = program.wait_for_line("Now listening on: ");
+        let conformance = Conformance { _program: program, url, _folder: folder };
+        wait_for("the backplane", || {
+            let answer = super::raw::http(conformance.address(), b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            (answer.status == 200).then_some(())
+        });
+        conformance
+    }
+
+    pub fn address(&self) -> &str {
+        address(&self.url)
+    }
+}
+
 pub fn address(url: &str) -> &str {
     url.split("://").nth(1).expect("an address").trim_end_matches('/')
 }

@@ -64,6 +64,7 @@ pub fn read_answer(stream: &mut TcpStream, no_body: bool) -> Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Frame {
     Text(String),
+    Binary(Vec<u8>),
     Close(u16),
     Pong(Vec<u8>),
     /// The TCP connection ended.
@@ -138,6 +139,7 @@ impl WebSocket {
                     begun.extend(payload);
                     return Frame::Text(String::from_utf8(begun).expect("UTF-8"));
                 }
+                0x82 => return Frame::Binary(payload),
                 0x88 => return Frame::Close(u16::from_be_bytes([payload[0], payload[1]])),
                 0x8a => return Frame::Pong(payload),
                 other => panic!("an unexpected frame {other:#x}"),

@@ -1,6 +1,7 @@
 //! A settings document as a tree of spans of its text, and as the leaves that .NET reads.
 
 use super::{Entry, Position, SyntaxError};
+use crate::appsettings::key_path;
 use jsonc_parser::ast::{ObjectPropName, Value as Ast};
 use jsonc_parser::common::{Range, Ranged};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
@@ -121,6 +122,53 @@ pub(super) fn flatten(node: &Node, prefix: &mut String, lines: &mut LineCounter<
         let empty = matches!(node.kind, Kind::Object(_) | Kind::Array(_));
         let at = lines.position(node.range.start);
         entries.push(Entry { key: prefix.clone(), value, empty, at, span: node.range.start..node.range.end });
+    }
+}
+
+/// Whether no key can stand twice: in each object all names differ, and none holds a colon.
+pub(super) fn names_differ(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Object(members) => {
+            let few = members.len() <= 8;
+            let mut seen = std::collections::HashSet::with_capacity(if few { 0 } else { members.len() });
+            members.iter().enumerate().all(|(place, member)| {
+                let new = if few {
+                    !members[..place].iter().any(|before| key_path::same(&before.name, &member.name))
+                } else {
+                    seen.insert(key_path::fold(&member.name))
+                };
+                new && !member.name.contains(':') && names_differ(&member.value)
+            })
+        }
+        Kind::Array(items) => items.iter().all(names_differ),
+        Kind::Scalar(_) | Kind::Null => true,
+    }
+}
+
+/// Gives the plain value that stands from `start` to `end` another text and length, and moves what follows.
+pub(super) fn replace_scalar(node: &mut Node, start: usize, end: usize, length: usize, value: String) {
+    let moved = |place: usize| if place >= end { place - end + start + length } else { place };
+    let mut replacement = Some(value);
+    adjust(node, &moved, start, &mut replacement);
+}
+
+fn adjust(node: &mut Node, moved: &impl Fn(usize) -> usize, start: usize, replacement: &mut Option<String>) {
+    if let Kind::Scalar(text) = &mut node.kind
+        && node.range.start == start
+        && let Some(value) = replacement.take()
+    {
+        *text = value;
+    }
+    node.range = Range { start: moved(node.range.start), end: moved(node.range.end) };
+    match &mut node.kind {
+        Kind::Object(members) => {
+            for member in members {
+                member.range = Range { start: moved(member.range.start), end: moved(member.range.end) };
+                adjust(&mut member.value, moved, start, replacement);
+            }
+        }
+        Kind::Array(items) => items.iter_mut().for_each(|item| adjust(item, moved, start, replacement)),
+        Kind::Scalar(_) | Kind::Null => {}
     }
 }
 

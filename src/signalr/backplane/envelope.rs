@@ -8,13 +8,15 @@ pub struct Invocation<'a> {
     pub excluded: Vec<&'a str>,
     /// Protocol name and complete framed message (JSON with its U+001E).
     pub messages: Vec<(&'a str, &'a [u8])>,
+    /// The invocation's id and the channel that its result is wanted on, where one is.
+    pub result: Option<(&'a str, &'a str)>,
 }
 
 /// Writes an invocation envelope.
 pub fn write_invocation(invocation: &Invocation<'_>) -> Vec<u8> {
     let size: usize = invocation.messages.iter().map(|(name, bytes)| name.len() + bytes.len() + 8).sum();
     let mut out = Vec::with_capacity(size + 8);
-    message_pack::write_array(&mut out, 2);
+    message_pack::write_array(&mut out, if invocation.result.is_some() { 4 } else { 2 });
     message_pack::write_array(&mut out, invocation.excluded.len());
     for id in &invocation.excluded {
         message_pack::write_text(&mut out, id);
@@ -24,13 +26,18 @@ pub fn write_invocation(invocation: &Invocation<'_>) -> Vec<u8> {
         message_pack::write_text(&mut out, protocol);
         message_pack::write_binary(&mut out, bytes);
     }
+    if let Some((id, channel)) = invocation.result {
+        message_pack::write_text(&mut out, id);
+        message_pack::write_text(&mut out, channel);
+    }
     out
 }
 
-/// Reads an invocation envelope; items after the second belong to client results.
+/// Reads an invocation envelope.
 pub fn read_invocation(bytes: &[u8]) -> Result<Invocation<'_>, MessagePackError> {
     let mut reader = Reader::new(bytes);
-    if reader.array()? < 2 {
+    let items = reader.array()?;
+    if items < 2 {
         return Err(MessagePackError("an array of two"));
     }
     // Counts come from the wire: nothing is reserved by them.
@@ -42,7 +49,25 @@ pub fn read_invocation(bytes: &[u8]) -> Result<Invocation<'_>, MessagePackError>
     for _ in 0..reader.map()? {
         messages.push((reader.text()?, reader.binary()?));
     }
-    Ok(Invocation { excluded, messages })
+    let result = if items > 3 { Some((reader.text()?, reader.text()?)) } else { None };
+    Ok(Invocation { excluded, messages, result })
+}
+
+/// A client's answer on its way to the server that asked: its protocol and the framed Completion.
+pub fn write_completion(protocol: &str, completion: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(completion.len() + protocol.len() + 8);
+    message_pack::write_array(&mut out, 2);
+    message_pack::write_text(&mut out, protocol);
+    message_pack::write_binary(&mut out, completion);
+    out
+}
+
+pub fn read_completion(bytes: &[u8]) -> Result<(&str, &[u8]), MessagePackError> {
+    let mut reader = Reader::new(bytes);
+    if reader.array()? < 2 {
+        return Err(MessagePackError("an array of two"));
+    }
+    Ok((reader.text()?, reader.binary()?))
 }
 
 /// What a server asks of whichever server holds a connection.

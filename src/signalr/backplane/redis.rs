@@ -5,15 +5,17 @@
 //! subscribed is a table; a task keeps Redis in step with it, whether a group was just joined or the
 //! connection is new. Nobody waits for the listener's handlers: they only queue.
 
+pub mod commands;
 pub mod link;
 
 use super::BackplaneError;
-use super::envelope::{self, GroupAction, Invocation};
+use super::envelope::{self, Invocation};
 use crate::connection_string::redis::RedisOptions;
 use crate::signalr::broadcast::Broadcast;
-use crate::signalr::delivery::{Delivery, Target};
-use crate::signalr::metrics::Metrics;
-use crate::signalr::registry::Registry;
+use crate::signalr::delivery::Target;
+use crate::signalr::Parts;
+use crate::signalr::protocol::Protocol;
+use commands::Acknowledgements;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{PushInfo, PushKind, RedisError, Value};
 use link::connect_until_it_works;
@@ -38,7 +40,6 @@ const REUNION: Duration = Duration::from_secs(12);
 /// The backplane; dropping it ends its tasks.
 pub struct RedisBackplane {
     shared: Arc<Shared>,
-    publisher: watch::Receiver<Option<MultiplexedConnection>>,
     timeout: Duration,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
@@ -55,11 +56,13 @@ struct Shared {
     listening: AtomicBool,
     /// How many hubs listened when last looked at, this one included.
     hubs: AtomicUsize,
+    publisher: watch::Sender<Option<MultiplexedConnection>>,
     publisher_lost: Notify,
     listener_lost: Notify,
-    registry: Arc<Registry>,
-    delivery: Delivery,
-    metrics: Arc<Metrics>,
+    /// A server that shares the backplane speaks MessagePack: its clients die of messages without it.
+    peers_speak_message_pack: AtomicBool,
+    acknowledgements: Acknowledgements,
+    parts: Parts,
 }
 
 /// A channel that is wanted, or no longer.
@@ -78,9 +81,7 @@ impl RedisBackplane {
         options: RedisOptions,
         hub: &str,
         server: String,
-        registry: Arc<Registry>,
-        delivery: Delivery,
-        metrics: Arc<Metrics>,
+        parts: Parts,
     ) -> Self {
         let timeout = options.async_timeout;
         let shared = Arc::new(Shared {
@@ -91,11 +92,12 @@ impl RedisBackplane {
             changed: Notify::new(),
             listening: AtomicBool::new(false),
             hubs: AtomicUsize::new(0),
+            publisher: watch::Sender::new(None),
             publisher_lost: Notify::new(),
             listener_lost: Notify::new(),
-            registry,
-            delivery,
-            metrics,
+            peers_speak_message_pack: AtomicBool::new(false),
+            acknowledgements: Acknowledgements::default(),
+            parts,
         });
         let own = [
             shared.channel("all"),
@@ -105,13 +107,12 @@ impl RedisBackplane {
         ];
         let wanted = |channel: String| (channel.into(), Subscription { wanted: 1, ..Subscription::default() });
         shared.lock().extend(own.map(wanted));
-        let (sender, publisher) = watch::channel(None);
-        let tasks = [tokio::spawn(publish_task(shared.clone(), sender)), tokio::spawn(listen_task(shared.clone()))];
-        RedisBackplane { shared, publisher, timeout, _tasks: tasks.map(AbortOnDropHandle::new) }
+        let tasks = [tokio::spawn(publish_task(shared.clone())), tokio::spawn(listen_task(shared.clone()))];
+        RedisBackplane { shared, timeout, _tasks: tasks.map(AbortOnDropHandle::new) }
     }
 
     pub fn is_ready(&self) -> bool {
-        self.shared.listening.load(Ordering::Acquire) && self.publisher.borrow().is_some()
+        self.shared.listening.load(Ordering::Acquire) && self.shared.publisher.borrow().is_some()
     }
 
     /// Publishes all in one round trip. Refused while this hub itself does not hear: its own clients
@@ -120,7 +121,7 @@ impl RedisBackplane {
         if !self.shared.listening.load(Ordering::Acquire) {
             return Err(not_connected());
         }
-        let mut connection = self.publisher.borrow().clone().ok_or_else(not_connected)?;
+        let mut connection = self.shared.publisher()?;
         let mut pipeline = ::redis::pipe();
         for (target, broadcast) in messages {
             let channel = match target {
@@ -128,10 +129,7 @@ impl RedisBackplane {
                 Target::Group(group) => self.shared.channel(&format!("group:{group}")),
                 Target::Connection(id) => self.shared.channel(&format!("connection:{id}")),
             };
-            let envelope = envelope::write_invocation(&Invocation {
-                excluded: broadcast.excluded.iter().map(String::as_str).collect(),
-                messages: vec![("json", broadcast.json())],
-            });
+            let envelope = self.shared.envelope(broadcast, None);
             pipeline.cmd("PUBLISH").arg(channel).arg(envelope).ignore();
         }
         let published = pipeline.query_async::<()>(&mut connection);
@@ -175,6 +173,23 @@ impl RedisBackplane {
 }
 
 impl Shared {
+    fn publisher(&self) -> Result<MultiplexedConnection, BackplaneError> {
+        self.publisher.borrow().clone().ok_or_else(not_connected)
+    }
+
+    /// A message for other servers, in the protocols that they or their clients need.
+    fn envelope(&self, broadcast: &Broadcast, result: Option<(&str, &str)>) -> Vec<u8> {
+        if self.peers_speak_message_pack.load(Ordering::Relaxed) {
+            broadcast.frame(Protocol::MessagePack);
+        }
+        let forms = [Protocol::Json, Protocol::MessagePack];
+        envelope::write_invocation(&Invocation {
+            excluded: broadcast.excluded.iter().map(String::as_str).collect(),
+            messages: forms.into_iter().filter_map(|protocol| Some((protocol.name(), broadcast.payload(protocol)?))).collect(),
+            result,
+        })
+    }
+
     fn channel(&self, name: &str) -> String {
         format!("{}{}:{name}", self.options.channel_prefix, self.hub)
     }
@@ -242,11 +257,14 @@ impl Shared {
     }
 
     /// A message from Redis. Runs inside the connection's driver, so it only queues.
-    fn hear(&self, channel: &str, payload: &[u8]) {
+    fn hear(self: &Arc<Self>, channel: &str, payload: &[u8]) {
         let name = channel.strip_prefix(&self.options.channel_prefix).and_then(|name| name.strip_prefix(&self.hub));
         let Some(name) = name.and_then(|name| name.strip_prefix(':')) else { return };
-        if name == "internal:groups" {
-            return self.obey(payload);
+        match name.strip_prefix("internal:").map(|name| name.split(':').next().unwrap_or(name)) {
+            Some("groups") => return self.obey(payload),
+            Some("ack") => return self.acknowledged(payload),
+            Some("return") => return self.returned(payload),
+            _ => {}
         }
         let target = match name.split_once(':') {
             None if name == "all" => Target::All,
@@ -258,35 +276,24 @@ impl Shared {
             Ok(invocation) => invocation,
             Err(error) => return tracing::warn!(channel, %error, "a message from another server can't be read"),
         };
-        let Some((_, json)) = invocation.messages.iter().find(|(protocol, _)| *protocol == "json") else {
-            return tracing::warn!(channel, "a message from another server has no JSON form");
-        };
-        let mut broadcast = Broadcast::from_json(json);
-        if !matches!(target, Target::Connection(_)) {
+        let forms: Vec<_> = invocation.messages.iter().filter_map(|(name, bytes)| Some((Protocol::named(name)?, *bytes))).collect();
+        if forms.is_empty() {
+            return tracing::warn!(channel, "a message from another server is in no protocol known here");
+        }
+        if forms.iter().any(|(protocol, _)| *protocol == Protocol::MessagePack) {
+            self.peers_speak_message_pack.store(true, Ordering::Relaxed);
+        }
+        let mut broadcast = Broadcast::framed(&forms);
+        if let Target::Connection(id) = &target {
+            if let (Some((id_of_call, return_channel)), Some(client)) = (invocation.result, self.parts.registry.client(id)) {
+                self.parts.results.expect_for(&client.id, id_of_call, return_channel);
+            }
+        } else {
             broadcast.excluded = invocation.excluded.into_iter().map(str::to_owned).collect();
         }
-        if !self.delivery.try_send(target, broadcast) {
-            self.metrics.dropped.fetch_add(1, Ordering::Relaxed);
+        if !self.parts.delivery.try_send(target, broadcast) {
+            self.parts.metrics.dropped.fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    /// Another server asks for one of our connections to be put into a group, or taken out.
-    fn obey(&self, payload: &[u8]) {
-        let command = match envelope::read_group_command(payload) {
-            Ok(command) => command,
-            Err(error) => return tracing::warn!(%error, "a group command can't be read"),
-        };
-        let Some(client) = self.registry.client(command.connection) else { return };
-        let group: Arc<str> = command.group.into();
-        let name = format!("group:{group}");
-        if command.action == GroupAction::Add {
-            if self.registry.join(&client, &group) {
-                drop(self.want(&name));
-            }
-        } else if self.registry.leave(&client, &group) {
-            self.release(&name);
-        }
-        tracing::debug!(connection = command.connection, group = command.group, "group changed by another server");
     }
 }
 
@@ -297,16 +304,16 @@ pub fn new_server_name(host: &str) -> String {
 }
 
 /// Keeps a connection for publishing.
-async fn publish_task(shared: Arc<Shared>, sender: watch::Sender<Option<MultiplexedConnection>>) {
+async fn publish_task(shared: Arc<Shared>) {
     loop {
         let connection = connect_until_it_works(&shared.options, None, "publishing").await;
         await_reunion(&shared, connection.clone()).await;
-        sender.send_replace(Some(connection.clone()));
+        shared.publisher.send_replace(Some(connection.clone()));
         tokio::select! {
             () = count_hubs(&shared, connection.clone()) => {}
             () = keep_alive(connection, &shared.publisher_lost) => {}
         }
-        sender.send_replace(None);
+        shared.publisher.send_replace(None);
     }
 }
 
@@ -362,7 +369,7 @@ async fn listen_task(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    fn push(&self, push: PushInfo) -> Result<(), std::convert::Infallible> {
+    fn push(self: &Arc<Self>, push: PushInfo) -> Result<(), std::convert::Infallible> {
         match (push.kind, push.data.as_slice()) {
             (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
                 if let Ok(channel) = std::str::from_utf8(channel) {

@@ -1,14 +1,14 @@
 //! Hub messages as JSON, read with ASP.NET Core's strictness and written as it writes them (spec: signalr.md D2).
 
-use super::{ClientMessage, Handshake, ProtocolError, RECORD_SEPARATOR};
+use super::{ClientMessage, Completed, Encoded, ProtocolError, RECORD_SEPARATOR, ServerMessage};
 use crate::json::{Kind, Reader, write_string};
+use crate::signalr::value::Naming;
 use std::borrow::Cow;
 
 type Result<T> = std::result::Result<T, ProtocolError>;
 
 /// The answer to a good handshake.
 pub const HANDSHAKE_ACCEPTED: &[u8] = b"{}\x1e";
-pub const PING: &[u8] = b"{\"type\":6}\x1e";
 
 /// The answer to a bad handshake.
 pub fn handshake_refused(error: &str) -> Vec<u8> {
@@ -18,39 +18,64 @@ pub fn handshake_refused(error: &str) -> Vec<u8> {
     out
 }
 
-/// The answer to an invocation: a result as JSON, or an error's text.
-pub fn completion(invocation_id: &str, outcome: std::result::Result<&[u8], &str>) -> Vec<u8> {
-    let mut out = b"{\"type\":3,\"invocationId\":".to_vec();
-    write_string(&mut out, invocation_id);
-    match outcome {
-        Ok(result) => {
-            out.extend_from_slice(b",\"result\":");
-            out.extend_from_slice(result);
+/// Writes a message with its separator.
+pub(super) fn write(message: &ServerMessage<'_>, naming: Naming) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    let text = |out: &mut Vec<u8>, name: &str, value: &str| {
+        out.extend_from_slice(name.as_bytes());
+        write_string(out, value);
+    };
+    match message {
+        ServerMessage::Invocation { id, target, arguments } => {
+            out.extend_from_slice(b"{\"type\":1");
+            if let Some(id) = id {
+                text(&mut out, ",\"invocationId\":", id);
+            }
+            text(&mut out, ",\"target\":", target);
+            out.extend_from_slice(b",\"arguments\":[");
+            for (place, argument) in arguments.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                argument.write_json(&mut out, naming);
+            }
+            out.push(b']');
         }
-        Err(error) => {
-            out.extend_from_slice(b",\"error\":");
-            write_string(&mut out, error);
+        ServerMessage::StreamItem { id, item } => {
+            text(&mut out, "{\"type\":2,\"invocationId\":", id);
+            out.extend_from_slice(b",\"item\":");
+            item.write_json(&mut out, naming);
         }
+        ServerMessage::Completion { id, outcome } => {
+            text(&mut out, "{\"type\":3,\"invocationId\":", id);
+            match outcome {
+                Completed::Void => {}
+                Completed::Result(value) => {
+                    out.extend_from_slice(b",\"result\":");
+                    value.write_json(&mut out, naming);
+                }
+                Completed::Error(error) => text(&mut out, ",\"error\":", error),
+            }
+        }
+        ServerMessage::Ping => out.extend_from_slice(b"{\"type\":6"),
+        ServerMessage::Close { error, allow_reconnect } => {
+            out.extend_from_slice(b"{\"type\":7");
+            if let Some(error) = error {
+                text(&mut out, ",\"error\":", error);
+            }
+            if *allow_reconnect {
+                out.extend_from_slice(b",\"allowReconnect\":true");
+            }
+        }
+        ServerMessage::Ack(id) => out.extend_from_slice(format!("{{\"type\":8,\"sequenceId\":{id}").as_bytes()),
+        ServerMessage::Sequence(id) => out.extend_from_slice(format!("{{\"type\":9,\"sequenceId\":{id}").as_bytes()),
     }
     out.extend([b'}', RECORD_SEPARATOR]);
     out
 }
 
-/// The server's last message.
-pub fn close(error: Option<&str>, allow_reconnect: bool) -> Vec<u8> {
-    let mut out = b"{\"type\":7".to_vec();
-    if let Some(error) = error {
-        out.extend_from_slice(b",\"error\":");
-        write_string(&mut out, error);
-    }
-    if allow_reconnect {
-        out.extend_from_slice(b",\"allowReconnect\":true");
-    }
-    out.extend([b'}', RECORD_SEPARATOR]);
-    out
-}
-
-pub(super) fn read_handshake(message: &[u8]) -> Result<Handshake<'_>> {
+/// Protocol and version that a handshake asks for.
+pub(super) fn read_handshake(message: &[u8]) -> Result<(Cow<'_, str>, i32)> {
     let (mut protocol, mut version) = (None, None);
     let mut reader = Reader::new(message);
     reader.object(|reader, name| {
@@ -61,14 +86,11 @@ pub(super) fn read_handshake(message: &[u8]) -> Result<Handshake<'_>> {
         }
         Ok::<_, ProtocolError>(())
     })?;
-    Ok(Handshake {
-        protocol: protocol.ok_or(ProtocolError::Missing("protocol"))?,
-        version: version.ok_or(ProtocolError::Missing("version"))?,
-    })
+    Ok((protocol.ok_or(ProtocolError::Missing("protocol"))?, version.ok_or(ProtocolError::Missing("version"))?))
 }
 
 /// Reads one message, without its separator. What follows the message's object is not looked at, as in .NET.
-pub fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
+pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
     let mut fields = Fields::default();
     let mut reader = Reader::new(message);
     reader.object(|reader, name| fields.read(reader, &name))?;
@@ -81,10 +103,11 @@ struct Fields<'a> {
     invocation_id: Option<Cow<'a, str>>,
     target: Option<Cow<'a, str>>,
     arguments: Option<&'a [u8]>,
-    streams: usize,
-    item: bool,
-    result: bool,
-    error: bool,
+    streams: Vec<Cow<'a, str>>,
+    item: Option<&'a [u8]>,
+    result: Option<&'a [u8]>,
+    error: Option<Cow<'a, str>>,
+    sequence: Option<u64>,
 }
 
 impl<'a> Fields<'a> {
@@ -96,26 +119,20 @@ impl<'a> Fields<'a> {
             "arguments" if reader.peek()? == Kind::Array => self.arguments = Some(reader.skip()?),
             "arguments" => return Err(ProtocolError::Type("arguments", "Array")),
             "streamIds" => {
-                self.streams = 0;
+                self.streams.clear();
                 reader.array(|reader| {
-                    self.streams += 1;
-                    text(reader, "streamIds").map(drop)
+                    self.streams.push(text(reader, "streamIds")?);
+                    Ok::<_, ProtocolError>(())
                 })?;
             }
             "headers" if reader.peek()? == Kind::Object => {
                 reader.object(|reader, _| text(reader, "headers").map(drop))?;
             }
             "headers" => return Err(ProtocolError::Type("headers", "Object")),
-            "error" => self.error = optional_text(reader, "error")?.is_some(),
-            "item" => {
-                reader.skip()?;
-                self.item = true;
-            }
-            "result" => {
-                reader.skip()?;
-                self.result = true;
-            }
-            "sequenceId" => drop(reader.number()?),
+            "error" => self.error = optional_text(reader, "error")?,
+            "item" => self.item = Some(reader.skip()?),
+            "result" => self.result = Some(reader.skip()?),
+            "sequenceId" => self.sequence = reader.number()?.parse().ok(),
             "allowReconnect" => drop(reader.boolean()?),
             _ => drop(reader.skip()?),
         }
@@ -123,28 +140,35 @@ impl<'a> Fields<'a> {
     }
 
     fn into_message(self) -> Result<ClientMessage<'a>> {
-        let id_required = |id: &Option<_>| if id.is_some() { Ok(()) } else { Err(ProtocolError::Missing("invocationId")) };
-        match self.kind.ok_or(ProtocolError::Missing("type"))? {
-            kind @ (1 | 4) => Ok(ClientMessage::Invocation {
+        let required = |id: Option<Cow<'a, str>>| id.ok_or(ProtocolError::Missing("invocationId"));
+        Ok(match self.kind.ok_or(ProtocolError::Missing("type"))? {
+            kind @ (1 | 4) => ClientMessage::Invocation {
                 streaming: kind == 4,
                 invocation_id: self.invocation_id.filter(|id| !id.is_empty()),
                 target: self.target.ok_or(ProtocolError::Missing("target"))?,
-                arguments: self.arguments.ok_or(ProtocolError::Missing("arguments"))?,
+                arguments: Encoded::Json(self.arguments.ok_or(ProtocolError::Missing("arguments"))?),
                 streams: self.streams,
-            }),
-            2 => {
-                id_required(&self.invocation_id)?;
-                if self.item { Ok(ClientMessage::Ignored) } else { Err(ProtocolError::Missing("item")) }
-            }
+            },
+            2 => ClientMessage::StreamItem {
+                id: required(self.invocation_id)?,
+                item: Encoded::Json(self.item.ok_or(ProtocolError::Missing("item"))?),
+            },
             3 => {
-                id_required(&self.invocation_id)?;
-                if self.error && self.result { Err(ProtocolError::ErrorAndResult) } else { Ok(ClientMessage::Ignored) }
+                let id = required(self.invocation_id)?;
+                let outcome = match (self.error, self.result) {
+                    (Some(_), Some(_)) => return Err(ProtocolError::ErrorAndResult),
+                    (Some(error), None) => Err(error),
+                    (None, result) => Ok(result.map(Encoded::Json)),
+                };
+                ClientMessage::Completion { id, outcome }
             }
-            5 => id_required(&self.invocation_id).map(|()| ClientMessage::Ignored),
-            6 => Ok(ClientMessage::Ping),
-            7 => Ok(ClientMessage::Close),
-            _ => Ok(ClientMessage::Ignored),
-        }
+            5 => ClientMessage::Cancel { id: required(self.invocation_id)? },
+            6 => ClientMessage::Ping,
+            7 => ClientMessage::Close,
+            8 => ClientMessage::Ack(self.sequence.ok_or(ProtocolError::Missing("sequenceId"))?),
+            9 => ClientMessage::Sequence(self.sequence.ok_or(ProtocolError::Missing("sequenceId"))?),
+            _ => ClientMessage::Ignored,
+        })
     }
 }
 
@@ -167,7 +191,7 @@ fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
 }
 
 /// Binds exactly `N` arguments that are strings or null; `None` where they are anything else.
-pub fn bind_strings<const N: usize>(arguments: &[u8]) -> Option<[Option<String>; N]> {
+pub(super) fn bind_texts<const N: usize>(arguments: &[u8]) -> Option<[Option<String>; N]> {
     let mut bound = Vec::with_capacity(N);
     let mut reader = Reader::new(arguments);
     reader

@@ -276,8 +276,17 @@ pub fn write_head(out: &mut Vec<u8>, first: u8, length: usize) {
 
 /// A whole text frame.
 pub fn text_frame(payload: &[u8]) -> Vec<u8> {
+    data_frame(0x81, payload)
+}
+
+/// A whole binary frame.
+pub fn binary_frame(payload: &[u8]) -> Vec<u8> {
+    data_frame(0x82, payload)
+}
+
+fn data_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(payload.len() + 10);
-    write_head(&mut frame, 0x81, payload.len());
+    write_head(&mut frame, first, payload.len());
     frame.extend_from_slice(payload);
     frame
 }

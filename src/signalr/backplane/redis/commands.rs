@@ -1,0 +1,177 @@
+//! What servers ask of one another over Redis: groups of each other's connections, clients' answers,
+//! and tokens that another server negotiated (spec: signalr.md F2, F5).
+
+use super::{RedisBackplane, Shared};
+use crate::signalr::backplane::BackplaneError;
+use crate::signalr::backplane::envelope::{self, GroupAction, GroupCommand};
+use crate::signalr::broadcast::Broadcast;
+use crate::signalr::protocol::{ClientMessage, Cut, Protocol};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long another server may take to change a group, as in .NET.
+const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Commands that wait for another server to say that it is done.
+#[derive(Default)]
+pub(super) struct Acknowledgements {
+    waiting: Mutex<(i64, HashMap<i64, oneshot::Sender<()>>)>,
+}
+
+impl Acknowledgements {
+    fn expect(&self) -> (i64, oneshot::Receiver<()>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sender, receiver) = oneshot::channel();
+        // .NET reads the number as 32 bits.
+        waiting.0 = waiting.0 % i64::from(i32::MAX) + 1;
+        let number = waiting.0;
+        waiting.1.insert(number, sender);
+        (number, receiver)
+    }
+
+    fn settle(&self, number: i64) {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&number);
+        // Who gave up waiting needs no answer.
+        let _ = waiting.map(|waiting| waiting.send(()));
+    }
+}
+
+impl RedisBackplane {
+    /// Sends an invocation to another server's connection; false where nobody holds it.
+    pub async fn request(&self, connection: &str, id: &str, request: &Broadcast) -> Result<bool, BackplaneError> {
+        // The channel is named without the prefix that StackExchange.Redis adds on its own.
+        let return_channel = format!("{}:internal:return:{}", self.shared.hub, self.shared.server);
+        let envelope = self.shared.envelope(request, Some((id, &return_channel)));
+        let channel = self.shared.channel(&format!("connection:{connection}"));
+        Ok(self.publish_to(&channel, envelope).await? > 0)
+    }
+
+    /// Puts another server's connection into a group, or takes it out.
+    pub async fn change_group(&self, connection: &str, group: &str, add: bool) -> Result<(), BackplaneError> {
+        let mut redis = self.shared.publisher()?;
+        let channel = self.shared.channel(&format!("connection:{connection}"));
+        let mut command = ::redis::cmd("PUBSUB");
+        command.arg("NUMSUB").arg(&channel);
+        let holders: Vec<(String, usize)> = self.within(command.query_async(&mut redis)).await?;
+        if holders.first().is_none_or(|(_, count)| *count == 0) {
+            // .NET would wait for half a minute to learn the same.
+            return Err(BackplaneError::NoSuchConnection(connection.to_owned()));
+        }
+        let (id, done) = self.shared.acknowledgements.expect();
+        let action = if add { GroupAction::Add } else { GroupAction::Remove };
+        let command = envelope::write_group_command(&GroupCommand { id, server: &self.shared.server, action, group, connection });
+        self.publish_to(&self.shared.channel("internal:groups"), command).await?;
+        let acknowledged = tokio::time::timeout(ACKNOWLEDGE_WITHIN, done).await;
+        self.shared.acknowledgements.settle(id);
+        acknowledged.map_err(|_| BackplaneError::TimedOut(ACKNOWLEDGE_WITHIN)).map(drop)
+    }
+
+    /// Sends a client's answer to the server that asked.
+    pub fn send_result(&self, channel: String, protocol: Protocol, completion: Vec<u8>) {
+        let payload = envelope::write_completion(protocol.name(), &completion);
+        self.shared.publish_soon(format!("{}{channel}", self.shared.options.channel_prefix), payload);
+    }
+
+    /// Tells the other servers of a token; they do without where Redis refuses.
+    pub async fn announce(&self, token: &str, id: &str, lifetime: Duration) {
+        let Ok(mut redis) = self.shared.publisher() else { return };
+        let mut command = ::redis::cmd("SET");
+        command.arg(self.shared.channel(&format!("token:{token}"))).arg(format!("{id} {}", self.shared.server));
+        command.arg("PX").arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
+        if let Err(error) = self.within(command.query_async::<()>(&mut redis)).await {
+            tracing::debug!(%error, "a token could not be announced");
+        }
+    }
+
+    /// Takes a token that another server announced.
+    pub async fn redeem(&self, token: &str) -> Option<(String, String)> {
+        let mut redis = self.shared.publisher().ok()?;
+        let mut command = ::redis::cmd("GETDEL");
+        command.arg(self.shared.channel(&format!("token:{token}")));
+        let found: Option<String> = self.within(command.query_async(&mut redis)).await.ok()?;
+        let (id, server) = found.as_deref()?.split_once(' ')?;
+        Some((id.to_owned(), server.to_owned()))
+    }
+
+    async fn publish_to(&self, channel: &str, payload: Vec<u8>) -> Result<i64, BackplaneError> {
+        let mut redis = self.shared.publisher()?;
+        let mut command = ::redis::cmd("PUBLISH");
+        command.arg(channel).arg(payload);
+        self.within(command.query_async(&mut redis)).await
+    }
+
+    async fn within<T>(&self, answer: impl Future<Output = ::redis::RedisResult<T>>) -> Result<T, BackplaneError> {
+        match tokio::time::timeout(self.timeout, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(BackplaneError::Unreachable(error.to_string())),
+            Err(_) => Err(BackplaneError::TimedOut(self.timeout)),
+        }
+    }
+}
+
+impl Shared {
+    /// Publishes from where nobody can wait for it.
+    pub(super) fn publish_soon(&self, channel: String, payload: Vec<u8>) {
+        let Ok(mut redis) = self.publisher() else { return };
+        tokio::spawn(async move {
+            let mut command = ::redis::cmd("PUBLISH");
+            command.arg(channel).arg(payload);
+            if let Err(error) = command.query_async::<()>(&mut redis).await {
+                tracing::warn!(%error, "an answer to another server was lost");
+            }
+        });
+    }
+
+    /// Another server asks for one of our connections to be put into a group, or taken out.
+    pub(super) fn obey(self: &Arc<Self>, payload: &[u8]) {
+        let command = match envelope::read_group_command(payload) {
+            Ok(command) => command,
+            Err(error) => return tracing::warn!(%error, "a group command can't be read"),
+        };
+        let Some(client) = self.parts.registry.client(command.connection) else { return };
+        let group: Arc<str> = command.group.into();
+        let name = format!("group:{group}");
+        let mut confirmed = None;
+        if command.action == GroupAction::Add {
+            if self.parts.registry.join(&client, &group) {
+                confirmed = self.want(&name);
+            }
+        } else if self.parts.registry.leave(&client, &group) {
+            self.release(&name);
+        }
+        tracing::debug!(connection = command.connection, group = command.group, "group changed by another server");
+        let (channel, id) = (self.channel(&format!("internal:ack:{}", command.server)), command.id);
+        let shared = self.clone();
+        tokio::spawn(async move {
+            // The group's messages must reach the connection before the other server hears that they do.
+            if let Some(confirmed) = confirmed {
+                let _ = confirmed.await;
+            }
+            shared.publish_soon(channel, envelope::write_ack(id));
+        });
+    }
+
+    pub(super) fn acknowledged(&self, payload: &[u8]) {
+        match envelope::read_ack(payload) {
+            Ok(number) => self.acknowledgements.settle(number),
+            Err(error) => tracing::warn!(%error, "an acknowledgement can't be read"),
+        }
+    }
+
+    /// A client on another server answers.
+    pub(super) fn returned(&self, payload: &[u8]) {
+        let read = envelope::read_completion(payload).ok().and_then(|(name, framed)| Some((Protocol::named(name)?, framed)));
+        let Some((protocol, framed)) = read else {
+            return tracing::warn!("a client's answer from another server can't be read");
+        };
+        let message = match protocol.cut(framed, usize::MAX) {
+            Ok(Cut::Message(message, _)) => protocol.read(message),
+            _ => return tracing::warn!("a client's answer from another server is not whole"),
+        };
+        if let Ok(ClientMessage::Completion { id, outcome }) = message {
+            self.parts.results.settle_from_elsewhere(&id, outcome.as_ref().map(|value| *value).map_err(|error| &**error));
+        }
+    }
+}

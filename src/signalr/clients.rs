@@ -1,0 +1,128 @@
+//! Reaching clients, wherever they are connected: messages, groups, and answers from one client.
+
+use crate::signalr::HubError;
+use crate::signalr::backplane::{Backplane, BackplaneError};
+use crate::signalr::broadcast::Broadcast;
+use crate::signalr::delivery::Target;
+use crate::signalr::registry::{Client, Registry};
+use crate::signalr::results::Results;
+use crate::signalr::value::{Naming, Value};
+use std::sync::Arc;
+
+/// Whom a message is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    All,
+    AllExcept(Vec<String>),
+    Group(String),
+    GroupExcept(String, Vec<String>),
+    Connection(String),
+}
+
+/// All clients of this server and of those that share its backplane.
+#[derive(Clone)]
+pub struct Clients {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) backplane: Arc<Backplane>,
+    pub(crate) results: Arc<Results>,
+    pub(crate) naming: Naming,
+}
+
+impl Clients {
+    /// Invokes `target` on clients and waits for no answer; returns once the message is accepted.
+    pub async fn send(&self, audience: Audience, target: &str, arguments: &[Value]) -> Result<(), HubError> {
+        let broadcast = Broadcast::of(None, target, arguments, self.naming);
+        let (to, broadcast) = match audience {
+            Audience::All => (Target::All, broadcast),
+            Audience::AllExcept(excluded) => (Target::All, broadcast.except(excluded)),
+            Audience::Group(group) => (Target::Group(group.into()), broadcast),
+            Audience::GroupExcept(group, excluded) => (Target::Group(group.into()), broadcast.except(excluded)),
+            Audience::Connection(id) => match self.registry.client(&id) {
+                Some(client) => {
+                    client.send(&broadcast);
+                    return Ok(());
+                }
+                None => (Target::Connection(id.into()), broadcast),
+            },
+        };
+        Ok(self.backplane.publish(&[(to, broadcast)]).await?)
+    }
+
+    /// Invokes `target` on one client and waits for what it returns.
+    pub async fn invoke(&self, connection: &str, target: &str, arguments: &[Value]) -> Result<Value, HubError> {
+        let mut waiting = self.results.expect(connection);
+        let request = Broadcast::of(Some(&waiting.id), target, arguments, self.naming);
+        let there = match self.registry.client(connection) {
+            Some(client) => {
+                client.send(&request);
+                true
+            }
+            None => self.backplane.request(connection, &waiting.id, &request).await?,
+        };
+        if !there {
+            return Err(HubError::of("IOException", format!("Connection '{connection}' does not exist.")));
+        }
+        match waiting.answer().await {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => Err(HubError::shown(error)),
+            None => Err(HubError::new("the server stops")),
+        }
+    }
+
+    /// Puts a connection into a group, wherever it is; returns once messages to the group reach it.
+    pub async fn add_to_group(&self, connection: &str, group: &str) -> Result<(), HubError> {
+        match self.registry.client(connection) {
+            Some(client) => Ok(self.join(&client, group).await?),
+            None => Ok(self.backplane.change_group(connection, group, true).await?),
+        }
+    }
+
+    pub async fn remove_from_group(&self, connection: &str, group: &str) -> Result<(), HubError> {
+        match self.registry.client(connection) {
+            Some(client) => {
+                self.leave(&client, group);
+                Ok(())
+            }
+            None => Ok(self.backplane.change_group(connection, group, false).await?),
+        }
+    }
+
+    pub(crate) async fn join(&self, client: &Arc<Client>, group: &str) -> Result<(), BackplaneError> {
+        let group: Arc<str> = group.into();
+        if !self.registry.join(client, &group) {
+            return Ok(());
+        }
+        let joined = self.backplane.joined(&group).await;
+        if joined.is_err() && self.registry.leave(client, &group) {
+            self.backplane.left(&group);
+        }
+        joined
+    }
+
+    pub(crate) fn leave(&self, client: &Client, group: &str) {
+        if self.registry.leave(client, group) {
+            self.backplane.left(group);
+        }
+    }
+
+    pub(crate) async fn connected(&self, client: &Client) -> Result<(), BackplaneError> {
+        self.backplane.connected(&client.id).await
+    }
+
+    /// Forgets a client; whoever waits for its answer learns that there will be none.
+    pub(crate) fn disconnected(&self, client: &Client) {
+        for group in self.registry.remove(client) {
+            self.backplane.left(&group);
+        }
+        for (id, channel) in self.results.abandon(&client.id) {
+            self.backplane.give_up(&channel, &id, client.protocol());
+        }
+        self.backplane.disconnected(&client.id);
+    }
+}
+
+impl From<BackplaneError> for HubError {
+    fn from(error: BackplaneError) -> Self {
+        HubError::new(error.to_string())
+    }
+}

@@ -1,0 +1,193 @@
+//! Hub messages as MessagePack, each behind its length (spec: signalr.md D3).
+
+use super::{ClientMessage, Completed, Cut, Encoded, ProtocolError, ServerMessage};
+use crate::message_pack::{self as pack, Kind, Reader};
+use crate::signalr::value::{Naming, Value};
+use std::borrow::Cow;
+
+type Result<T> = std::result::Result<T, ProtocolError>;
+
+/// A length is at most five bytes of seven bits.
+const LONGEST_PREFIX: usize = 5;
+
+/// Cuts the first message off what came.
+pub(super) fn cut(bytes: &[u8], maximum: usize) -> Result<Cut<'_>> {
+    let mut length = 0usize;
+    for (place, byte) in bytes.iter().take(LONGEST_PREFIX).enumerate() {
+        length |= usize::from(byte & 0x7f) << (place * 7);
+        if byte & 0x80 == 0 {
+            let total = place + 1 + length;
+            if length > 0x7fff_ffff || total > maximum {
+                return Err(ProtocolError::TooLarge(maximum));
+            }
+            return Ok(bytes.get(place + 1..total).map_or(Cut::Partial, |message| Cut::Message(message, total)));
+        }
+    }
+    if bytes.len() >= LONGEST_PREFIX { Err(ProtocolError::TooLarge(maximum)) } else { Ok(Cut::Partial) }
+}
+
+/// Reads one message; items behind those that are known are passed over.
+pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
+    let mut reader = Reader::new(message);
+    let items = reader.array()?;
+    if items == 0 {
+        return Err(ProtocolError::Missing("type"));
+    }
+    Ok(match reader.integer()? {
+        kind @ (1 | 4) => {
+            headers(&mut reader)?;
+            let invocation_id = optional_text(&mut reader)?.filter(|id| !id.is_empty());
+            let target = required_text(&mut reader, "target for Invocation message")?;
+            if reader.kind()? != Kind::Array {
+                return Err(ProtocolError::Type("arguments", "Array"));
+            }
+            let arguments = Encoded::MessagePack(reader.raw()?);
+            let mut streams = Vec::new();
+            // Old clients leave the streams out.
+            if items > 5 && !reader.nil()? {
+                for _ in 0..reader.array()? {
+                    streams.push(required_text(&mut reader, "stream id")?);
+                }
+            }
+            ClientMessage::Invocation { invocation_id, target, arguments, streams, streaming: kind == 4 }
+        }
+        2 => {
+            headers(&mut reader)?;
+            let id = required_text(&mut reader, "invocation ID for StreamItem message")?;
+            ClientMessage::StreamItem { id, item: Encoded::MessagePack(reader.raw()?) }
+        }
+        3 => {
+            headers(&mut reader)?;
+            let id = required_text(&mut reader, "invocation ID for Completion message")?;
+            let outcome = match reader.integer()? {
+                1 => Err(optional_text(&mut reader)?.unwrap_or_default()),
+                2 => Ok(None),
+                3 => Ok(Some(Encoded::MessagePack(reader.raw()?))),
+                _ => return Err(ProtocolError::ResultKind),
+            };
+            ClientMessage::Completion { id, outcome }
+        }
+        5 => {
+            headers(&mut reader)?;
+            ClientMessage::Cancel { id: required_text(&mut reader, "invocation ID for CancelInvocation message")? }
+        }
+        6 => ClientMessage::Ping,
+        7 => ClientMessage::Close,
+        8 => ClientMessage::Ack(sequence(&mut reader)?),
+        9 => ClientMessage::Sequence(sequence(&mut reader)?),
+        _ => ClientMessage::Ignored,
+    })
+}
+
+fn headers(reader: &mut Reader<'_>) -> Result<()> {
+    // Nobody asks for headers; they must be texts nevertheless.
+    for _ in 0..reader.map()? {
+        reader.text()?;
+        reader.text()?;
+    }
+    Ok(())
+}
+
+fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>> {
+    Ok(if reader.nil()? { None } else { Some(Cow::Borrowed(reader.text()?)) })
+}
+
+fn required_text<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Cow<'a, str>> {
+    optional_text(reader)?.filter(|text| !text.is_empty()).ok_or(ProtocolError::Empty(what))
+}
+
+fn sequence(reader: &mut Reader<'_>) -> Result<u64> {
+    Ok(reader.unsigned()?.unwrap_or_default())
+}
+
+/// Writes a message behind its length.
+pub(super) fn write(message: &ServerMessage<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    let id = |out: &mut Vec<u8>, id: Option<&str>| match id {
+        Some(id) => pack::write_text(out, id),
+        None => pack::write_nil(out),
+    };
+    let head = |out: &mut Vec<u8>, items: usize, kind: i64| {
+        pack::write_array(out, items);
+        pack::write_integer(out, kind);
+    };
+    match message {
+        ServerMessage::Invocation { id: invocation, target, arguments } => {
+            head(&mut out, 6, 1);
+            pack::write_map(&mut out, 0);
+            id(&mut out, *invocation);
+            pack::write_text(&mut out, target);
+            pack::write_array(&mut out, arguments.len());
+            arguments.iter().for_each(|argument| argument.write_message_pack(&mut out));
+            pack::write_array(&mut out, 0);
+        }
+        ServerMessage::StreamItem { id: invocation, item } => {
+            head(&mut out, 4, 2);
+            pack::write_map(&mut out, 0);
+            id(&mut out, Some(invocation));
+            item.write_message_pack(&mut out);
+        }
+        ServerMessage::Completion { id: invocation, outcome } => {
+            head(&mut out, if matches!(outcome, Completed::Void) { 4 } else { 5 }, 3);
+            pack::write_map(&mut out, 0);
+            id(&mut out, Some(invocation));
+            match outcome {
+                Completed::Error(error) => {
+                    pack::write_integer(&mut out, 1);
+                    pack::write_text(&mut out, error);
+                }
+                Completed::Void => pack::write_integer(&mut out, 2),
+                Completed::Result(value) => {
+                    pack::write_integer(&mut out, 3);
+                    value.write_message_pack(&mut out);
+                }
+            }
+        }
+        ServerMessage::Ping => head(&mut out, 1, 6),
+        ServerMessage::Close { error, allow_reconnect } => {
+            head(&mut out, 3, 7);
+            id(&mut out, *error);
+            pack::write_boolean(&mut out, *allow_reconnect);
+        }
+        ServerMessage::Ack(sequence) => {
+            head(&mut out, 2, 8);
+            pack::write_unsigned(&mut out, *sequence);
+        }
+        ServerMessage::Sequence(sequence) => {
+            head(&mut out, 2, 9);
+            pack::write_unsigned(&mut out, *sequence);
+        }
+    }
+    framed(&out)
+}
+
+/// A message behind its length.
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len() + LONGEST_PREFIX);
+    let mut length = message.len();
+    while length > 0x7f {
+        out.push((length & 0x7f) as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+    out.extend_from_slice(message);
+    out
+}
+
+/// An invocation of clients that came as JSON; `None` where it is none.
+pub(crate) fn from_json(message: &[u8]) -> Option<Vec<u8>> {
+    let ClientMessage::Invocation { invocation_id, target, arguments, .. } = super::json::read(message.strip_suffix(b"\x1e")?).ok()? else {
+        return None;
+    };
+    let Value::Array(arguments) = arguments.value()? else { return None };
+    Some(write(&ServerMessage::Invocation { id: invocation_id.as_deref(), target: &target, arguments: &arguments }))
+}
+
+/// An invocation of clients that came as MessagePack, as JSON; `None` where it is none.
+pub(crate) fn to_json(framed: &[u8]) -> Option<Vec<u8>> {
+    let Ok(Cut::Message(message, _)) = cut(framed, usize::MAX) else { return None };
+    let ClientMessage::Invocation { invocation_id, target, arguments, .. } = read(message).ok()? else { return None };
+    let Value::Array(arguments) = arguments.value()? else { return None };
+    let message = ServerMessage::Invocation { id: invocation_id.as_deref(), target: &target, arguments: &arguments };
+    Some(super::json::write(&message, Naming::AsDeclared))
+}

@@ -1,0 +1,61 @@
+//! A second application on the engine, for other people's suites: the hubs that the official TypeScript
+//! client's functional tests and pysignalr's want, and the methods of the reference hub.
+//!
+//! `cargo run --release --example conformance -- --urls "http://127.0.0.1:5000;https://127.0.0.1:5001"`.
+//! With `RedisConnectionString` set, `/signalRHub` shares its backplane with hubs of either kind.
+
+#![allow(clippy::print_stdout)] // the suites wait for the lines that Kestrel prints
+
+mod reference;
+mod site;
+mod test_hub;
+mod weather;
+
+use harmony::listen::ListenUrl;
+use harmony::signalr::serve::{self, Listener};
+use harmony::tls;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tls::install_provider();
+    let mut arguments = std::env::args().skip(1);
+    let mut urls = "http://127.0.0.1:5000".to_owned();
+    while let Some(argument) = arguments.next() {
+        match (argument.strip_prefix("--urls="), argument.as_str()) {
+            (Some(given), _) => urls = given.to_owned(),
+            (None, "--urls") => urls = arguments.next().ok_or("--urls needs a value")?,
+            _ => return Err(format!("'{argument}' is not known; --urls URLS is").into()),
+        }
+    }
+    let site = Arc::new(site::Conformance::new(std::env::var("RedisConnectionString").ok().as_deref())?);
+    let (serving, connections) = (CancellationToken::new(), TaskTracker::new());
+    let mut acceptor = None;
+    for url in ListenUrl::parse_list(&urls)? {
+        if url.tls && acceptor.is_none() {
+            let home = std::env::var_os("HOME").map(PathBuf::from);
+            let kept = std::env::temp_dir().join("harmony-conformance");
+            acceptor = Some(tls::acceptor(&tls::development_certificate(home.as_deref(), &kept)?.source)?);
+        }
+        for listener in url.bind()? {
+            println!("Now listening on: {}://{}", if url.tls { "https" } else { "http" }, listener.local_addr()?);
+            let listener = Listener { listener, tls: acceptor.clone().filter(|_| url.tls) };
+            connections.spawn(serve::accept(listener, site.clone(), serving.clone(), connections.clone()));
+        }
+    }
+    println!("Application started. Press Ctrl+C to shut down.");
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminate.recv() => {}
+    }
+    serving.cancel();
+    site.stop(Instant::now() + Duration::from_secs(5)).await;
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The methods of the reference hub (`refhub`), so that its recordings can be replayed.
+
+use crate::test_hub::answer;
+use harmony::signalr::clients::Audience;
+use harmony::signalr::value::Value;
+use harmony::signalr::{Call, Caller, Hub, HubError, Refusal, Running};
+
+pub struct ReferenceHub;
+
+fn texts<const N: usize>(call: &Call<'_>) -> Result<[Option<String>; N], Refusal> {
+    call.arguments.texts::<N>().ok_or(Refusal::Arguments)
+}
+
+/// A name that must be there; null is bound, and then fails.
+fn name(text: Option<String>) -> Result<String, HubError> {
+    text.ok_or_else(|| HubError::of("ArgumentNullException", "a name is null"))
+}
+
+fn sent(caller: Caller, audience: Audience, target: Option<String>, text: Option<String>) -> Running {
+    answer(async move {
+        let argument = text.map_or(Value::Null, Value::Text);
+        caller.clients.send(audience, &name(target)?, &[argument]).await?;
+        Ok(Value::Null)
+    })
+}
+
+impl Hub for ReferenceHub {
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
+        let own = || caller.id().to_owned();
+        match call.target.to_ascii_lowercase().as_str() {
+            method @ ("listenforboardevents" | "stoplisteningforboardevents" | "listenforcardevents" | "stoplisteningforcardevents") => {
+                let [group] = texts(call)?;
+                let (join, card) = (method.starts_with("listen"), method.contains("card"));
+                Ok(answer(async move {
+                    let group = name(group)?;
+                    let group = if card { group.to_lowercase() } else { group };
+                    if join {
+                        caller.join(&group).await?;
+                    } else {
+                        caller.leave(&group);
+                    }
+                    Ok(Value::Null)
+                }))
+            }
+            "whoami" => {
+                call.arguments.arguments::<0>().ok_or(Refusal::Arguments)?;
+                let id = own();
+                Ok(answer(async move { Ok(Value::Text(id)) }))
+            }
+            "sendall" => {
+                let [target, text] = texts(call)?;
+                Ok(sent(caller, Audience::All, target, text))
+            }
+            "sendothers" => {
+                let ([target, text], others) = (texts(call)?, Audience::AllExcept(vec![own()]));
+                Ok(sent(caller, others, target, text))
+            }
+            "sendgroup" => {
+                let [group, target, text] = texts(call)?;
+                Ok(sent(caller, Audience::Group(group.unwrap_or_default()), target, text))
+            }
+            "sendgroupexceptme" => {
+                let [group, target, text] = texts(call)?;
+                let except = Audience::GroupExcept(group.unwrap_or_default(), vec![own()]);
+                Ok(sent(caller, except, target, text))
+            }
+            "sendconnection" => {
+                let [id, target, text] = texts(call)?;
+                Ok(sent(caller, Audience::Connection(id.unwrap_or_default()), target, text))
+            }
+            method @ ("addother" | "removeother") => {
+                let [id, group] = texts(call)?;
+                let add = method == "addother";
+                Ok(answer(async move {
+                    let (id, group) = (name(id)?, name(group)?);
+                    if add { caller.clients.add_to_group(&id, &group).await? } else { caller.clients.remove_from_group(&id, &group).await? }
+                    Ok(Value::Null)
+                }))
+            }
+            "askother" => {
+                let [id, question] = texts(call)?;
+                Ok(answer(async move { caller.clients.invoke(&name(id)?, "Ask", &[question.map_or(Value::Null, Value::Text)]).await }))
+            }
+            _ => Err(Refusal::NoSuchMethod),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Where each hub is, and the routes beside them: redirects, tokens, cookies, bad negotiations.
+
+use crate::reference::ReferenceHub;
+use crate::test_hub::{AuthorizedHub, EchoConnection, TestHub};
+use crate::weather::WeatherHub;
+use harmony::connection_string::redis::{RedisOptions, RedisStringError};
+use harmony::json_web_token;
+use harmony::signalr::answer::{self, Answer, text, typed};
+use harmony::signalr::backplane::Backplane;
+use harmony::signalr::backplane::redis::{RedisBackplane, new_server_name};
+use harmony::signalr::serve::Site;
+use harmony::signalr::sessions::Transport;
+use harmony::signalr::value::{Naming, Value};
+use harmony::signalr::{Hub, Options, Server, endpoint};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// What signs the tokens that this program makes for its own tests.
+pub fn token_secret() -> &'static str {
+    "yoursecretkeyheretoSignalRserver"
+}
+
+const REFERENCE_HUB: &str = "Harmony.SignalR.Hubs.SignalRHub";
+
+pub struct Conformance {
+    test: Arc<Server<TestHub>>,
+    without_websockets: Arc<Server<TestHub>>,
+    authorized: Arc<Server<AuthorizedHub>>,
+    echo: Arc<Server<EchoConnection>>,
+    weather: Arc<Server<WeatherHub>>,
+    reference: Arc<Server<ReferenceHub>>,
+    redirects: AtomicU64,
+}
+
+fn alone<H: Hub>(hub: H, options: Options) -> Arc<Server<H>> {
+    Server::new(hub, options, |parts| Backplane::Local(parts.delivery))
+}
+
+impl Conformance {
+    pub fn new(redis: Option<&str>) -> Result<Self, RedisStringError> {
+        let redis = redis.filter(|text| !text.is_empty()).map(RedisOptions::parse).transpose()?;
+        let test = Options { detailed_errors: true, naming: Naming::AsDeclared, ..Options::default() };
+        let halves = vec![Transport::ServerSentEvents, Transport::LongPolling];
+        Ok(Conformance {
+            without_websockets: alone(TestHub, Options { transports: halves, ..test.clone() }),
+            test: alone(TestHub, test.clone()),
+            authorized: alone(AuthorizedHub, test),
+            echo: alone(EchoConnection, Options::default()),
+            weather: alone(WeatherHub, Options::default()),
+            reference: Server::new(ReferenceHub, Options::default(), |parts| match redis {
+                None => Backplane::Local(parts.delivery),
+                Some(options) => Backplane::Redis(RedisBackplane::start(options, REFERENCE_HUB, new_server_name("vm"), parts)),
+            }),
+            redirects: AtomicU64::new(0),
+        })
+    }
+
+    pub async fn stop(&self, deadline: Instant) {
+        tokio::join!(
+            self.test.stop(deadline),
+            self.without_websockets.stop(deadline),
+            self.authorized.stop(deadline),
+            self.echo.stop(deadline),
+            self.weather.stop(deadline),
+            self.reference.stop(deadline)
+        );
+    }
+
+    async fn route(&self, request: &mut Request<Incoming>) -> Answer {
+        let path = request.uri().path().to_ascii_lowercase();
+        if let Some(rest) = path.strip_prefix("/echoredirect") {
+            return redirect(&format!("/echo{rest}"), request.uri().query());
+        }
+        if path.starts_with("/bad-negotiate") {
+            return text(StatusCode::BAD_REQUEST, "Some response from server");
+        }
+        if path == "/redirect/negotiate" {
+            let number = self.redirects.fetch_add(1, Ordering::Relaxed) + 1;
+            let base = parameter(request, "baseUrl").unwrap_or_default();
+            return answer::json(serde_json::json!({ "url": format!("{base}/testHub?numRedirects={number}") }).to_string());
+        }
+        if path == "/generatejwttoken" {
+            return text(StatusCode::OK, &token(5));
+        }
+        if path == "/api/auth/login" {
+            return login(request).await;
+        }
+        if let Some(id) = request.uri().path().strip_prefix("/clientresult/") {
+            return client_result(&self.test, id).await;
+        }
+        // The longer name first: one is the beginning of the other.
+        if let Some(answer) = endpoint::answer(&self.without_websockets, "/testhub-nowebsockets", request).await {
+            return answer;
+        }
+        if let Some(answer) = endpoint::answer(&self.test, "/testhub", request).await {
+            return answer;
+        }
+        if let Some(answer) = endpoint::answer(&self.authorized, "/authorizedhub", request).await {
+            return answer;
+        }
+        if let Some(answer) = endpoint::answer(&self.echo, "/echo", request).await {
+            return answer;
+        }
+        if let Some(answer) = endpoint::answer(&self.weather, "/weatherhub", request).await {
+            return answer;
+        }
+        if let Some(answer) = endpoint::answer(&self.reference, "/signalrhub", request).await {
+            return answer;
+        }
+        match path.as_str() {
+            "/healthz/ready" if !self.reference.backplane().is_ready() => text(StatusCode::SERVICE_UNAVAILABLE, "Unhealthy"),
+            "/healthz/ready" => text(StatusCode::OK, "Healthy"),
+            _ => text(StatusCode::NOT_FOUND, ""),
+        }
+    }
+}
+
+impl Site for Conformance {
+    async fn answer(&self, mut request: Request<Incoming>) -> Answer {
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let negotiating = request.uri().path().to_ascii_lowercase().ends_with("/negotiate");
+        let secure = request.headers().get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https"));
+        let mut answer = match answer::preflight(&request) {
+            Some(answer) => answer,
+            None if request.method() == Method::OPTIONS => typed(StatusCode::NO_CONTENT, "text/plain", Vec::new()),
+            None => self.route(&mut request).await,
+        };
+        if negotiating {
+            let attributes = if secure { "; SameSite=None; Secure; Partitioned" } else { "" };
+            for cookie in ["testCookie=testValue", "testCookie2=testValue2", "expiredCookie=doesntmatter; expires=Thu, 01 Jan 1970 00:00:00 GMT"] {
+                if let Ok(value) = HeaderValue::from_str(&format!("{cookie}; path=/{attributes}")) {
+                    answer.headers_mut().append(header::SET_COOKIE, value);
+                }
+            }
+        }
+        answer::allow_origin(&mut answer, origin);
+        answer
+    }
+}
+
+/// 307, which keeps the method and the body.
+fn redirect(path: &str, query: Option<&str>) -> Answer {
+    let mut answer = text(StatusCode::TEMPORARY_REDIRECT, "");
+    let place = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        answer.headers_mut().insert(header::LOCATION, place);
+    }
+    answer
+}
+
+fn parameter(request: &Request<Incoming>, name: &str) -> Option<String> {
+    let query = request.uri().query()?.to_owned();
+    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn token(seconds: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let claims = serde_json::json!({
+        "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier": "testuser",
+        "iss": "SignalRTestServer", "aud": "SignalRTests", "exp": now + seconds,
+    });
+    json_web_token::sign(&claims, token_secret())
+}
+
+async fn login(request: &mut Request<Incoming>) -> Answer {
+    let body = match Limited::new(request.body_mut(), 4096).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return text(StatusCode::BAD_REQUEST, ""),
+    };
+    let given: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let is = |name: &str, value: &str| given[name] == value;
+    if is("username", "test") && is("password", "password") {
+        answer::json(serde_json::json!({ "token": token(1800) }).to_string())
+    } else {
+        text(StatusCode::UNAUTHORIZED, "")
+    }
+}
+
+/// What the client's `Result` returns, or why it does not.
+async fn client_result(server: &Server<TestHub>, id: &str) -> Answer {
+    match server.clients.invoke(id, "Result", &[]).await {
+        Ok(Value::Integer(number)) => text(StatusCode::OK, &number.to_string()),
+        Ok(other) => text(StatusCode::OK, &format!("Error trying to deserialize result to Int32. {other:?}")),
+        Err(error) => text(StatusCode::OK, error.message()),
+    }
+}

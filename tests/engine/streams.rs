@@ -1,0 +1,28 @@
+//! Streams both ways, client results, and what a hub is told of its callers, by the official JavaScript client in both protocols.
+
+use crate::harness::program::{Conformance, Program};
+use crate::harness::services::{Part, has, node_modules};
+use serde_json::Value;
+use std::process::Command;
+
+/// Runs `tests/clients/NAME` with the client's modules; every line is a check that went well, the last one `done`.
+fn suite(name: &str, arguments: &[&str]) -> Vec<Value> {
+    let mut command = Command::new("node");
+    command.arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name));
+    command.arg(node_modules().expect("the client's modules")).args(arguments);
+    let mut program = Program::start(&mut command);
+    program.wait_for_line("\"done\"");
+    program.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn the_official_client_finds_everything_that_a_hub_can_do() {
+    if !has("the_official_client_finds_everything_that_a_hub_can_do", &[Part::Node]) {
+        return;
+    }
+    let server = Conformance::start("");
+    let checks = suite("functional.mjs", &[&server.url]);
+    let done = checks.last().expect("an end");
+    assert_eq!(done["failed"], 0, "{checks:#?}");
+    eprintln!("{} checks by the official client over every transport and protocol", done["done"]);
+}
