@@ -1,6 +1,8 @@
 //! RabbitMQ: the one door to it. Harmony's topology, consuming, publishing, setting aside
 //! (spec: harmony-contract.md 5).
 
+pub mod rejected;
+
 use crate::connection_string::amqp::BrokerAddress;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{
@@ -18,9 +20,6 @@ pub const QUEUE: &str = "notifications.signalr";
 const ROUTING_KEYS: [&str; 2] = ["notifications.signalr", "notifications"];
 /// The header that names a notification's type.
 pub const TYPE_HEADER: &str = "notification_type";
-/// Our own queue for what can't be delivered; bounded, the oldest going first.
-pub const REJECTED_QUEUE: &str = "notifications.signalr.rejected";
-const REJECTED_AT_MOST: i32 = 10_000;
 const CONSUMER: &str = "harmony";
 
 /// Why RabbitMQ can't be used.
@@ -134,19 +133,6 @@ impl Broker {
             .with_delivery_mode(2)
             .with_headers(headers);
         self.send(EXCHANGE.into(), ROUTING_KEYS[0].into(), body, properties).await
-    }
-
-    /// Puts a message into the queue of the rejected, with its own headers and the reason.
-    pub async fn set_aside(&self, message: &Message, reason: &str) -> Result<(), BrokerError> {
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-max-length".into(), AMQPValue::LongInt(REJECTED_AT_MOST));
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        self.channel.queue_declare(REJECTED_QUEUE.into(), durable, arguments).await?;
-        let mut headers = message.properties.headers().clone().unwrap_or_default();
-        headers.insert("x-harmony-reason".into(), AMQPValue::LongString(reason.into()));
-        headers.insert("x-harmony-routing-key".into(), AMQPValue::LongString(message.routing_key.to_string().into()));
-        let properties = message.properties.clone().with_headers(headers).with_delivery_mode(2);
-        self.send("".into(), REJECTED_QUEUE.into(), &message.body, properties).await
     }
 
     async fn send(

@@ -3,11 +3,14 @@
 mod answers;
 mod context;
 mod difference;
+mod doctor;
 mod down;
 mod execute;
 mod failure;
 mod hub;
+mod logs;
 mod publish;
+mod rejected;
 mod rehost;
 mod report;
 mod services;
@@ -90,11 +93,17 @@ enum Command {
     /// Stop the hub and the containers
     Down(down::DownArguments),
     /// What runs, where, since when, and whether it is healthy
-    Status,
+    Status(status::StatusArguments),
+    /// The logs of Redis, RabbitMQ and the hub
+    Logs(logs::LogsArguments),
+    /// Everything that tells why it would not work, each with its fix
+    Doctor,
     /// Proof end to end: publish a notification, and hear it over a WebSocket through the hub
     Verify(verify::VerifyArguments),
     /// Send one notification as Harmony.Api sends it
     Publish(publish::PublishArguments),
+    /// Messages that could not be delivered: list, show, retry, drop
+    Rejected(rejected::RejectedArguments),
     /// Point the client, or the gateway's route, at another hub
     Rehost(rehost::RehostArguments),
     /// One application's settings: get, set, unset, list, why, validate, undo, schema
@@ -146,7 +155,10 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Setup(answers) => interruptible(async { setup::run(&Context::new(&global, terminal)?, answers).await }),
         Command::Up(arguments) => interruptible(async { up::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Down(arguments) => interruptible(async { down::run(&Context::new(&global, terminal)?, arguments).await }),
-        Command::Status => interruptible(async { status::run(&Context::new(&global, terminal)?).await }),
+        Command::Status(arguments) => interruptible(async { status::run(&Context::new(&global, terminal)?, arguments).await }),
+        Command::Logs(arguments) => interruptible(async { logs::run(&Context::new(&global, terminal)?, arguments).await }),
+        Command::Doctor => interruptible(async { doctor::run(&Context::new(&global, terminal)?).await }),
+        Command::Rejected(arguments) => interruptible(async { rejected::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Verify(arguments) => interruptible(async { verify::run(&Context::new(&global, terminal)?, arguments).await }),
         Command::Publish(arguments) => interruptible(async { publish::run(&Context::new(&global, terminal)?, arguments).await }),
     }

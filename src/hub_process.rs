@@ -1,5 +1,7 @@
 //! The hub as a background process: our own executable started anew, known by a lock that it holds.
 
+pub mod supervisor;
+
 use crate::hub_client::{ClientError, HubClient};
 use crate::instance::Instance;
 use serde::{Deserialize, Serialize};
@@ -69,10 +71,8 @@ fn file_error(path: &Path) -> impl FnOnce(io::Error) -> HubProcessError {
 }
 
 impl PidFile {
-    /// The hub's own part: leaves the terminal's session and says who it is.
+    /// The hub's own part: says who it is.
     pub fn hold(folder: &Path, running: &Running) -> io::Result<Self> {
-        // Fails where it leads a session already, which is as good.
-        let _ = rustix::process::setsid();
         let mut file = File::options().create(true).truncate(false).write(true).open(folder.join("hub.pid"))?;
         file.try_lock().map_err(|_| io::Error::other("another hub of this instance is running"))?;
         file.set_len(0)?;
@@ -103,12 +103,14 @@ pub fn find(instance: &Instance) -> Result<Option<Running>, HubProcessError> {
 
 /// Starts the hub and returns once a client could connect.
 pub async fn launch(instance: &Instance, launch: &Launch, within: Duration) -> Result<Running, HubProcessError> {
+    // One that waits to start a hub that died would start it beside this one.
+    supervisor::end(instance)?;
     let log = open_log(instance)?;
     let start = log.metadata().map_or(0, |metadata| metadata.len());
     let executable = std::env::current_exe().map_err(HubProcessError::Spawn)?;
     let errors = log.try_clone().map_err(HubProcessError::Spawn)?;
     let mut command = Command::new(executable);
-    command.arg("hub").args(&launch.arguments).stdin(Stdio::null()).stdout(log).stderr(errors);
+    command.arg("hub").arg(supervisor::SUPERVISE).args(&launch.arguments).stdin(Stdio::null()).stdout(log).stderr(errors);
     for variable in &launch.hidden_variables {
         command.env_remove(variable);
     }
@@ -144,7 +146,9 @@ struct KillUnlessReady<'c>(Option<&'c mut Child>);
 impl Drop for KillUnlessReady<'_> {
     fn drop(&mut self) {
         if let Some(child) = &mut self.0 {
-            // It may have ended by itself; waiting leaves no zombie behind.
+            // Its hub with it, which is in its group; waiting leaves no zombie behind.
+            let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+            let _ = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -154,13 +158,17 @@ impl Drop for KillUnlessReady<'_> {
 /// Stops a hub in an orderly way; kills it where it does not end in time.
 pub async fn stop(instance: &Instance, running: &Running, within: Duration) -> Result<(), HubProcessError> {
     for (signal, within) in [(rustix::process::Signal::TERM, within), (rustix::process::Signal::KILL, Duration::from_secs(5))] {
+        if signal == rustix::process::Signal::KILL {
+            // Else the hub that is killed would be started again.
+            supervisor::end(instance)?;
+        }
         let Some(pid) = i32::try_from(running.pid).ok().and_then(rustix::process::Pid::from_raw) else { break };
         // The lock says that the process is still ours, so the number means nobody else.
         let _ = rustix::process::kill_process(pid, signal);
         let deadline = Instant::now() + within;
         while Instant::now() < deadline {
             if find(instance)?.is_none_or(|found| found.pid != running.pid) {
-                return Ok(());
+                return supervisor::end(instance);
             }
             tokio::time::sleep(POLL).await;
         }
@@ -168,7 +176,7 @@ pub async fn stop(instance: &Instance, running: &Running, within: Duration) -> R
     Err(HubProcessError::DoesNotEnd(running.pid))
 }
 
-/// Now, as the pid file has it.
+/// Now, in seconds since 1970, as the pid file has it.
 pub fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -41,6 +41,9 @@ use tokio::time::Instant;
 /// A future that a connection's task drives.
 pub type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// Answers bytes with bytes, where no protocol is spoken.
+pub type Raw = fn(&[u8]) -> Vec<u8>;
+
 /// What clients may call.
 pub trait Hub: Send + Sync + 'static {
     /// Starts a method, or says why it can't be started.
@@ -62,7 +65,7 @@ pub trait Hub: Send + Sync + 'static {
     }
 
     /// Where a connection speaks no protocol at all: what is answered to what comes.
-    fn raw(&self) -> Option<fn(&[u8]) -> Vec<u8>> {
+    fn raw(&self) -> Option<Raw> {
         None
     }
 }

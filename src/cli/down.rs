@@ -78,6 +78,9 @@ pub async fn run(context: &Context, arguments: DownArguments) -> Result<(), Fail
         let (since, _step) = (Instant::now(), context.terminal.step("stopping the hub"));
         hub_process::stop(instance, running, STOP_WITHIN).await?;
         done(since);
+    } else if !context.dry_run {
+        // A hub that died may be about to be started again.
+        hub_process::supervisor::end(instance)?;
     }
     if let Some(engine) = observer.map(Observer::into_engine) {
         let (since, _step) = (Instant::now(), (!containers.is_empty()).then(|| context.terminal.step("stopping containers")));

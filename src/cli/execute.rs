@@ -6,6 +6,7 @@ use super::failure::{Exit, Failure};
 use super::report::{FileReport, HubReport, Report, ServiceReport, State as ReportState, StepReport};
 use super::up::Decided;
 use crate::appsettings;
+use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::masked;
 use crate::containers::docker::{Created, Engine, Observer};
 use crate::containers::readiness::{RabbitMqEnd, await_rabbitmq, await_redis};
@@ -13,6 +14,7 @@ use crate::containers::{ContainerSpec, Service, container_name};
 use crate::hub_process::{self, Running};
 use crate::instance::Choice;
 use crate::plan::{Action, Step};
+use crate::secret::Secret;
 use crate::tls;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -124,7 +126,7 @@ async fn provide(
         }
     };
     let waiting = step.map(|_| context.terminal.step(format!("waiting for {} at {}", service.name(), endpoint(decided, service))));
-    let ready = tokio::time::timeout_at(deadline.into(), await_service(engine, decided, service, &id)).await;
+    let ready = tokio::time::timeout_at(deadline.into(), await_service(context, engine, decided, service, &id)).await;
     drop(waiting);
     match ready {
         Ok(ready) => ready?,
@@ -146,18 +148,22 @@ fn endpoint(decided: &Decided, service: Service) -> String {
     endpoint.map(ToString::to_string).unwrap_or_default()
 }
 
-async fn await_service(engine: &Engine, decided: &Decided, service: Service, id: &str) -> Result<(), Failure> {
+async fn await_service(context: &Context, engine: &Engine, decided: &Decided, service: Service, id: &str) -> Result<(), Failure> {
     let observer = engine.observer();
     let died = match (service, &decided.redis.options, &decided.rabbitmq.address) {
         (Service::Redis, Some(options), _) => await_redis(options, observer.await_end(id)).await.err(),
         (Service::RabbitMq, _, Some(address)) => match await_rabbitmq(address, observer.await_end(id)).await {
             Ok(()) => None,
             Err(RabbitMqEnd::Gone(code)) => Some(code),
-            Err(RabbitMqEnd::Refused) => {
-                return Err(Failure::new(Exit::NotReady, "credentialsRefused", "RabbitMQ refuses the user or the password")
-                    .why("its volume was made with other credentials than the settings have")
-                    .fix("put the earlier ones into BrokerConfiguration, or let the data go: harmony down --volumes"));
+            // Its volume was made with other credentials, which only it can change: then once more.
+            Err(RabbitMqEnd::Refused) if repair_credentials(context, engine, id, address).await? => {
+                match await_rabbitmq(address, observer.await_end(id)).await {
+                    Ok(()) => None,
+                    Err(RabbitMqEnd::Gone(code)) => Some(code),
+                    Err(RabbitMqEnd::Refused) => return Err(credentials_refused()),
+                }
             }
+            Err(RabbitMqEnd::Refused) => return Err(credentials_refused()),
         },
         _ => None,
     };
@@ -165,6 +171,32 @@ async fn await_service(engine: &Engine, decided: &Decided, service: Service, id:
     let log = observer.last_lines(id).await;
     Err(Failure::new(Exit::NotReady, "containerDied", format!("the {} container ended at once (exit code {code})", service.name()))
         .why(format!("its last lines:\n{log}")))
+}
+
+/// Gives RabbitMQ the user, password and virtual host that the settings have, by its own tool inside
+/// its container; its data stays. False where that tool did not do it.
+async fn repair_credentials(context: &Context, engine: &Engine, id: &str, address: &BrokerAddress) -> Result<bool, Failure> {
+    context.terminal.warn(&format!(
+        "RabbitMQ's volume was made with other credentials; its user '{}' gets those of the settings, and its data stays",
+        address.username
+    ));
+    let nothing = Secret::default();
+    let (user, virtual_host) = (address.username.as_str(), address.virtual_host.as_str());
+    // Whichever of the two applies; the password is read, not given as an argument.
+    let known = engine.run_inside(id, &["rabbitmqctl", "change_password", user], &address.password).await?;
+    if !known && !engine.run_inside(id, &["rabbitmqctl", "add_user", user], &address.password).await? {
+        return Ok(false);
+    }
+    engine.run_inside(id, &["rabbitmqctl", "set_user_tags", user, "administrator"], &nothing).await?;
+    // One that is there already is not made anew.
+    engine.run_inside(id, &["rabbitmqctl", "add_vhost", virtual_host], &nothing).await?;
+    Ok(engine.run_inside(id, &["rabbitmqctl", "set_permissions", "-p", virtual_host, user, ".*", ".*", ".*"], &nothing).await?)
+}
+
+fn credentials_refused() -> Failure {
+    Failure::new(Exit::NotReady, "credentialsRefused", "RabbitMQ refuses the user or the password")
+        .why("its volume was made with other credentials than the settings have")
+        .fix("put the earlier ones into BrokerConfiguration, or let the data go: harmony down --volumes")
 }
 
 async fn run_hub(context: &Context, decided: &Decided, deadline: Instant, took: &Took) -> Result<Option<Running>, Failure> {

@@ -70,6 +70,13 @@ impl Failure {
         self
     }
 
+    /// What failed and why, in one line, and what to do.
+    pub fn in_words(&self) -> (String, String) {
+        let why = self.why.lines().next().unwrap_or_default();
+        let message = if why.is_empty() { self.message.clone() } else { format!("{}: {why}", self.message) };
+        (message, self.fix.clone())
+    }
+
     pub fn is_port_in_use(&self) -> bool {
         self.code == "portInUse"
     }

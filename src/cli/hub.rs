@@ -5,7 +5,7 @@ use super::{Global, runtime};
 use crate::appsettings::layers::{Layers, Started};
 use crate::hub::settings::{HubSettings, LogLevel};
 use crate::hub;
-use crate::hub_process::{PidFile, Running, now};
+use crate::hub_process::{PidFile, Running, now, supervisor};
 use crate::signalr::serve::Listener;
 use crate::terminal::Terminal;
 use crate::{telemetry, tls};
@@ -44,13 +44,19 @@ struct Own {
     /// The instance's folder and a fingerprint, where `up` starts the hub in the background.
     background: Option<(PathBuf, String)>,
     help: bool,
+    /// Watch over another process that serves.
+    supervise: bool,
 }
 
 pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Result<(), Failure> {
-    let (own, mut rest) = own_arguments(arguments.arguments)?;
+    let arguments = arguments.arguments;
+    let (own, mut rest) = own_arguments(arguments.clone())?;
     if own.help {
         terminal.text(&HELP);
         return Ok(());
+    }
+    if own.supervise {
+        return watch(&arguments, own.background.as_ref().map(|(folder, _)| folder.as_path()), terminal);
     }
     if let Some(environment) = &global.environment {
         rest.push(format!("--environment={environment}"));
@@ -124,6 +130,16 @@ async fn serve(
     Ok(())
 }
 
+/// Watches over a hub in the background, in this process, which serves nothing itself.
+fn watch(arguments: &[String], folder: Option<&Path>, terminal: Terminal) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::new(Exit::Failed, "hubProcess", "the hub can't be watched over").why(error.to_string());
+    let folder = folder.ok_or_else(|| Failure::new(Exit::Usage, "usage", "--supervise needs --background"))?;
+    let served: Vec<_> = arguments.iter().filter(|argument| *argument != supervisor::SUPERVISE).cloned().collect();
+    let status = supervisor::run(&served, folder, |note| terminal.warn(note)).map_err(failed)?;
+    // What went wrong, the hub said itself.
+    if status.success() { Ok(()) } else { Err(Failure::new(Exit::Failed, "hubDied", "the hub ended").shown()) }
+}
+
 fn certificate(settings: &HubSettings) -> Result<tls::CertificateSource, Failure> {
     if let Some(source) = &settings.certificate {
         return Ok(source.clone());
@@ -162,6 +178,7 @@ fn own_arguments(arguments: Vec<String>) -> Result<(Own, Vec<String>), Failure> 
         };
         match name {
             "-h" | "--help" => own.help = true,
+            supervisor::SUPERVISE => own.supervise = true,
             "--settings" => own.settings = Some(needed(value)?.into()),
             "--background" => own.background = Some((needed(value)?.into(), String::new())),
             "--fingerprint" => {

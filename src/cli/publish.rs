@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use crate::broker::{Broker, TYPE_HEADER};
+use crate::broker::{Broker, BrokerError, TYPE_HEADER};
 use crate::connection_string::amqp::BrokerAddress;
 use crate::hub::compose::{self, ComposeError};
 use crate::hub::settings::broker_address;
@@ -89,11 +89,7 @@ impl Source {
     pub async fn publish(&self, notification: &str, body: &[u8]) -> Result<(), Failure> {
         match self {
             Source::RabbitMq(address) => {
-                let unusable = |error: crate::broker::BrokerError| {
-                    Failure::new(Exit::NotReady, "brokerUnusable", format!("RabbitMQ at {} can't be used", address.endpoint))
-                        .why(error.to_string())
-                        .fix("run 'harmony up', or correct BrokerConfiguration in the hub's settings")
-                };
+                let unusable = |error| unusable(address, &error);
                 let broker = Broker::connect(address, "harmony", CONNECT_WITHIN).await.map_err(unusable)?;
                 let published = broker.publish(notification, body).await.map_err(unusable);
                 broker.close().await;
@@ -117,6 +113,13 @@ impl fmt::Display for Source {
             Source::Inbox(url) => write!(formatter, "the hub's inbox at {url}"),
         }
     }
+}
+
+/// RabbitMQ can't be used.
+pub fn unusable(address: &BrokerAddress, error: &BrokerError) -> Failure {
+    Failure::new(Exit::NotReady, "brokerUnusable", format!("RabbitMQ at {} can't be used", address.endpoint))
+        .why(error.to_string())
+        .fix("run 'harmony up', or correct BrokerConfiguration in the hub's settings")
 }
 
 pub fn no_hub() -> Failure {

@@ -17,7 +17,22 @@ use url::Url;
 
 const ASK_WITHIN: Duration = Duration::from_secs(2);
 
-pub async fn run(context: &Context) -> Result<(), Failure> {
+#[derive(Debug, clap::Args)]
+pub struct StatusArguments {
+    /// How it is written: text, json, or variables for a shell (env) or for .NET (dotnet-env), secrets included
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Env,
+    DotnetEnv,
+}
+
+pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Failure> {
     let began = Instant::now();
     let state = context.instance.state()?;
     let running = hub_process::find(&context.instance)?;
@@ -54,8 +69,44 @@ pub async fn run(context: &Context) -> Result<(), Failure> {
         steps: Vec::new(),
         milliseconds: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
     };
-    context.terminal.result(&report);
+    match arguments.format {
+        Format::Text => context.terminal.result(&report),
+        Format::Json => context.terminal.json_result(&report),
+        Format::Env | Format::DotnetEnv => {
+            for (name, dotnet, value) in variables(&report, &layers) {
+                let name = if arguments.format == Format::Env { name } else { dotnet };
+                context.terminal.text(&format!("{name}={}", shell_quoted(&value)));
+            }
+        }
+    }
     Ok(())
+}
+
+/// What scripts and other applications need to know: a name for shells, .NET's name, the value.
+fn variables(report: &Report, layers: &Layers) -> Vec<(&'static str, &'static str, String)> {
+    let mut variables = Vec::new();
+    if let Some(url) = &report.hub.url {
+        variables.push(("HARMONY_HUB_URL", "signalrHostUrl", url.clone()));
+    }
+    if report.redis.endpoint.is_some() {
+        variables.push(("HARMONY_REDIS", "RedisConnectionString", layers.get("RedisConnectionString").to_owned()));
+    }
+    if let Some(address) = broker_address(layers).ok().filter(|_| report.rabbitmq.endpoint.is_some()) {
+        variables.extend([
+            ("HARMONY_RABBITMQ_HOST", "BrokerConfiguration__Host", address.endpoint.host.clone()),
+            ("HARMONY_RABBITMQ_PORT", "BrokerConfiguration__Port", address.endpoint.port.to_string()),
+            ("HARMONY_RABBITMQ_USER", "BrokerConfiguration__Username", address.username.clone()),
+            ("HARMONY_RABBITMQ_PASSWORD", "BrokerConfiguration__Password", address.password.reveal().to_owned()),
+            ("HARMONY_RABBITMQ_VHOST", "BrokerConfiguration__VirtualHost", address.virtual_host.clone()),
+        ]);
+    }
+    variables
+}
+
+/// A value that a shell takes as it is.
+fn shell_quoted(value: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./:@%+,".contains(letter);
+    if !value.is_empty() && value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
 }
 
 fn state_environment(context: &Context, known: &str) -> String {

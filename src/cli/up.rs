@@ -325,7 +325,7 @@ fn launch(context: &Context, checkout: &Checkout, files: &[SettingsFile], state:
 }
 
 /// Variables of this shell that would override what the files say.
-fn hidden_variables() -> Vec<String> {
+pub fn hidden_variables() -> Vec<String> {
     const DECIDED: [&str; 8] = [
         "RedisConnectionString", "BrokerConfiguration__", "BrokerConfiguration:", "ASPNETCORE_URLS", "URLS", "HTTP_PORTS",
         "HTTPS_PORTS", "Kestrel__Endpoints",

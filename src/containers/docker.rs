@@ -6,16 +6,18 @@ use super::{ContainerSpec, HASH_LABEL, INSTANCE_LABEL, SERVICE_LABEL, VERSION_LA
 use crate::secret::Secret;
 use bollard::Docker;
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateBody, ContainerSummary, HostConfig, PortBinding, VolumeCreateRequest};
+use bollard::exec::StartExecResults;
+use bollard::models::{ContainerCreateBody, ContainerSummary, ExecConfig, HostConfig, PortBinding, VolumeCreateRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListVolumesOptionsBuilder,
     LogsOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder, StopContainerOptionsBuilder,
     UploadToContainerOptionsBuilder,
 };
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 /// How long a container may take to stop before it is killed.
 const STOP_SECONDS: i32 = 10;
@@ -137,6 +139,22 @@ impl Observer {
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// The engine's version, and its clock as ISO 8601 has it.
+    pub async fn version(&self) -> Result<(String, Option<String>), DockerError> {
+        let version = self.docker.version().await.map_err(refused("asking for the version"))?;
+        let clock = self.docker.info().await.ok().and_then(|info| info.system_time);
+        Ok((version.version.unwrap_or_default(), clock))
+    }
+
+    /// A container's log lines with their times, from `since` on (seconds since 1970); for ever
+    /// where they are followed, else those that there are, the last `tail` of them.
+    pub fn logs(&self, id: &str, follow: bool, tail: &str, since: i32) -> impl Stream<Item = String> + use<> {
+        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).timestamps(true).follow(follow).tail(tail).since(since);
+        let lines = self.docker.logs(id, Some(options.build()));
+        // A container that goes ends its log; why is no part of it.
+        lines.take_while(|line| std::future::ready(line.is_ok())).filter_map(|line| std::future::ready(line.ok().map(|line| line.to_string())))
     }
 
     /// A container's last log lines.
@@ -271,6 +289,31 @@ impl Engine {
             Some(volume) => self.remove_volume(volume).await,
             None => Ok(()),
         }
+    }
+
+    /// Runs a command inside a container; what it reads is no argument, and so seen by nobody. True where it succeeded.
+    pub async fn run_inside(&self, id: &str, command: &[&str], input: &Secret) -> Result<bool, DockerError> {
+        let docker = &self.observer.docker;
+        let failed = || refused(format!("running {} inside a container", command.first().unwrap_or(&"")));
+        let config = ExecConfig {
+            cmd: Some(command.iter().map(|word| (*word).to_owned()).collect()),
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            ..Default::default()
+        };
+        let run = docker.create_exec(id, config).await.map_err(failed())?;
+        if let StartExecResults::Attached { mut output, input: mut stdin } = docker.start_exec(&run.id, None).await.map_err(failed())? {
+            let written = async {
+                stdin.write_all(format!("{}\n", input.reveal()).as_bytes()).await?;
+                stdin.shutdown().await
+            };
+            // A command that does not read its input is told by how it ends.
+            let _ = written.await;
+            while output.next().await.is_some() {}
+        }
+        let ended = docker.inspect_exec(&run.id).await.map_err(failed())?;
+        Ok(ended.exit_code == Some(0))
     }
 
     pub async fn start(&self, id: &str, name: &str) -> Result<(), DockerError> {

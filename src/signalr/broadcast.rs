@@ -60,6 +60,11 @@ impl Broadcast {
         self
     }
 
+    /// How many bytes it holds, before forms are made that it came without.
+    pub fn size(&self) -> usize {
+        [&self.json, &self.message_pack].into_iter().filter_map(OnceLock::get).map(Bytes::len).max().unwrap_or_default()
+    }
+
     fn form(&self, protocol: Protocol) -> &OnceLock<Bytes> {
         match protocol {
             Protocol::Json => &self.json,

@@ -10,12 +10,15 @@ use crate::signalr::broadcast::Broadcast;
 use crate::signalr::registry::Registry;
 use crate::signalr::metrics::Metrics;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
-/// Broadcasts that may wait; a full queue makes the producer wait.
+/// Broadcasts that may wait before a producer in this process has to.
 const WAITING: usize = 4096;
+/// Broadcasts, and their bytes, that may wait where the producer can't: what Redis brings.
+const WAITING_AT_MOST: usize = 1 << 16;
+const BYTES_AT_MOST: usize = 64 << 20;
 /// Broadcasts queued for their members before sockets are flushed.
 const BATCH: usize = 256;
 
@@ -35,34 +38,58 @@ pub enum Target {
 #[derive(Clone)]
 pub struct Delivery {
     sender: mpsc::Sender<(Target, Broadcast)>,
+    queue: Arc<Queue>,
+}
+
+/// What is known of the queue beside its content.
+#[derive(Default)]
+struct Queue {
+    bytes: AtomicUsize,
+    /// Told after each batch, to one who waits for room.
+    drained: Notify,
 }
 
 impl Delivery {
     /// Starts the task; it ends when the last `Delivery` is gone.
     pub fn start(registry: Arc<Registry>, metrics: Arc<Metrics>) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(deliver(registry, metrics, receiver));
-        Delivery { sender }
+        let (sender, receiver) = mpsc::channel(WAITING_AT_MOST);
+        let queue = Arc::<Queue>::default();
+        tokio::spawn(deliver(registry, metrics, receiver, queue.clone()));
+        Delivery { sender, queue }
+    }
+
+    fn waiting(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
     }
 
     /// Hands a message over; waits while too many wait.
     pub async fn send(&self, target: Target, broadcast: Broadcast) {
+        while self.waiting() >= WAITING || self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST {
+            self.queue.drained.notified().await;
+        }
+        self.queue.bytes.fetch_add(broadcast.size(), Ordering::Relaxed);
         // The task lives as long as the server; at its end nobody is left to hear.
         let _ = self.sender.send((target, broadcast)).await;
     }
 
     /// Hands a message over where waiting is not possible; false where it had to be dropped.
     pub fn try_send(&self, target: Target, broadcast: Broadcast) -> bool {
-        self.sender.try_send((target, broadcast)).is_ok()
+        let size = broadcast.size();
+        if self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST || self.sender.try_send((target, broadcast)).is_err() {
+            return false;
+        }
+        self.queue.bytes.fetch_add(size, Ordering::Relaxed);
+        true
     }
 }
 
-async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: mpsc::Receiver<(Target, Broadcast)>) {
+async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: mpsc::Receiver<(Target, Broadcast)>, queue: Arc<Queue>) {
     let mut batch = Vec::new();
     let mut dirty = Vec::new();
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
-        let mut delivered = 0;
+        let (mut delivered, mut bytes) = (0, 0);
         for (target, broadcast) in batch.drain(..) {
+            bytes += broadcast.size();
             delivered += match &target {
                 Target::All => registry.queue_for_all(&broadcast, &mut dirty),
                 Target::Group(group) => registry.queue_for_group(group, &broadcast, &mut dirty),
@@ -82,6 +109,10 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
         for client in dirty.drain(..) {
             client.outbox.flush();
         }
+        // What was sent and what was taken meet in any order: below nothing is nothing.
+        let _ = queue.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(bytes)));
+        queue.drained.notify_waiters();
+        queue.drained.notify_one();
         // Connections' own tasks get their turn between batches.
         tokio::task::yield_now().await;
         let backlog = receiver.len();

@@ -1,9 +1,9 @@
 //! Hubs of ours, and ASP.NET Core's, on one Redis and one RabbitMQ.
 
-use crate::harness::program::Hub;
+use crate::harness::program::{Hub, harmony, run, text};
 use crate::harness::raw::WebSocket;
 use crate::harness::services::{Part, RabbitMq, Redis, has, refhub};
-use crate::harness::{fixture, wait_for};
+use crate::harness::{Folder, fixture, wait_for};
 use base64::Engine;
 use harmony::broker::Broker;
 use harmony::signalr::backplane::envelope::read_invocation;
@@ -189,4 +189,69 @@ fn what_kills_the_dotnet_hub_is_set_aside_with_its_reason_and_the_rest_flows_on(
     assert_eq!(rejected[0]["properties"]["headers"]["notification_type"], "CardTitleChanged");
     let reason = rejected[0]["properties"]["headers"]["x-harmony-reason"].as_str().expect("a reason");
     assert!(reason.contains("an invalid start of a value"), "{reason}");
+
+    // Looked at, sent again (and rejected again), dropped.
+    let folder = Folder::new();
+    let settings = json!({ "BrokerConfiguration": { "Host": "127.0.0.1", "Port": rabbitmq.port, "VirtualHost": rabbitmq.virtual_host } });
+    folder.write("harmony/Harmony.SignalR/appsettings.json", &settings.to_string());
+    let rejected = |arguments: &[&str]| {
+        let output = run(harmony(folder.path()).args(["rejected", "--json"]).args(arguments));
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+        (output.status.code(), answer)
+    };
+    let (_, list) = rejected(&["list"]);
+    assert_eq!((list["rejected"].as_array().map(Vec::len), &list["rejected"][0]["type"]), (Some(1), &"CardTitleChanged".into()), "{list}");
+    assert_eq!(rejected(&["show", "1"]).1["body"], "hello");
+    assert_eq!(rejected(&["show", "2"]).0, Some(2));
+    assert_eq!(rejected(&["retry", "1"]).1["changes"], 1);
+    wait_for("the same rejected again", || (hub.metric("harmony_hub_notifications_rejected_total") == 2.0).then_some(()));
+    assert_eq!(rejected(&["drop", "--all"]).1["error"]["code"], "answerMissing");
+    assert_eq!(rejected(&["drop", "--all", "--yes"]).1["changes"], 1);
+    assert_eq!(rejected(&["list"]).1["rejected"], json!([]));
+}
+
+#[test]
+fn a_hub_whose_listening_connection_is_cut_misses_nothing() {
+    if !has("a_hub_whose_listening_connection_is_cut_misses_nothing", &[Part::Redis, Part::RabbitMq]) {
+        return;
+    }
+    let (redis, rabbitmq) = (Redis::start(), RabbitMq::start());
+    let [host, port, virtual_host] = rabbitmq.arguments();
+    let backplane = format!("--RedisConnectionString={}", redis.connection_string());
+    let hubs = [(), ()].map(|()| Hub::start(&[&host, &port, &virtual_host, &backplane]));
+    hubs.iter().for_each(Hub::wait_until_ready);
+    let board = "420371f9-ea23-46de-9ce3-00aeeec060a2";
+    let mut clients = [0, 1].map(|hub| WebSocket::connected(hubs[hub].address()));
+    clients.iter_mut().for_each(|client| client.invoke("ListenForBoardEvents", board));
+    let body = |number: usize| json!({ "BoardId": board, "CardId": "adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4", "Title": format!("{number}") });
+    const MESSAGES: usize = 3000;
+    let cutter = std::thread::scope(|scope| {
+        let address = redis.connection_string();
+        let publishing = scope.spawn(|| {
+            for batch in (0..MESSAGES).collect::<Vec<_>>().chunks(100) {
+                let messages: Vec<_> = batch.iter().map(|number| ("CardTitleChanged".to_owned(), body(*number).to_string())).collect();
+                publish(&rabbitmq, &messages);
+            }
+        });
+        let mut cuts = 0;
+        while !publishing.is_finished() {
+            use std::io::{Read, Write};
+            let mut stream = crate::harness::raw::connect(&address);
+            stream.write_all(b"CLIENT KILL TYPE pubsub\r\n").expect("a command");
+            let mut answer = [0; 16];
+            let _ = stream.read(&mut answer);
+            cuts += 1;
+            std::thread::park_timeout(Duration::from_millis(250));
+        }
+        cuts
+    });
+    for client in &mut clients {
+        let mut missing: std::collections::HashSet<usize> = (0..MESSAGES).collect();
+        while !missing.is_empty() {
+            let message = client.message();
+            let title = message["arguments"][0]["title"].as_str().expect("a title").parse::<usize>().expect("a number");
+            missing.remove(&title);
+        }
+    }
+    eprintln!("{MESSAGES} messages through {cutter} cuts of every listening connection: none lost");
 }

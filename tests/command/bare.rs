@@ -200,3 +200,65 @@ fn every_recorded_certificate_serves() {
     let error = acceptor(&wrong).err().expect("a wrong password").to_string();
     assert!(error.contains("aspnetcore-dev.pfx") && error.contains("password"), "{error}");
 }
+
+#[test]
+fn a_hub_that_dies_is_started_again() {
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("http://localhost:{}", free_port());
+    let first = json(&mut bare(&folder, &["up", "--yes", "--hub-url", &url]))["hub"]["pid"].as_u64().expect("a pid");
+    // One that dies at once was never up; this one lives a little first.
+    let began = std::time::Instant::now();
+    crate::harness::wait_for("a life long enough", || (began.elapsed().as_secs() >= 3).then_some(()));
+    let pid = rustix::process::Pid::from_raw(first as i32).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("a kill");
+    let second = crate::harness::wait_for("another hub", || {
+        let status = json(&mut bare(&folder, &["status"]));
+        status["hub"]["pid"].as_u64().filter(|second| *second != first && status["hub"]["state"] == "running")
+    });
+    assert_eq!(json(&mut bare(&folder, &["verify"]))["ok"], true);
+    assert!(folder.read("home/.local/state/harmony/harmony/hub.log").contains("the hub died"));
+    json(&mut bare(&folder, &["down", "--yes"]));
+    assert_eq!(json(&mut bare(&folder, &["status"]))["hub"]["state"], "absent");
+    let gone = rustix::process::Pid::from_raw(second as i32).expect("a pid");
+    assert!(rustix::process::test_kill_process(gone).is_err(), "it is not started once more");
+}
+
+#[test]
+fn doctor_says_what_would_not_work_and_how_to_mend_it() {
+    let folder = Folder::new();
+    let broken = "{ \"BrokerConfiguration\": { \"Port\": 99999 } }";
+    folder.write("harmony/Harmony.SignalR/appsettings.json", broken);
+    let diagnosis = |command: &mut Command| {
+        let output = run(command.arg("--json"));
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+        (output.status.code(), answer)
+    };
+    let failed = |answer: &Value| {
+        let checks = answer["checks"].as_array().expect("checks").iter().filter(|check| check["status"] == "failed");
+        checks.map(|check| (check["name"].clone(), check["message"].as_str().expect("a message").to_owned(), check["fix"].as_str().unwrap_or_default().to_owned())).collect::<Vec<_>>()
+    };
+    let (code, answer) = diagnosis(&mut bare(&folder, &["doctor"]));
+    assert_eq!(code, Some(1));
+    assert!(failed(&answer).iter().any(|(name, message, fix)| name == "value" && message.contains("99999") && !fix.is_empty()), "{answer}");
+
+    folder.write("harmony/Harmony.SignalR/appsettings.json", "{ broken");
+    let (code, answer) = diagnosis(&mut bare(&folder, &["doctor"]));
+    assert_eq!(code, Some(1));
+    assert!(failed(&answer).iter().any(|(name, ..)| name == "settings"), "{answer}");
+
+    folder.write("harmony/Harmony.SignalR/appsettings.json", "{}");
+    let thief = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("{{ \"signalrHostUrl\": \"http://localhost:{}\" }}", thief.local_addr().expect("an address").port());
+    folder.write("harmony/Harmony.Client/wwwroot/appsettings.json", &url);
+    let (code, answer) = diagnosis(bare(&folder, &["doctor"]).env("DOCKER_HOST", "unix:///nonexistent/docker.sock"));
+    assert_eq!(code, Some(1));
+    let failures = failed(&answer);
+    assert!(failures.iter().any(|(name, message, _)| name == "hub" && message.contains("held by")), "{answer}");
+    assert!(failures.iter().any(|(name, message, _)| name == "engine" && message.contains("/nonexistent/docker.sock")), "{answer}");
+
+    let in_the_way = folder.write("in-the-way", "");
+    let (code, answer) = diagnosis(bare(&folder, &["doctor"]).env("XDG_STATE_HOME", in_the_way));
+    assert_eq!(code, Some(1));
+    assert!(failed(&answer).iter().any(|(name, ..)| name == "own files"), "{answer}");
+}

@@ -181,8 +181,8 @@ fn what_is_wrong_with_images_and_containers_is_said() {
 }
 
 #[test]
-fn a_password_that_rabbitmq_does_not_know_is_said_at_once() {
-    if !has("a_password_that_rabbitmq_does_not_know_is_said_at_once", &[Part::Docker]) {
+fn a_volume_with_another_password_is_given_the_one_of_the_settings() {
+    if !has("a_volume_with_another_password_is_given_the_one_of_the_settings", &[Part::Docker]) {
         return;
     }
     let (folder, instance) = (Folder::new(), unique("t"));
@@ -191,17 +191,56 @@ fn a_password_that_rabbitmq_does_not_know_is_said_at_once() {
     let url = format!("http://localhost:{}", free_port());
     json(&mut up(&folder, &instance, &["--hub-url", &url]));
     json(&mut with(&folder, &instance, &["down"]));
+    let volume = docker(&["volume", "ls", "-q", "--filter", &format!("label=harmony.instance={instance}")]);
     let settings = folder.read("src/Web/Harmony.SignalR/appsettings.json");
     let known = settings.split("\"Password\": \"").nth(1).expect("a password").split('"').next().expect("its end").to_owned();
-    folder.write("src/Web/Harmony.SignalR/appsettings.json", &settings.replace(&known, "another"));
+    let another = settings.replace(&known, "another-Password").replace("\"Username\": \"harmony\"", "\"Username\": \"somebody\"");
+    folder.write("src/Web/Harmony.SignalR/appsettings.json", &another);
     let output = run(up(&folder, &instance, &[]).arg("--json"));
-    let error: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(output.status.code(), Some(5));
-    assert_eq!(error["error"]["code"], "credentialsRefused", "{error}");
-    // The data is still there, and the right password opens it.
-    folder.write("src/Web/Harmony.SignalR/appsettings.json", &settings);
-    json(&mut up(&folder, &instance, &[]));
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(text(&output.stderr).contains("its data stays") && !text(&output.stderr).contains("another-Password"));
+    assert_eq!(docker(&["volume", "ls", "-q", "--filter", &format!("label=harmony.instance={instance}")]), volume, "the volume is the same");
     assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
+}
+
+#[test]
+fn logs_come_from_all_three_and_doctor_finds_all_well() {
+    if !has("logs_come_from_all_three_and_doctor_finds_all_well", &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    old_layout(&folder);
+    let _down = down(&folder, &instance);
+    let [redis_port, rabbitmq_port] = [free_port().to_string(), free_port().to_string()];
+    let url = format!("http://localhost:{}", free_port());
+    json(&mut up(&folder, &instance, &["--hub-url", &url, "--redis-port", &redis_port, "--rabbitmq-port", &rabbitmq_port]));
+    let logs = text(&run(&mut with(&folder, &instance, &["logs"])).stdout);
+    for (source, line) in [("redis", "Ready to accept connections"), ("rabbitmq", "Server startup complete"), ("hub", "Application started")] {
+        assert!(logs.lines().any(|found| found.starts_with(source) && found.contains(line)), "{source}: {logs}");
+    }
+    // Followed over a restart.
+    let mut following = Program::start(with(&folder, &instance, &["logs", "redis", "-f", "--tail", "0"]).arg("-q"));
+    let redis = format!("harmony-{instance}-redis");
+    for _ in 0..2 {
+        docker(&["restart", "-t", "2", &redis]);
+        following.wait_for_line("Ready to accept connections");
+    }
+    let ready = || following.lines().iter().filter(|line| line.contains("Ready to accept connections")).count();
+    crate::harness::wait_for("both restarts", || (ready() >= 2).then_some(()));
+    drop(following);
+
+    let diagnosis = json(&mut with(&folder, &instance, &["doctor"]));
+    assert_eq!(diagnosis["summary"]["failed"], 0, "{diagnosis}");
+    let of = |name: &str| diagnosis["checks"].as_array().expect("checks").iter().find(|check| check["name"] == name).cloned().unwrap_or_default();
+    assert!(of("Redis")["message"].as_str().expect("a message").contains(&redis_port), "{diagnosis}");
+    let variables = text(&run(&mut with(&folder, &instance, &["status", "--format", "dotnet-env"])).stdout);
+    assert!(variables.contains(&format!("BrokerConfiguration__Port={rabbitmq_port}\n")), "{variables}");
+    assert!(variables.contains(&format!("RedisConnectionString='127.0.0.1:{redis_port},password=")) || variables.contains(&format!("RedisConnectionString=127.0.0.1:{redis_port}")), "{variables}");
+
+    docker(&["stop", "-t", "1", &redis]);
+    let ill = run(with(&folder, &instance, &["doctor"]).arg("--json"));
+    assert_eq!(ill.status.code(), Some(1));
+    assert!(text(&ill.stdout).contains("does not answer"), "{}", text(&ill.stdout));
 }
 
 #[test]

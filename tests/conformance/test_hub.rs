@@ -6,7 +6,7 @@ use harmony::json_web_token;
 use harmony::signalr::clients::Audience;
 use harmony::signalr::streams::Items;
 use harmony::signalr::value::{TIMESTAMP, Value};
-use harmony::signalr::{Admission, Call, Caller, Hub, HubError, Refusal, Running};
+use harmony::signalr::{Admission, Call, Caller, Hub, HubError, Raw, Refusal, Running};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub struct TestHub;
@@ -22,7 +22,7 @@ impl Hub for EchoConnection {
         Err(Refusal::NoSuchMethod)
     }
 
-    fn raw(&self) -> Option<fn(&[u8]) -> Vec<u8>> {
+    fn raw(&self) -> Option<Raw> {
         Some(<[u8]>::to_vec)
     }
 }

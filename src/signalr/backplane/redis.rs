@@ -7,6 +7,7 @@
 
 pub mod commands;
 pub mod link;
+mod replay;
 
 use super::BackplaneError;
 use super::envelope::{self, Invocation};
@@ -19,6 +20,7 @@ use commands::Acknowledgements;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{PushInfo, PushKind, RedisError, Value};
 use link::connect_until_it_works;
+use replay::Replay;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,6 +64,7 @@ struct Shared {
     /// A server that shares the backplane speaks MessagePack: its clients die of messages without it.
     peers_speak_message_pack: AtomicBool,
     acknowledgements: Acknowledgements,
+    replay: Replay,
     parts: Parts,
 }
 
@@ -97,6 +100,7 @@ impl RedisBackplane {
             listener_lost: Notify::new(),
             peers_speak_message_pack: AtomicBool::new(false),
             acknowledgements: Acknowledgements::default(),
+            replay: Replay::default(),
             parts,
         });
         let own = [
@@ -104,6 +108,8 @@ impl RedisBackplane {
             shared.channel("internal:groups"),
             shared.channel(&format!("internal:ack:{}", shared.server)),
             shared.channel(&format!("internal:return:{}", shared.server)),
+            shared.channel("internal:replay"),
+            shared.channel(&format!("internal:replayed:{}", shared.server)),
         ];
         let wanted = |channel: String| (channel.into(), Subscription { wanted: 1, ..Subscription::default() });
         shared.lock().extend(own.map(wanted));
@@ -123,6 +129,7 @@ impl RedisBackplane {
         }
         let mut connection = self.shared.publisher()?;
         let mut pipeline = ::redis::pipe();
+        let mut published_now = Vec::with_capacity(messages.len());
         for (target, broadcast) in messages {
             let channel = match target {
                 Target::All => self.shared.channel("all"),
@@ -130,11 +137,15 @@ impl RedisBackplane {
                 Target::Connection(id) => self.shared.channel(&format!("connection:{id}")),
             };
             let envelope = self.shared.envelope(broadcast, None);
-            pipeline.cmd("PUBLISH").arg(channel).arg(envelope).ignore();
+            pipeline.cmd("PUBLISH").arg(&channel).arg(&envelope).ignore();
+            published_now.push((channel, envelope));
         }
         let published = pipeline.query_async::<()>(&mut connection);
         match tokio::time::timeout(self.timeout, published).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                self.shared.replay.published(published_now);
+                Ok(())
+            }
             Ok(Err(error)) => {
                 self.shared.publisher_lost.notify_one();
                 Err(BackplaneError::Unreachable(error.to_string()))
@@ -252,33 +263,62 @@ impl Shared {
     }
 
     fn disconnected(&self) {
+        self.replay.deaf();
         self.listening.store(false, Ordering::Release);
         self.lock().values_mut().for_each(|subscription| subscription.confirmed = false);
     }
 
     /// A message from Redis. Runs inside the connection's driver, so it only queues.
     fn hear(self: &Arc<Self>, channel: &str, payload: &[u8]) {
-        let name = channel.strip_prefix(&self.options.channel_prefix).and_then(|name| name.strip_prefix(&self.hub));
-        let Some(name) = name.and_then(|name| name.strip_prefix(':')) else { return };
+        if self.replay.hears(channel, payload) {
+            self.deliver(channel, payload);
+        }
+    }
+
+    fn deliver(self: &Arc<Self>, channel: &str, payload: &[u8]) {
+        let Some(name) = self.name_of(channel) else { return };
         match name.strip_prefix("internal:").map(|name| name.split(':').next().unwrap_or(name)) {
             Some("groups") => return self.obey(payload),
             Some("ack") => return self.acknowledged(payload),
             Some("return") => return self.returned(payload),
+            Some("replay") => return self.repeat(payload),
+            Some("replayed") => return self.repeated(payload),
             _ => {}
         }
+        let Some((target, broadcast)) = self.read(channel, payload) else { return };
+        if !self.parts.delivery.try_send(target, broadcast) {
+            // Nobody can wait here. The connection is given up, and what it would have brought is asked for again.
+            self.parts.metrics.dropped.fetch_add(1, Ordering::Relaxed);
+            self.replay.deaf();
+            self.listener_lost.notify_one();
+        }
+    }
+
+    /// A channel's name behind what all of ours begin with.
+    fn name_of<'c>(&self, channel: &'c str) -> Option<&'c str> {
+        channel.strip_prefix(&self.options.channel_prefix)?.strip_prefix(&self.hub)?.strip_prefix(':')
+    }
+
+    /// A message for clients, and for which.
+    fn read(&self, channel: &str, payload: &[u8]) -> Option<(Target, Broadcast)> {
+        let name = self.name_of(channel)?;
         let target = match name.split_once(':') {
             None if name == "all" => Target::All,
             Some(("group", group)) => Target::Group(group.into()),
             Some(("connection", id)) => Target::Connection(id.into()),
-            _ => return,
+            _ => return None,
         };
         let invocation = match envelope::read_invocation(payload) {
             Ok(invocation) => invocation,
-            Err(error) => return tracing::warn!(channel, %error, "a message from another server can't be read"),
+            Err(error) => {
+                tracing::warn!(channel, %error, "a message from another server can't be read");
+                return None;
+            }
         };
         let forms: Vec<_> = invocation.messages.iter().filter_map(|(name, bytes)| Some((Protocol::named(name)?, *bytes))).collect();
         if forms.is_empty() {
-            return tracing::warn!(channel, "a message from another server is in no protocol known here");
+            tracing::warn!(channel, "a message from another server is in no protocol known here");
+            return None;
         }
         if forms.iter().any(|(protocol, _)| *protocol == Protocol::MessagePack) {
             self.peers_speak_message_pack.store(true, Ordering::Relaxed);
@@ -291,9 +331,7 @@ impl Shared {
         } else {
             broadcast.excluded = invocation.excluded.into_iter().map(str::to_owned).collect();
         }
-        if !self.parts.delivery.try_send(target, broadcast) {
-            self.parts.metrics.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        Some((target, broadcast))
     }
 }
 
@@ -311,7 +349,7 @@ async fn publish_task(shared: Arc<Shared>) {
         shared.publisher.send_replace(Some(connection.clone()));
         tokio::select! {
             () = count_hubs(&shared, connection.clone()) => {}
-            () = keep_alive(connection, &shared.publisher_lost) => {}
+            () = keep_alive(connection, &shared.publisher_lost, || {}) => {}
         }
         shared.publisher.send_replace(None);
     }
@@ -352,9 +390,10 @@ async fn listen_task(shared: Arc<Shared>) {
         let listener = shared.clone();
         let push = Box::new(move |push: PushInfo| listener.push(push));
         let mut connection = connect_until_it_works(&shared.options, Some(push), "listening").await;
+        shared.replay.alive();
         let alive = {
             let (connection, shared) = (connection.clone(), shared.clone());
-            AbortOnDropHandle::new(tokio::spawn(async move { keep_alive(connection, &shared.listener_lost).await }))
+            AbortOnDropHandle::new(tokio::spawn(async move { keep_alive(connection, &shared.listener_lost, || shared.replay.alive()).await }))
         };
         tokio::select! {
             result = subscribe_for_ever(&shared, &mut connection) => {
@@ -370,6 +409,9 @@ async fn listen_task(shared: Arc<Shared>) {
 
 impl Shared {
     fn push(self: &Arc<Self>, push: PushInfo) -> Result<(), std::convert::Infallible> {
+        if push.kind != PushKind::Disconnection {
+            self.replay.alive();
+        }
         match (push.kind, push.data.as_slice()) {
             (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
                 if let Ok(channel) = std::str::from_utf8(channel) {
@@ -383,10 +425,13 @@ impl Shared {
     }
 }
 
-async fn subscribe_for_ever(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+async fn subscribe_for_ever(shared: &Arc<Shared>, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
     loop {
         let (missing, spare) = shared.difference();
         if missing.is_empty() && spare.is_empty() {
+            if !shared.listening.load(Ordering::Acquire) {
+                shared.catch_up().await;
+            }
             shared.listening.store(true, Ordering::Release);
             shared.changed.notified().await;
             continue;
@@ -408,7 +453,7 @@ fn names(channels: &[Arc<str>]) -> Vec<&str> {
 }
 
 /// Returns when the connection is lost, or does not answer.
-async fn keep_alive(mut connection: MultiplexedConnection, lost: &Notify) {
+async fn keep_alive(mut connection: MultiplexedConnection, lost: &Notify, answered: impl Fn()) {
     loop {
         tokio::select! {
             () = lost.notified() => return,
@@ -416,7 +461,7 @@ async fn keep_alive(mut connection: MultiplexedConnection, lost: &Notify) {
                 let ping = ::redis::cmd("PING");
                 let answer = ping.query_async::<Value>(&mut connection);
                 match tokio::time::timeout(HEARTBEAT, answer).await {
-                    Ok(Ok(_)) => {}
+                    Ok(Ok(_)) => answered(),
                     _ => return,
                 }
             }

@@ -1,0 +1,207 @@
+//! `harmony logs`: what Redis, RabbitMQ and the hub say, interleaved by time, each with its prefix and colour.
+
+use super::context::Context;
+use super::failure::Failure;
+use crate::containers::Service;
+use crate::containers::docker::Observer;
+use anstyle::{AnsiColor, Color, Style};
+use futures_util::StreamExt;
+use serde::Serialize;
+use std::fmt;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How often a file is looked at, and a container that is away.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Lines on their way; who writes more waits.
+const WAITING: usize = 256;
+
+#[derive(Debug, clap::Args)]
+pub struct LogsArguments {
+    /// Whose [default: all]
+    #[arg(value_enum)]
+    sources: Vec<Source>,
+    /// Go on with what comes, also after restarts
+    #[arg(short, long)]
+    follow: bool,
+    /// The last lines of each
+    #[arg(long, default_value_t = 100)]
+    tail: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Source {
+    Redis,
+    Rabbitmq,
+    Hub,
+}
+
+const SOURCES: [Source; 3] = [Source::Redis, Source::Rabbitmq, Source::Hub];
+
+/// One line of a log.
+#[derive(Debug, Serialize)]
+struct Line {
+    source: Source,
+    /// ISO 8601 in UTC; that of the line before where it has none itself.
+    time: String,
+    line: String,
+}
+
+impl Line {
+    /// Takes the time off a line's beginning.
+    fn read(source: Source, line: &str, before: &str) -> Self {
+        let line = line.trim_end_matches(['\r', '\n']);
+        let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let is_time = first.len() > 18 && first.as_bytes()[10] == b'T' && first.starts_with(|letter: char| letter.is_ascii_digit());
+        let (time, line) = if is_time { (first, rest.trim_start()) } else { (before, line) };
+        Line { source, time: time.to_owned(), line: line.to_owned() }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, colour) = match self.source {
+            Source::Redis => ("redis", AnsiColor::Red),
+            Source::Rabbitmq => ("rabbitmq", AnsiColor::Yellow),
+            Source::Hub => ("hub", AnsiColor::Cyan),
+        };
+        let style = Style::new().fg_color(Some(Color::Ansi(colour)));
+        let clock = self.time.get(11..19).unwrap_or("        ");
+        write!(formatter, "{style}{name:<8} {clock}{style:#}  {}", self.line)
+    }
+}
+
+pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Failure> {
+    let sources = if arguments.sources.is_empty() { SOURCES.to_vec() } else { arguments.sources.clone() };
+    let observer = match context.surroundings.docker_host() {
+        Ok(host) => Observer::connect(&host).await.ok(),
+        Err(_) => None,
+    };
+    let show = |line: &Line| if context.terminal.json { context.terminal.json_result(line) } else { context.terminal.text(line) };
+    let tail = arguments.tail.to_string();
+    let mut lines = Vec::new();
+    for source in sources.iter().copied() {
+        match (source, service(source), &observer) {
+            (Source::Hub, ..) => lines.extend(file_tail(&context.instance.log(), arguments.tail)),
+            (_, Some(service), Some(observer)) => {
+                let Some(id) = container(context, observer, service).await? else { continue };
+                let mut log = pin!(observer.logs(&id, false, &tail, 0));
+                let mut before = String::new();
+                while let Some(text) = log.next().await {
+                    let line = Line::read(source, &text, &before);
+                    before.clone_from(&line.time);
+                    lines.push(line);
+                }
+            }
+            _ => {}
+        }
+    }
+    lines.sort_by(|left, right| left.time.cmp(&right.time));
+    lines.iter().for_each(show);
+    if !arguments.follow {
+        if lines.is_empty() {
+            context.terminal.note("There are no logs yet; 'harmony up' starts what writes them.");
+        }
+        return Ok(());
+    }
+    let (sender, mut receiver) = mpsc::channel(WAITING);
+    let mut tasks = tokio::task::JoinSet::new();
+    for source in sources {
+        match (service(source), &observer) {
+            (Some(service), Some(observer)) => {
+                tasks.spawn(follow_container(observer.clone(), context.instance.name.clone(), service, source, sender.clone()));
+            }
+            (None, _) => {
+                tasks.spawn(follow_file(context.instance.log(), sender.clone()));
+            }
+            (Some(_), None) => {}
+        }
+    }
+    drop(sender);
+    while let Some(line) = receiver.recv().await {
+        show(&line);
+    }
+    Ok(())
+}
+
+fn service(source: Source) -> Option<Service> {
+    match source {
+        Source::Redis => Some(Service::Redis),
+        Source::Rabbitmq => Some(Service::RabbitMq),
+        Source::Hub => None,
+    }
+}
+
+/// The id of a service's container, where there is one.
+async fn container(context: &Context, observer: &Observer, service: Service) -> Result<Option<String>, Failure> {
+    let all = observer.containers(&context.instance.name).await?;
+    Ok(all.into_iter().find(|found| found.service == service.name()).map(|found| found.id))
+}
+
+fn file_tail(path: &Path, most: usize) -> Vec<Line> {
+    // Where there is no log yet there is nothing to show.
+    let Ok(file) = std::fs::File::open(path) else { return Vec::new() };
+    let mut lines: Vec<Line> = Vec::new();
+    for text in BufReader::new(file).lines().map_while(Result::ok) {
+        let before = lines.last().map(|line| line.time.clone()).unwrap_or_default();
+        lines.push(Line::read(Source::Hub, &text, &before));
+    }
+    lines.split_off(lines.len().saturating_sub(most))
+}
+
+/// A container's lines from now on, and those of its successors.
+async fn follow_container(observer: Observer, instance: String, service: Service, source: Source, lines: mpsc::Sender<Line>) {
+    let mut since = i32::try_from(crate::hub_process::now()).unwrap_or_default();
+    let mut last = String::new();
+    loop {
+        let all = observer.containers(&instance).await.unwrap_or_default();
+        if let Some(found) = all.into_iter().find(|found| found.service == service.name() && found.running) {
+            let mut log = pin!(observer.logs(&found.id, true, "all", since));
+            while let Some(text) = log.next().await {
+                let line = Line::read(source, &text, &last);
+                // After a restart the log begins at a whole second: what was shown already is passed over.
+                if line.time < last {
+                    continue;
+                }
+                last.clone_from(&line.time);
+                if lines.send(line).await.is_err() {
+                    return;
+                }
+            }
+            since = i32::try_from(crate::hub_process::now()).unwrap_or_default().saturating_sub(1);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What a file grows by; one that is shorter than it was is another, and read from its beginning.
+async fn follow_file(path: std::path::PathBuf, lines: mpsc::Sender<Line>) {
+    let mut place = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+    let (mut rest, mut before) = (Vec::new(), String::new());
+    loop {
+        let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        if length < place {
+            (place, rest) = (0, Vec::new());
+        }
+        if length > place
+            && let Ok(mut file) = std::fs::File::open(&path)
+            && file.seek(SeekFrom::Start(place)).is_ok()
+            && let Ok(read) = file.take(length - place).read_to_end(&mut rest)
+        {
+            place += read as u64;
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let text: Vec<u8> = rest.drain(..=end).collect();
+                let line = Line::read(Source::Hub, &String::from_utf8_lossy(&text), &before);
+                before.clone_from(&line.time);
+                if lines.send(line).await.is_err() {
+                    return;
+                }
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

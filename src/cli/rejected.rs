@@ -1,0 +1,224 @@
+//! `harmony rejected`: messages that could not be delivered, looked at, sent again or dropped.
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use super::publish::{Source, unusable};
+use crate::broker::rejected::Rejected;
+use crate::broker::{Broker, BrokerError};
+use crate::terminal::prompt::{self, Reply};
+use serde::Serialize;
+use std::fmt;
+use std::time::Duration;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+/// As many as the queue keeps.
+const ALL: usize = 10_000;
+/// A body's beginning that a list shows.
+const GLIMPSE: usize = 60;
+
+#[derive(Debug, clap::Args)]
+pub struct RejectedArguments {
+    #[command(subcommand)]
+    command: RejectedCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum RejectedCommand {
+    /// Those that wait, oldest first
+    List {
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// One of them, whole
+    Show {
+        /// Its number in the list
+        number: usize,
+    },
+    /// Send them the way they came first
+    Retry(Which),
+    /// Delete them for good
+    Drop(Which),
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Numbers in the list
+    #[arg(required_unless_present = "all")]
+    numbers: Vec<usize>,
+    /// All of them
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct One {
+    number: usize,
+    reason: Option<String>,
+    #[serde(rename = "type")]
+    notification: Option<String>,
+    routing_key: Option<String>,
+    /// Seconds since 1970.
+    rejected_at: Option<i64>,
+    bytes: usize,
+    body: String,
+    /// Whether it is shown whole.
+    #[serde(skip)]
+    whole: bool,
+}
+
+impl One {
+    fn of(number: usize, rejected: &Rejected, whole: bool) -> Self {
+        One {
+            number,
+            reason: rejected.reason(),
+            notification: rejected.notification_type(),
+            routing_key: rejected.routing_key(),
+            rejected_at: rejected.rejected_at(),
+            bytes: rejected.body().len(),
+            body: String::from_utf8_lossy(rejected.body()).into_owned(),
+            whole,
+        }
+    }
+}
+
+impl fmt::Display for One {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let One { number, reason, notification, bytes, body, .. } = self;
+        let name = notification.as_deref().unwrap_or("(no type)");
+        let reason = reason.as_deref().unwrap_or("(no reason)");
+        if self.whole {
+            return write!(formatter, "type    {name}\nreason  {reason}\nbytes   {bytes}\n\n{body}");
+        }
+        let glimpse: String = body.chars().take(GLIMPSE).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        write!(formatter, "{number:>4}  {name}  {reason}\n      {glimpse}")
+    }
+}
+
+#[derive(Serialize)]
+struct Listed {
+    rejected: Vec<One>,
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rejected.is_empty() {
+            return formatter.write_str("Nothing was rejected.");
+        }
+        let lines: Vec<_> = self.rejected.iter().map(ToString::to_string).collect();
+        formatter.write_str(&lines.join("\n"))
+    }
+}
+
+#[derive(Serialize)]
+struct Done {
+    changes: usize,
+    #[serde(skip)]
+    what: &'static str,
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Done { changes, what } = self;
+        write!(formatter, "{changes} {} {what}.", if *changes == 1 { "message" } else { "messages" })
+    }
+}
+
+pub async fn run(context: &Context, arguments: RejectedArguments) -> Result<(), Failure> {
+    let Source::RabbitMq(address) = Source::find(context)? else {
+        return Err(Failure::new(Exit::Failed, "noBroker", "the hub that runs has no RabbitMQ, and so keeps no rejected messages")
+            .why("it is embedded: what its inbox can't deliver is answered at once"));
+    };
+    let failed = |error: BrokerError| unusable(&address, &error);
+    let broker = Broker::connect(&address, "harmony rejected", CONNECT_WITHIN).await.map_err(failed)?;
+    let done = act(context, &broker, arguments.command).await;
+    // What was only looked at goes back into the queue.
+    broker.close().await;
+    done.map_err(|error| match error {
+        Trouble::Broker(error) => failed(error),
+        Trouble::Failure(failure) => failure,
+    })
+}
+
+/// What can go wrong while the broker holds messages for us.
+enum Trouble {
+    Broker(BrokerError),
+    Failure(Failure),
+}
+
+impl From<BrokerError> for Trouble {
+    fn from(error: BrokerError) -> Self {
+        Trouble::Broker(error)
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Trouble::Failure(failure)
+    }
+}
+
+async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Result<(), Trouble> {
+    match command {
+        RejectedCommand::List { limit } => {
+            let found = broker.rejected(limit).await?;
+            let rejected = found.iter().enumerate().map(|(place, rejected)| One::of(place + 1, rejected, false)).collect();
+            context.terminal.result(&Listed { rejected });
+        }
+        RejectedCommand::Show { number } => {
+            let found = broker.rejected(number).await?;
+            let rejected = number.checked_sub(1).and_then(|place| found.get(place)).ok_or_else(|| no_such(number, found.len()))?;
+            context.terminal.result(&One::of(number, rejected, true));
+        }
+        RejectedCommand::Retry(which) => {
+            let chosen = choose(broker, &which).await?;
+            for rejected in chosen.iter().filter(|_| !context.dry_run) {
+                // Taken by the exchange first: stopped between the two, it is there twice, never not at all.
+                broker.retry(rejected).await?;
+                broker.remove(rejected).await?;
+            }
+            context.terminal.result(&Done { changes: chosen.len(), what: "sent again" });
+        }
+        RejectedCommand::Drop(which) => {
+            let chosen = choose(broker, &which).await?;
+            if !chosen.is_empty() && !context.yes && !context.dry_run {
+                agree_to_loss(context, chosen.len()).await?;
+            }
+            for rejected in chosen.iter().filter(|_| !context.dry_run) {
+                broker.remove(rejected).await?;
+            }
+            context.terminal.result(&Done { changes: chosen.len(), what: "dropped" });
+        }
+    }
+    Ok(())
+}
+
+async fn choose(broker: &Broker, which: &Which) -> Result<Vec<Rejected>, Trouble> {
+    let highest = which.numbers.iter().copied().max().unwrap_or_default();
+    let found = broker.rejected(if which.all { ALL } else { highest }).await?;
+    if let Some(number) = which.numbers.iter().find(|number| **number == 0 || **number > found.len()) {
+        return Err(no_such(*number, found.len()).into());
+    }
+    let wanted = |place: usize| which.all || which.numbers.contains(&(place + 1));
+    Ok(found.into_iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, rejected)| rejected).collect())
+}
+
+fn no_such(number: usize, count: usize) -> Failure {
+    Failure::new(Exit::Usage, "noSuchMessage", format!("there is no rejected message {number}"))
+        .why(format!("{count} wait"))
+        .fix("'harmony rejected list' shows their numbers")
+}
+
+async fn agree_to_loss(context: &Context, count: usize) -> Result<(), Failure> {
+    if context.terminal.json || !crate::terminal::can_ask() {
+        return Err(Failure::new(Exit::Usage, "answerMissing", "whether to delete messages has to be answered")
+            .why("there is no terminal to ask on")
+            .fix("agree with --yes"));
+    }
+    match prompt::confirm(&format!("{count} rejected messages will be lost. Delete them?"), false).await {
+        Reply::Given(true) => Ok(()),
+        Reply::Given(false) | Reply::Back => Err(Failure::new(Exit::Failed, "declined", "nothing was deleted")),
+        Reply::Left => Err(Failure::interrupted()),
+    }
+}
