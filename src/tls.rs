@@ -3,16 +3,21 @@
 
 use crate::secret::Secret;
 use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 use tokio_rustls::TlsAcceptor;
 
 /// The extension by which `dotnet dev-certs` marks its certificates.
 const DEVELOPMENT_MARK: &str = "1.3.6.1.4.1.311.84.1.1";
+/// How often files are looked at for change, at most.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Where .NET keeps the user's certificates on Unix, below the home folder.
 const DOTNET_STORE: &str = ".dotnet/corefx/cryptography/x509stores/my";
 
@@ -43,6 +48,8 @@ pub enum TlsError {
     NoKey { path: PathBuf },
     #[error("{} is not PEM: {error}", path.display())]
     Pem { path: PathBuf, error: String },
+    #[error("{}: the key is encrypted, and the password {}", path.display(), if *given { "is not its own" } else { "is missing" })]
+    Encrypted { path: PathBuf, given: bool },
     #[error("{}: {error}", path.display())]
     Unusable { path: PathBuf, error: rustls::Error },
     #[error("a certificate can't be made: {0}")]
@@ -57,13 +64,71 @@ pub fn install_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Loads a certificate, ready to accept connections.
+/// Loads a certificate, ready to accept connections; its files are read again when they change.
 pub fn acceptor(source: &CertificateSource) -> Result<TlsAcceptor, TlsError> {
-    let (chain, key) = load(source)?;
-    let unusable = |error| TlsError::Unusable { path: source.path.clone(), error };
-    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).map_err(unusable)?;
+    let reloading = Reloading::load(source)?;
+    let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(Arc::new(reloading));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// A certificate as its files have it, looked at again now and then.
+#[derive(Debug)]
+struct Reloading {
+    source: CertificateSource,
+    present: Mutex<Present>,
+}
+
+#[derive(Debug)]
+struct Present {
+    key: Arc<CertifiedKey>,
+    changed: [Option<SystemTime>; 2],
+    looked: Instant,
+}
+
+impl Reloading {
+    fn load(source: &CertificateSource) -> Result<Self, TlsError> {
+        let present = Present { changed: changed(source), key: certified(source)?, looked: Instant::now() };
+        Ok(Reloading { source: source.clone(), present: Mutex::new(present) })
+    }
+}
+
+impl ResolvesServerCert for Reloading {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        if present.looked.elapsed() > LOOK_EVERY {
+            present.looked = Instant::now();
+            let now = changed(&self.source);
+            if now != present.changed {
+                // Half-written files are read again the next time; the certificate that was good goes on.
+                match certified(&self.source) {
+                    Ok(key) => {
+                        (present.key, present.changed) = (key, now);
+                        tracing::info!(path = %self.source.path.display(), "the certificate was read anew");
+                    }
+                    Err(error) => tracing::warn!(%error, "the certificate changed and can't be used; the one before is kept"),
+                }
+            }
+        }
+        Some(present.key.clone())
+    }
+}
+
+/// When the files were changed.
+fn changed(source: &CertificateSource) -> [Option<SystemTime>; 2] {
+    [Some(&source.path), source.key_path.as_ref()].map(|path| path.and_then(|path| fs::metadata(path).ok()?.modified().ok()))
+}
+
+fn certified(source: &CertificateSource) -> Result<Arc<CertifiedKey>, TlsError> {
+    let (chain, key) = load(source)?;
+    let unusable = |error| TlsError::Unusable { path: source.path.clone(), error };
+    let signing = rustls::crypto::ring::sign::any_supported_type(&key).map_err(unusable)?;
+    let certified = CertifiedKey::new(chain, signing);
+    // A key of another certificate would fail every handshake.
+    match certified.keys_match() {
+        Err(error @ rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Err(unusable(error)),
+        _ => Ok(Arc::new(certified)),
+    }
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -84,8 +149,27 @@ fn load_pem(source: &CertificateSource, bytes: &[u8]) -> Result<Identity, TlsErr
     };
     let chain = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(pem(&source.path))?;
     let key_path = source.key_path.as_deref().unwrap_or(&source.path);
-    let key = PrivateKeyDer::from_pem_slice(&read(key_path)?).map_err(pem(key_path))?;
+    let bytes = read(key_path)?;
+    let key = match decrypted(key_path, &bytes, source.password.as_ref())? {
+        Some(key) => key,
+        None => PrivateKeyDer::from_pem_slice(&bytes).map_err(pem(key_path))?,
+    };
     Ok((chain, key))
+}
+
+/// The key of a PKCS#8 file that is encrypted; `None` where it is not.
+fn decrypted(path: &Path, bytes: &[u8], password: Option<&Secret>) -> Result<Option<PrivateKeyDer<'static>>, TlsError> {
+    const BEGIN: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+    let text = String::from_utf8_lossy(bytes);
+    let Some(start) = text.find(BEGIN) else { return Ok(None) };
+    let refused = || TlsError::Encrypted { path: path.to_owned(), given: password.is_some() };
+    let broken = |error: String| TlsError::Pem { path: path.to_owned(), error };
+    let end = text[start..].find("-----END ENCRYPTED PRIVATE KEY-----").ok_or_else(|| broken("its key does not end".into()))?;
+    let whole = &text[start..start + end + "-----END ENCRYPTED PRIVATE KEY-----".len()];
+    let (_, document) = pkcs8::SecretDocument::from_pem(whole).map_err(|error| broken(error.to_string()))?;
+    let key = pkcs8::EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|error| broken(error.to_string()))?;
+    let key = key.decrypt(password.map(Secret::reveal).unwrap_or_default()).map_err(|_| refused())?;
+    Ok(Some(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into()))
 }
 
 fn load_pfx(source: &CertificateSource, bytes: &[u8]) -> Result<Identity, TlsError> {

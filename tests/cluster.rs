@@ -1,3 +1,4 @@
 //! Several hubs on one Redis and one RabbitMQ, and the official clients.
 
+mod chaos;
 mod hubs;

@@ -192,6 +192,7 @@ fn every_recorded_certificate_serves() {
         ("openssl-no-password.pfx", None, None),
         ("openssl-legacy.pfx", None, Some("harmony")),
         ("aspnetcore-dev.pem", Some("aspnetcore-dev.key"), None),
+        ("aspnetcore-dev-encrypted.pem", Some("aspnetcore-dev-encrypted.key"), Some("harmony")),
     ] {
         let source = CertificateSource { path: file(name), key_path: key.map(file), password: password.map(Secret::new) };
         acceptor(&source).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -199,6 +200,34 @@ fn every_recorded_certificate_serves() {
     let wrong = CertificateSource { path: file("aspnetcore-dev.pfx"), key_path: None, password: Some(Secret::new("wrong")) };
     let error = acceptor(&wrong).err().expect("a wrong password").to_string();
     assert!(error.contains("aspnetcore-dev.pfx") && error.contains("password"), "{error}");
+    for password in [None, Some("wrong")] {
+        let wrong = CertificateSource { path: file("aspnetcore-dev-encrypted.pem"), key_path: Some(file("aspnetcore-dev-encrypted.key")), password: password.map(Secret::new) };
+        let error = acceptor(&wrong).err().expect("an encrypted key").to_string();
+        assert!(error.contains("aspnetcore-dev-encrypted.key") && error.contains("password"), "{error}");
+    }
+}
+
+#[test]
+fn a_certificate_that_changes_is_served_without_a_restart() {
+    let folder = Folder::new();
+    let made = |name: &str| {
+        let output = run(Command::new("openssl").current_dir(folder.path()).args([
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", "key.pem", "-out", "certificate.pem", "-subj", &format!("/CN={name}"),
+        ]));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    made("first.example");
+    let port = free_port();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let hub = crate::harness::program::Hub::start_at(&format!("https://127.0.0.1:{port}"), &[
+        "--rabbitmq=embedded", "--redis=none",
+        &format!("--Kestrel:Certificates:Default:Path={}", path("certificate.pem")),
+        &format!("--Kestrel:Certificates:Default:KeyPath={}", path("key.pem")),
+    ]);
+    let subject = || text(&run(Command::new("openssl").args(["s_client", "-connect", hub.address()])).stdout);
+    assert!(subject().contains("first.example"));
+    made("second.example");
+    crate::harness::wait_for("the new certificate", || subject().contains("second.example").then_some(()));
 }
 
 #[test]

@@ -57,6 +57,10 @@ impl Program {
         rustix::process::kill_process(pid, signal).expect("a signal");
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a status").is_some()
+    }
+
     /// Asks it to end and waits for that; its exit code.
     pub fn stop(&mut self) -> Option<i32> {
         self.signal(rustix::process::Signal::TERM);
@@ -91,9 +95,13 @@ impl Hub {
     }
 
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_at("http://127.0.0.1:0", arguments)
+    }
+
+    pub fn start_at(url: &str, arguments: &[&str]) -> Self {
         let folder = Folder::new();
         let mut command = harmony(folder.path());
-        command.args(["hub", "--urls=http://127.0.0.1:0", "--Admin:Url=http://127.0.0.1:0"]).args(arguments);
+        command.args(["hub", &format!("--urls={url}"), "--Admin:Url=http://127.0.0.1:0"]).args(arguments);
         let mut program = Program::start(&mut command);
         let url = program.wait_for_line("Now listening on: ");
         let admin = program.wait_for_line("Admin listening on: ");

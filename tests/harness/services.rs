@@ -232,3 +232,15 @@ pub fn refhub(redis: Option<&Redis>, rabbitmq: Option<&RabbitMq>) -> (Program, S
     wait_for("the .NET hub", || TcpStream::connect(("127.0.0.1", port)).ok());
     (program, format!("127.0.0.1:{port}"))
 }
+
+/// A .NET hub at an address, on a Redis and on a RabbitMQ as it comes.
+pub fn refhub_at(url: &str, redis: u16, rabbitmq: u16) -> Program {
+    let peer = super::program::peer().expect("the peer");
+    let mut command = super::program::dotnet(&peer, "refhub");
+    command.args(["--urls", url]).env("RedisConnectionString", format!("127.0.0.1:{redis},abortConnect=false"));
+    command.env("BrokerConfiguration__Host", "127.0.0.1").env("BrokerConfiguration__Port", rabbitmq.to_string());
+    let program = Program::start(&mut command);
+    let address = super::program::address(url);
+    wait_for("the .NET hub", || TcpStream::connect(address).ok());
+    program
+}
