@@ -1,5 +1,6 @@
 //! The services we run, as data: image, ports, environment, files, volume. What each is for is said here.
 
+pub mod credentials;
 pub mod docker;
 pub mod ports;
 pub mod readiness;

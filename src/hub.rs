@@ -22,6 +22,7 @@ use crate::signalr::endpoint;
 use crate::signalr::serve::{self, Listener, Site};
 use crate::signalr::Server;
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +45,7 @@ pub async fn run(settings: HubSettings, listeners: Vec<Listener>, admin: Vec<Tcp
             Backplane::Redis(RedisBackplane::start(options, HUB_NAME, name, parts))
         }
     });
-    let hub = Arc::new(Hub { server, status: Arc::default(), page: settings.page });
+    let hub = Arc::new(Hub { server, status: Arc::default(), page: settings.page, https_port: settings.https_port });
     let serving = CancellationToken::new();
     let connections = TaskTracker::new();
     for listener in listeners {
@@ -73,15 +74,23 @@ pub struct Hub {
     pub server: Arc<Server<HarmonyHub>>,
     pub status: Arc<Status>,
     page: bool,
+    /// Where plain requests are sent to.
+    https_port: Option<u16>,
 }
 
 impl Site for Hub {
-    async fn answer(&self, mut request: Request<Incoming>) -> Answer {
+    async fn answer(&self, mut request: Request<Incoming>, secure: bool) -> Answer {
         let origin = request.headers().get(header::ORIGIN).cloned();
         let mut response = match answer::preflight(&request) {
             Some(answer) => answer,
-            None => self.route(&mut request).await,
+            None => match self.https_port.filter(|_| !secure).and_then(|port| to_https(&request, port)) {
+                Some(redirect) => redirect,
+                None => self.route(&mut request).await,
+            },
         };
+        if secure && !is_localhost(&request) {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=2592000"));
+        }
         answer::allow_origin(&mut response, origin);
         response
     }
@@ -108,6 +117,24 @@ impl Hub {
     pub fn is_ready(&self) -> bool {
         self.status.broker() && self.server.backplane().is_ready()
     }
+}
+
+/// 307 to the same place by TLS, as ASP.NET Core's redirection does it.
+fn to_https(request: &Request<Incoming>, port: u16) -> Option<Answer> {
+    let host = request.headers().get(header::HOST)?.to_str().ok()?;
+    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let place = request.uri().path_and_query().map_or("/", |place| place.as_str());
+    let mut answer = answer::text(StatusCode::TEMPORARY_REDIRECT, "");
+    answer.headers_mut().remove(header::CONTENT_TYPE);
+    answer.headers_mut().insert(header::LOCATION, HeaderValue::from_str(&format!("https://{name}{port}{place}")).ok()?);
+    Some(answer)
+}
+
+/// Browsers are never told to use TLS only for a name that every machine has.
+fn is_localhost(request: &Request<Incoming>) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| host.split_once(known).is_some_and(|(before, rest)| before.is_empty() && (rest.is_empty() || rest.starts_with(':'))))
 }
 
 fn health(healthy: bool) -> Answer {

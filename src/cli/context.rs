@@ -60,6 +60,8 @@ impl Context {
                 host: text("DOCKER_HOST"),
                 context: text("DOCKER_CONTEXT"),
                 configuration: variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker"))),
+                certificates: variable("DOCKER_TLS_VERIFY")
+                    .and_then(|_| variable("DOCKER_CERT_PATH").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker")))),
                 runtime: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             },
             home,

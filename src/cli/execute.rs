@@ -10,7 +10,7 @@ use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::masked;
 use crate::containers::docker::{Created, Engine, Observer};
 use crate::containers::readiness::{RabbitMqEnd, await_rabbitmq, await_redis};
-use crate::containers::{ContainerSpec, Service, container_name};
+use crate::containers::{ContainerSpec, Service, container_name, credentials};
 use crate::hub_process::{self, Running};
 use crate::instance::Choice;
 use crate::plan::{Action, Step};
@@ -115,7 +115,9 @@ async fn provide(
             }
             if !present || decided.pull == Pull::Always {
                 let step = context.terminal.step(format!("pulling {}", spec.image));
-                engine.pull(&spec.image, |pulled| step.amount(pulled.current, pulled.total)).await?;
+                let configuration = context.surroundings.configuration.as_deref();
+                let credentials = configuration.and_then(|folder| credentials::find(&spec.image, folder));
+                engine.pull(&spec.image, credentials.as_ref(), |pulled| step.amount(pulled.current, pulled.total)).await?;
             }
             let created = engine.create(spec).await?;
             let id = created.id.clone();

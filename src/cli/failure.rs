@@ -224,7 +224,7 @@ fn explain_pull(error: &str) -> (String, &'static str) {
         (format!("the registry has no such image or tag: {error}"), "correct --redis-image or --rabbitmq-image")
     } else if has("no matching manifest") {
         (format!("the image does not exist for this machine's platform: {error}"), "name one that does with --redis-image or --rabbitmq-image")
-    } else if has("unauthorized") || has("denied") {
+    } else if has("unauthorized") || has("denied") || has("no basic auth credentials") {
         (format!("the registry wants to know who asks: {error}"), "log in with 'docker login'")
     } else {
         (error.to_owned(), "check the network, use a mirror with --image-registry, or load the image with 'docker load'")

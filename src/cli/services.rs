@@ -8,6 +8,7 @@ use crate::connection_string::redis::{RedisOptions, rewrite};
 use crate::connection_string::Endpoint;
 use crate::containers::docker::{DockerError, Found, Observer};
 use crate::containers::readiness::{NotReady, ask_rabbitmq, ask_redis};
+use crate::containers::whereabouts::Whereabouts;
 use crate::containers::{ContainerSpec, Service, ports};
 use crate::appsettings::layers::Layers;
 use crate::hub::settings::broker_address;
@@ -84,12 +85,16 @@ pub struct Surveyor<'c> {
     /// `Ok(None)` where there is no Docker at all.
     pub docker: Result<Option<Observer>, DockerError>,
     pub containers: Vec<Found>,
+    /// Where the engine is, if it is not here: what it publishes is there.
+    pub other_machine: Option<String>,
 }
 
 impl<'c> Surveyor<'c> {
     /// Looks for Docker and for what it runs of ours.
     pub async fn look(context: &'c Context, arguments: &'c Answers, state: &'c State) -> Result<Self, Failure> {
-        let docker = match context.surroundings.docker_host() {
+        let found = context.surroundings.docker_host();
+        let other_machine = found.as_ref().ok().and_then(Whereabouts::other_machine);
+        let docker = match found {
             Ok(host) => match Observer::connect(&host).await {
                 Ok(observer) => Ok(Some(observer)),
                 // No socket where nobody said that there should be one: a machine without Docker.
@@ -102,7 +107,7 @@ impl<'c> Surveyor<'c> {
             Ok(Some(observer)) => observer.containers(&context.instance.name).await?,
             _ => Vec::new(),
         };
-        Ok(Surveyor { context, arguments, state, docker, containers })
+        Ok(Surveyor { context, arguments, state, docker, containers, other_machine })
     }
 
     pub fn found(&self, service: Service) -> Option<&Found> {
@@ -230,12 +235,17 @@ impl<'c> Surveyor<'c> {
 
     /// The address of this machine that ports are published on.
     fn bind(&self) -> IpAddr {
-        self.arguments.bind.or(self.state.bind).unwrap_or(LOOPBACK)
+        // Another machine's loopback would be out of reach.
+        let usual = if self.other_machine.is_some() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { LOOPBACK };
+        self.arguments.bind.or(self.state.bind).unwrap_or(usual)
     }
 
     /// The host by which this machine reaches what is published.
     fn reached_at(&self) -> String {
         let bind = self.bind();
+        if let Some(machine) = &self.other_machine {
+            return machine.clone();
+        }
         if bind.is_unspecified() { LOOPBACK.to_string() } else { bind.to_string() }
     }
 
@@ -257,7 +267,8 @@ impl<'c> Surveyor<'c> {
         let ours = self.found(service).and_then(|found| found.ports.iter().find(|(port, _)| *port == inside)).map(|(_, port)| *port);
         let before = Some(before).filter(|port| *port != 0);
         let wanted = asked.or(ours).or(before).or(configured).unwrap_or(inside);
-        if ours == Some(wanted) || ports::is_free(self.bind(), wanted) {
+        // Of another machine's ports its engine alone can tell.
+        if ours == Some(wanted) || self.other_machine.is_some() || ports::is_free(self.bind(), wanted) {
             return Ok(wanted);
         }
         let holder = self.holder(wanted).await;

@@ -206,6 +206,9 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
         HubChoice::Process => Some(launch(context, &checkout, &files, &state, &hub_url)),
         HubChoice::None => None,
     };
+    if let Some(machine) = surveyor.other_machine.as_ref().filter(|_| redis.container.is_some() || rabbitmq.container.is_some()) {
+        context.terminal.warn(&format!("Docker is at {machine}: Redis and RabbitMQ are published on its addresses, guarded by their passwords alone"));
+    }
     if let Some(bind) = state.bind {
         context.terminal.warn(&format!("Redis and RabbitMQ are published on {bind}: who reaches that address reaches them, guarded by their passwords alone"));
     }

@@ -4,7 +4,10 @@
 
 use super::{ContainerSpec, HASH_LABEL, INSTANCE_LABEL, SERVICE_LABEL, VERSION_LABEL};
 use crate::secret::Secret;
-use bollard::Docker;
+use super::credentials::Credentials;
+use super::whereabouts::Whereabouts;
+use bollard::{API_DEFAULT_VERSION, Docker};
+use bollard::auth::DockerCredentials;
 use bollard::errors::Error;
 use bollard::exec::StartExecResults;
 use bollard::models::{ContainerCreateBody, ContainerSummary, ExecConfig, HostConfig, PortBinding, VolumeCreateRequest};
@@ -21,8 +24,12 @@ use tokio::io::AsyncWriteExt;
 
 /// How long a container may take to stop before it is killed.
 const STOP_SECONDS: i32 = 10;
+/// How long the engine may take to answer by TLS; bollard's own for the rest.
+const ANSWER_SECONDS: u64 = 120;
 const LAST_LINES: &str = "10";
 const POLL: Duration = Duration::from_millis(200);
+/// Before a pull is tried again.
+const PULL_PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
 
 /// What Docker did not do, and why.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -86,12 +93,20 @@ pub struct Observer {
 
 impl Observer {
     /// Finds the engine and speaks to it once.
-    pub async fn connect(host: &str) -> Result<Self, DockerError> {
+    pub async fn connect(whereabouts: &Whereabouts) -> Result<Self, DockerError> {
+        let host = whereabouts.host.as_str();
         if let Some(path) = host.strip_prefix("unix://") {
             check_socket(Path::new(path)).await?;
         }
         let failed = |error: Error| DockerError::NotRunning { host: host.to_owned(), error: error.to_string() };
-        let docker = Docker::connect_with_host(host).map_err(failed)?;
+        let docker = match &whereabouts.certificates {
+            Some(folder) if host.starts_with("tcp://") || host.starts_with("https://") => {
+                let [key, certificate, authority] = ["key.pem", "cert.pem", "ca.pem"].map(|name| folder.join(name));
+                Docker::connect_with_ssl(host, &key, &certificate, &authority, ANSWER_SECONDS, API_DEFAULT_VERSION)
+            }
+            _ => Docker::connect_with_host(host),
+        };
+        let docker = docker.map_err(failed)?;
         Ok(Observer { docker: docker.negotiate_version().await.map_err(failed)? })
     }
 
@@ -213,12 +228,32 @@ impl Engine {
         &self.observer
     }
 
-    /// Pulls an image; `progress` hears of every step.
-    pub async fn pull(&self, image: &str, mut progress: impl FnMut(Pulled)) -> Result<(), DockerError> {
+    /// Pulls an image, again where what went wrong may pass; `progress` hears of every step.
+    pub async fn pull(&self, image: &str, credentials: Option<&Credentials>, mut progress: impl FnMut(Pulled)) -> Result<(), DockerError> {
+        let mut pauses = PULL_PAUSES.into_iter();
+        loop {
+            match (self.pull_once(image, credentials, &mut progress).await, pauses.next()) {
+                (Err(DockerError::Image { error, .. }), Some(pause)) if may_pass(&error) => {
+                    tracing::debug!(image, error, "pulling again in {pause:?}");
+                    tokio::time::sleep(pause).await;
+                }
+                (result, _) => return result,
+            }
+        }
+    }
+
+    async fn pull_once(&self, image: &str, credentials: Option<&Credentials>, progress: &mut impl FnMut(Pulled)) -> Result<(), DockerError> {
+        let credentials = credentials.map(|known| DockerCredentials {
+            username: Some(known.username.clone()).filter(|name| !name.is_empty()),
+            password: Some(known.password.reveal().to_owned()).filter(|password| !password.is_empty()),
+            identitytoken: Some(known.token.reveal().to_owned()).filter(|token| !token.is_empty()),
+            serveraddress: Some(super::credentials::registry(image).to_owned()),
+            ..DockerCredentials::default()
+        });
         let failed = |error: String| DockerError::Image { image: image.to_owned(), error };
         let (name, tag) = split_tag(image);
         let options = CreateImageOptionsBuilder::default().from_image(name).tag(tag).build();
-        let mut steps = self.observer.docker.create_image(Some(options), None, None);
+        let mut steps = self.observer.docker.create_image(Some(options), None, credentials);
         let mut layers: HashMap<String, Pulled> = HashMap::new();
         while let Some(step) = steps.next().await {
             let step = step.map_err(|error| failed(message(error)))?;
@@ -335,6 +370,13 @@ impl Engine {
         let options = RemoveVolumeOptionsBuilder::default().build();
         gone_is_fine(self.observer.docker.remove_volume(name, Some(options)).await, format!("removing the volume {name}"))
     }
+}
+
+/// Whether trying again may help: the network's and the registry's passing troubles, not what it refuses.
+fn may_pass(error: &str) -> bool {
+    let error = error.to_ascii_lowercase();
+    const PASSING: [&str; 9] = ["timeout", "timed out", "connection reset", "connection refused", "unexpected eof", "tls handshake", "502", "503", "504"];
+    PASSING.iter().any(|part| error.contains(part))
 }
 
 fn gone_is_fine(result: Result<(), Error>, what: String) -> Result<(), DockerError> {

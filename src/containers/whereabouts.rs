@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use url::Url;
 
 /// What of the surroundings decides where Docker is.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +15,8 @@ pub struct Surroundings {
     pub context: Option<String>,
     /// `DOCKER_CONFIG`, else `~/.docker`.
     pub configuration: Option<PathBuf>,
+    /// `DOCKER_CERT_PATH`, where `DOCKER_TLS_VERIFY` asks for TLS.
+    pub certificates: Option<PathBuf>,
     /// `XDG_RUNTIME_DIR`, where rootless engines have their sockets.
     pub runtime: Option<PathBuf>,
 }
@@ -36,6 +40,23 @@ struct ContextEndpoint {
     host: String,
 }
 
+/// The engine's address, and the folder of `ca.pem`, `cert.pem` and `key.pem` where it is spoken to by TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whereabouts {
+    pub host: String,
+    pub certificates: Option<PathBuf>,
+}
+
+impl Whereabouts {
+    /// The machine that ports are published on, where it is another one.
+    pub fn other_machine(&self) -> Option<String> {
+        let url = Url::parse(&self.host).ok().filter(|url| matches!(url.scheme(), "tcp" | "http" | "https"))?;
+        let name = url.host_str()?.trim_matches(['[', ']']).to_owned();
+        let own = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        (!own).then_some(name)
+    }
+}
+
 /// A context that is named and can't be found.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("Docker's context '{name}' is not to be found below {}", folder.display())]
@@ -45,10 +66,10 @@ pub struct UnknownContext {
 }
 
 impl Surroundings {
-    /// The engine's address: `unix:///…`, `tcp://…`, `http://…`, `https://…`.
-    pub fn docker_host(&self) -> Result<String, UnknownContext> {
+    /// Where the engine is: at `unix:///…`, `tcp://…`, `http://…`, `https://…`.
+    pub fn docker_host(&self) -> Result<Whereabouts, UnknownContext> {
         if let Some(host) = self.host.as_ref().filter(|host| !host.is_empty()) {
-            return Ok(host.clone());
+            return Ok(Whereabouts { host: host.clone(), certificates: self.certificates.clone() });
         }
         if let Some(folder) = &self.configuration {
             let configured = std::fs::read(folder.join("config.json")).ok();
@@ -61,15 +82,18 @@ impl Surroundings {
         let rootless = self.runtime.iter().flat_map(|folder| [folder.join("docker.sock"), folder.join("podman/podman.sock")]);
         let sockets = std::iter::once(PathBuf::from("/var/run/docker.sock")).chain(rootless);
         let found = sockets.chain([PathBuf::from("/run/podman/podman.sock")]).find(|path| path.exists());
-        Ok(format!("unix://{}", found.unwrap_or_else(|| "/var/run/docker.sock".into()).display()))
+        let host = format!("unix://{}", found.unwrap_or_else(|| "/var/run/docker.sock".into()).display());
+        Ok(Whereabouts { host, certificates: None })
     }
 }
 
 /// Docker keeps a context in a folder named by the SHA-256 of its name.
-fn context_host(folder: &Path, name: &str) -> Option<String> {
+fn context_host(folder: &Path, name: &str) -> Option<Whereabouts> {
     let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
     let digest = crate::hex::encode(digest.as_ref());
-    let text = std::fs::read(folder.join("contexts/meta").join(digest).join("meta.json")).ok()?;
+    let text = std::fs::read(folder.join("contexts/meta").join(&digest).join("meta.json")).ok()?;
+    let certificates = Some(folder.join("contexts/tls").join(digest).join("docker")).filter(|folder| folder.join("cert.pem").exists());
     let context: Context = serde_json::from_slice(&text).ok()?;
-    context.endpoints.into_iter().find(|(kind, _)| kind == "docker").map(|(_, endpoint)| endpoint.host)
+    let (_, endpoint) = context.endpoints.into_iter().find(|(kind, _)| kind == "docker")?;
+    Some(Whereabouts { host: endpoint.host, certificates })
 }

@@ -20,6 +20,8 @@ pub const HUB_PATH: &str = "/signalRHub";
 #[derive(Debug, Clone)]
 pub struct HubSettings {
     pub urls: Vec<ListenUrl>,
+    /// The port that plain requests are redirected to, where one is known.
+    pub https_port: Option<u16>,
     /// The certificate of all HTTPS addresses; without one a development certificate is used.
     pub certificate: Option<CertificateSource>,
     /// `None`: broadcasts stay inside this process.
@@ -71,8 +73,10 @@ impl HubSettings {
         let redis = layers.get("RedisConnectionString");
         let no_redis = redis.is_empty() || layers.get("redis").eq_ignore_ascii_case("none");
         let embedded = layers.get("rabbitmq").eq_ignore_ascii_case("embedded");
+        let urls = urls(layers)?;
         Ok(HubSettings {
-            urls: urls(layers)?,
+            https_port: https_port(layers, &urls),
+            urls,
             certificate: certificate(layers, folder),
             redis: if no_redis { None } else { Some(RedisOptions::parse(redis)?) },
             broker: if embedded { None } else { Some(broker_address(layers)?) },
@@ -137,6 +141,14 @@ fn urls(layers: &Layers) -> Result<Vec<ListenUrl>, HubSettingsError> {
         ports.push(ListenUrl::parse("http://localhost:5000").map_err(error("urls"))?);
     }
     Ok(ports)
+}
+
+/// As ASP.NET Core finds it: told, or that of the one HTTPS address.
+fn https_port(layers: &Layers, urls: &[ListenUrl]) -> Option<u16> {
+    let told = layers.get("https_port").trim().parse().ok();
+    let mut secure: Vec<_> = urls.iter().filter(|url| url.tls).map(|url| url.port).collect();
+    secure.dedup();
+    told.or(if secure.len() == 1 { secure.first().copied().filter(|port| *port != 0) } else { None })
 }
 
 /// The first certificate that is configured: an endpoint's, else Kestrel's default.

@@ -30,7 +30,8 @@ pub struct Listener {
 
 /// What answers requests.
 pub trait Site: Send + Sync + 'static {
-    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Answer> + Send;
+    /// `secure` where the request came by TLS.
+    fn answer(&self, request: Request<Incoming>, secure: bool) -> impl Future<Output = Answer> + Send;
 }
 
 /// Serves one listener until `stop`; its connections are tracked, so that they can be waited for.
@@ -56,9 +57,10 @@ pub async fn accept(listener: Listener, site: Arc<impl Site>, stop: Cancellation
 }
 
 async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, site: Arc<impl Site>, stop: CancellationToken) {
+    let secure = tls.is_some();
     let answer = move |request| {
         let site = site.clone();
-        async move { site.answer(request).await }
+        async move { site.answer(request, secure).await }
     };
     match tls {
         None => serve_http(stream, stop, answer).await,

@@ -291,3 +291,23 @@ fn doctor_says_what_would_not_work_and_how_to_mend_it() {
     assert_eq!(code, Some(1));
     assert!(failed(&answer).iter().any(|(name, ..)| name == "own files"), "{answer}");
 }
+
+#[test]
+fn plain_requests_are_sent_to_https_as_aspnet_core_sends_them() {
+    use crate::harness::raw::http;
+    let folder = Folder::new();
+    let [plain, secure] = [free_port(), free_port()];
+    let hub = crate::harness::program::Hub::start_at(&format!("http://127.0.0.1:{plain};https://127.0.0.1:{secure}"), &["--rabbitmq=embedded", "--redis=none"]);
+    let answer = http(&format!("127.0.0.1:{plain}"), b"POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: hub.example:80\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    assert_eq!((answer.status, answer.header("location")), (307, Some(&*format!("https://hub.example:{secure}/signalRHub/negotiate?negotiateVersion=1"))));
+    let told = crate::harness::program::Hub::embedded(&["--https_port=443"]);
+    let answer = http(told.address(), b"GET /healthz/live HTTP/1.1\r\nHost: hub.example\r\nConnection: close\r\n\r\n");
+    assert_eq!((answer.status, answer.header("location")), (307, Some("https://hub.example/healthz/live")));
+    let seen = |host: &str| {
+        let output = run(Command::new("curl").current_dir(folder.path()).args(["-sk", "-D", "-", "-o", "/dev/null", "-H", &format!("Host: {host}"), &format!("https://127.0.0.1:{secure}/healthz/live")]));
+        text(&output.stdout).to_ascii_lowercase()
+    };
+    assert!(seen("hub.example").contains("strict-transport-security: max-age=2592000"));
+    assert!(!seen("localhost").contains("strict-transport-security"));
+    drop(hub);
+}

@@ -180,6 +180,110 @@ fn what_is_wrong_with_images_and_containers_is_said() {
     assert!(!folder.path().join("harmony/Harmony.SignalR/appsettings.json").exists(), "the settings too");
 }
 
+/// A registry that lets in only `somebody`, in front of the images that the open one has.
+fn guarded_registry(folder: &Folder) -> (Program, String) {
+    let hash = run(Command::new("python3").args(["-c", "import crypt; print(crypt.crypt('Open-Sesame', crypt.mksalt(crypt.METHOD_BLOWFISH)), end='')"]));
+    folder.write("htpasswd", &format!("somebody:{}\n", text(&hash.stdout)));
+    let address = format!("127.0.0.1:{}", free_port());
+    let images = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tests/images/registry");
+    let settings = format!(
+        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{address}\"}}\nauth: {{htpasswd: {{realm: test, path: {}}}}}\n",
+        images.display(),
+        folder.path().join("htpasswd").display()
+    );
+    let settings = folder.write("registry.yml", &settings);
+    let program = Program::start(Command::new("docker-registry").arg("serve").arg(settings));
+    crate::harness::wait_for("the registry", || std::net::TcpStream::connect(&address).ok());
+    (program, address)
+}
+
+#[test]
+fn a_registry_that_asks_who_we_are_is_told_by_dockers_own_files() {
+    if !has("a_registry_that_asks_who_we_are_is_told_by_dockers_own_files", &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    let _down = down(&folder, &instance);
+    let (_registry, address) = guarded_registry(&folder);
+    let image = format!("{address}/redis:7-alpine");
+    let url = format!("http://localhost:{}", free_port());
+    let attempt = |path: Option<&str>| {
+        let mut command = with(&folder, &instance, &["up", "--yes", "--json", "--hub-url", &url, "--redis", "container", "--rabbitmq", "embedded", "--redis-image", &image, "--pull", "always"]);
+        if let Some(path) = path {
+            command.env("PATH", format!("{path}:{}", std::env::var("PATH").expect("a path")));
+        }
+        run(&mut command)
+    };
+    let refused = attempt(None);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stdout).contains("docker login"), "{}", text(&refused.stdout));
+    // As `docker login` writes it.
+    folder.write("home/.docker/config.json", &format!("{{\"auths\": {{\"{address}\": {{\"auth\": \"c29tZWJvZHk6T3Blbi1TZXNhbWU=\"}}}}}}"));
+    let welcome = attempt(None);
+    assert!(welcome.status.success(), "{}{}", text(&welcome.stdout), text(&welcome.stderr));
+    json(&mut with(&folder, &instance, &["down", "--yes"]));
+    // By a helper.
+    let helper = folder.write("bin/docker-credential-test", &format!("#!/bin/sh\nread registry\n[ \"$registry\" = {address} ] && echo '{{\"ServerURL\":\"\",\"Username\":\"somebody\",\"Secret\":\"Open-Sesame\"}}'\n"));
+    std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a program");
+    folder.write("home/.docker/config.json", "{\"credsStore\": \"test\"}");
+    let welcome = attempt(Some(&folder.path().join("bin").display().to_string()));
+    assert!(welcome.status.success(), "{}{}", text(&welcome.stdout), text(&welcome.stderr));
+    run(Command::new("docker").args(["rmi", "-f", &image]));
+}
+
+#[test]
+fn an_engine_behind_tls_is_spoken_to_with_dockers_certificates() {
+    if !has("an_engine_behind_tls_is_spoken_to_with_dockers_certificates", &[Part::Docker]) {
+        return;
+    }
+    let folder = Folder::new();
+    let script = "set -e
+        openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca-key.pem -out ca.pem -subj /CN=ca 2>/dev/null
+        for name in server client; do
+            openssl req -newkey rsa:2048 -nodes -keyout $name-key.pem -out $name.csr -subj /CN=$name 2>/dev/null
+            printf 'subjectAltName=IP:127.0.0.1\\nextendedKeyUsage=serverAuth,clientAuth\\n' >$name.ext
+            openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -extfile $name.ext -out $name.pem 2>/dev/null
+        done
+        mkdir certificates; cp ca.pem certificates/; cp client.pem certificates/cert.pem; cp client-key.pem certificates/key.pem";
+    let made = run(Command::new("bash").current_dir(folder.path()).args(["-c", script]));
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let port = free_port();
+    let host = format!("tcp://127.0.0.1:{port}");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    // The engine itself, behind TLS that wants a certificate of its clients, as dockerd --tlsverify does: a second
+    // dockerd would take the first one's bridge away.
+    let door = "
+import socket, ssl, sys, threading
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('server.pem', 'server-key.pem'); context.load_verify_locations('ca.pem'); context.verify_mode = ssl.CERT_REQUIRED
+def pump(source, target):
+    try:
+        while data := source.recv(65536): target.sendall(data)
+    except OSError: pass
+    finally: target.close()
+def serve(client):
+    try: client = context.wrap_socket(client, server_side=True)
+    except (OSError, ssl.SSLError): return
+    engine = socket.socket(socket.AF_UNIX); engine.connect('/var/run/docker.sock')
+    threading.Thread(target=pump, args=(engine, client), daemon=True).start(); pump(client, engine)
+listener = socket.create_server(('127.0.0.1', int(sys.argv[1]))); print('listening', flush=True)
+while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+";
+    let mut engine = Program::start(Command::new("python3").current_dir(folder.path()).args(["-c", door, &port.to_string()]));
+    engine.wait_for_line("listening");
+    let doctor = |certificates: Option<&str>| {
+        let mut command = harmony(folder.path());
+        command.args(["doctor", "--json"]).env("DOCKER_HOST", &host);
+        if let Some(folder) = certificates {
+            command.env("DOCKER_TLS_VERIFY", "1").env("DOCKER_CERT_PATH", folder);
+        }
+        let answer: Value = serde_json::from_slice(&run(&mut command).stdout).expect("JSON");
+        answer["checks"].as_array().expect("checks").iter().find(|check| check["name"] == "engine").cloned().expect("the engine")
+    };
+    assert_eq!(doctor(Some(&path("certificates")))["status"], "ok");
+    assert_eq!(doctor(None)["status"], "failed");
+}
+
 #[test]
 fn a_volume_with_another_password_is_given_the_one_of_the_settings() {
     if !has("a_volume_with_another_password_is_given_the_one_of_the_settings", &[Part::Docker]) {

@@ -122,10 +122,9 @@ impl Conformance {
 }
 
 impl Site for Conformance {
-    async fn answer(&self, mut request: Request<Incoming>) -> Answer {
+    async fn answer(&self, mut request: Request<Incoming>, secure: bool) -> Answer {
         let origin = request.headers().get(header::ORIGIN).cloned();
         let negotiating = request.uri().path().to_ascii_lowercase().ends_with("/negotiate");
-        let secure = request.headers().get(header::ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https"));
         let mut answer = match answer::preflight(&request) {
             Some(answer) => answer,
             None if request.method() == Method::OPTIONS => typed(StatusCode::NO_CONTENT, "text/plain", Vec::new()),

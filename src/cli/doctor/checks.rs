@@ -122,7 +122,7 @@ fn variables() -> Check {
 async fn docker(context: &Context) -> Vec<Check> {
     let needed = context.instance.state().is_ok_and(|state| [state.redis, state.rabbitmq].contains(&Choice::Container));
     let connected = match context.surroundings.docker_host() {
-        Ok(host) => tokio::time::timeout(WITHIN, Observer::connect(&host)).await.unwrap_or(Err(DockerError::NotRunning { host, error: format!("no answer within {WITHIN:?}") })),
+        Ok(host) => tokio::time::timeout(WITHIN, Observer::connect(&host)).await.unwrap_or(Err(DockerError::NotRunning { host: host.host.clone(), error: format!("no answer within {WITHIN:?}") })),
         Err(error) => Err(error.into()),
     };
     let observer = match connected {
