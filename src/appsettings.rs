@@ -97,14 +97,22 @@ pub fn save(path: &Path, bytes: &[u8]) -> Result<(), SettingsError> {
 
 /// Replaces a file, or makes it, by one rename; safe on disk.
 fn replace(target: &Path, bytes: &[u8]) -> Result<(), SettingsError> {
+    replace_soon(target, bytes, true)?;
+    sync_folder(target)
+}
+
+/// The same; without `sync` whole at any time, but perhaps not on disk yet when the power fails.
+fn replace_soon(target: &Path, bytes: &[u8], sync: bool) -> Result<(), SettingsError> {
     let failed = |error| write_error(target, error);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".harmony-").suffix(".tmp");
     let mut temporary = builder.tempfile_in(target.parent().unwrap_or(Path::new("."))).map_err(failed)?;
     keep_mode(target, temporary.as_file()).map_err(failed)?;
-    temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all()).map_err(failed)?;
-    temporary.persist(target).map_err(|error| failed(error.error))?;
-    sync_folder(target)
+    temporary.write_all(bytes).map_err(failed)?;
+    if sync {
+        temporary.as_file().sync_all().map_err(failed)?;
+    }
+    temporary.persist(target).map(drop).map_err(|error| failed(error.error))
 }
 
 /// Gives a new file the permissions and the owner of the one that it replaces.

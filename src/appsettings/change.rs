@@ -5,7 +5,7 @@
 //! its place. Whoever finds a journal whose new contents still lie beside their targets finishes the
 //! change where all of them are whole, else takes it back; so at no moment is a mixture for good.
 
-use super::{SettingsError, check_access, keep_mode, read_bytes, replace, sync_folder, write_error};
+use super::{SettingsError, check_access, keep_mode, read_bytes, replace, replace_soon, sync_folder, write_error};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -152,7 +152,9 @@ fn prepare(replacements: &[Replacement], changes: &[Change]) -> Result<(), Setti
         let folder = change.target.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(failed)?;
         if let (Some(backup), Some(before)) = (&change.backup, &replacement.before) {
-            replace(backup, before)?;
+            // An interrupted change is finished, not undone, once all new contents are safe: so the
+            // backups need not be.
+            replace_soon(backup, before, false)?;
         }
         // One that an earlier run left has the same name and nobody's care.
         let _ = fs::remove_file(&change.temporary);

@@ -300,19 +300,26 @@ async fn poll<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session, vi
 }
 
 /// Takes what a client sends over a half transport.
-async fn send<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session, body: &mut Incoming) -> Answer {
+async fn send<H: Hub>(server: &Arc<Server<H>>, token: &str, mut session: Session, body: &mut Incoming) -> Answer {
     if matches!(session, Session::WebSocket | Session::Resumable { .. }) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "POST requests are not allowed for WebSocket connections.");
     }
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return text(StatusCode::BAD_REQUEST, "") };
         let Ok(piece) = frame.into_data() else { continue };
-        let taken = match &session {
-            Session::Half { half, .. } => half.send(piece).await,
-            _ => server.sessions.keep_early(token, &piece),
-        };
-        if !taken {
-            return unknown_id();
+        if matches!(session, Session::Waiting(_)) {
+            if server.sessions.keep_early(token, &piece) {
+                continue;
+            }
+            // A poll opened it meanwhile.
+            match server.sessions.find(token, server.options.disconnect_timeout) {
+                Some(opened) => session = opened,
+                None => return unknown_id(),
+            }
+        }
+        match &session {
+            Session::Half { half, .. } if half.send(piece).await => {}
+            _ => return unknown_id(),
         }
     }
     text(StatusCode::OK, "")

@@ -76,22 +76,30 @@ impl Socket {
 }
 
 /// Runs a connection over a WebSocket until it is over. `early` came behind the upgrade request;
-/// `sockets` brings further ones where the client may come back.
-pub async fn run_websocket<H: Hub>(connection: Connection<H>, socket: Socket, early: &[u8], mut sockets: Option<Further>) {
-    let timeout = connection.disconnect_timeout();
+/// `further` brings other sockets where the client may come back.
+pub async fn run_websocket<H: Hub>(connection: Connection<H>, socket: Socket, early: &[u8], further: Option<Further>) {
     let mut websocket = WebSocket { connection, socket, decoder: Decoder::default(), closing: None, peer_closed: false, stuck: None };
     if !early.is_empty() {
         websocket.take(&mut early.to_vec());
     }
+    match further {
+        // Apart, so that the many that do not come back pay nothing for those that may.
+        Some(further) => Box::pin(run_resumable(websocket, further)).await,
+        None => drop(poll_fn(|context| websocket.poll(context)).await),
+    }
+}
+
+async fn run_resumable<H: Hub>(mut websocket: WebSocket<H>, mut further: Further) {
+    let timeout = websocket.connection.disconnect_timeout();
     loop {
-        let end = poll_fn(|context| match sockets.as_mut().map(|further| further.poll(context, &websocket.connection)) {
-            Some(Poll::Ready(handover)) => Poll::Ready(End::Moved(handover)),
-            _ => websocket.poll(context),
+        let end = poll_fn(|context| match further.poll(context, &websocket.connection) {
+            Poll::Ready(handover) => Poll::Ready(End::Moved(handover)),
+            Poll::Pending => websocket.poll(context),
         });
-        let next = match (end.await, &mut sockets) {
-            (End::Over, _) | (End::Dropped, None) => None,
-            (End::Moved(handover), _) => Some(handover),
-            (End::Dropped, Some(further)) => {
+        let next = match end.await {
+            End::Over => None,
+            End::Moved(handover) => Some(handover),
+            End::Dropped => {
                 let mut waiting = timer(timeout);
                 poll_fn(|context| {
                     if let Poll::Ready(handover) = further.poll(context, &websocket.connection) {

@@ -311,3 +311,40 @@ fn plain_requests_are_sent_to_https_as_aspnet_core_sends_them() {
     assert!(!seen("localhost").contains("strict-transport-security"));
     drop(hub);
 }
+
+#[test]
+fn killed_at_any_moment_the_next_up_reaches_the_same_state() {
+    let kills = std::env::var("HARMONY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(25u64);
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("http://localhost:{}", free_port());
+    let up = || bare(&folder, &["up", "--yes", "--hub-url", &url]);
+    let began = std::time::Instant::now();
+    json(&mut up());
+    let whole = began.elapsed().as_micros() as u64 * 3 / 2;
+    let (hub, client) = ("harmony/Harmony.SignalR/appsettings.json", "harmony/Harmony.Client/wwwroot/appsettings.json");
+    let settings = [folder.read(hub), folder.read(client)];
+    for kill in 0..kills {
+        // From nothing, or from a hub that runs.
+        if kill % 3 != 0 {
+            json(&mut bare(&folder, &["down", "--yes"]));
+            std::fs::remove_dir_all(folder.path().join("harmony")).expect("no settings");
+        }
+        let mut child = up().stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("up");
+        std::thread::sleep(std::time::Duration::from_micros(kill.wrapping_mul(6_364_136_223_846_793_005) % whole));
+        child.kill().expect("a kill");
+        child.wait().expect("an end");
+        let repaired = json(&mut up());
+        assert_eq!(repaired["hub"]["state"], "running", "{repaired}");
+        assert_eq!(json(&mut up())["changes"], 0);
+        assert_eq!([folder.read(hub), folder.read(client)], settings);
+    }
+    assert_eq!(json(&mut bare(&folder, &["verify"]))["ok"], true);
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("harmony/Harmony.SignalR")).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(left, ["appsettings.json"]);
+    // One hub, and one that watches over it.
+    let mine = folder.path().display().to_string();
+    let processes = text(&run(Command::new("pgrep").args(["-f", &format!("hub.*{mine}")])).stdout);
+    assert_eq!(processes.lines().count(), 2, "{processes}");
+    eprintln!("{kills} kills of up, each repaired by the next");
+}

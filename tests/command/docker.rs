@@ -415,3 +415,34 @@ fn a_server_that_answers_at_the_configured_address_is_used_and_never_stopped() {
     json(&mut with(&folder, &instance, &["down", "--volumes", "--yes"]));
     drop(redis.listen());
 }
+
+#[test]
+fn killed_while_containers_start_the_next_up_reaches_the_same_state() {
+    if !has("killed_while_containers_start_the_next_up_reaches_the_same_state", &[Part::Docker]) {
+        return;
+    }
+    let kills = std::env::var("HARMONY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3u64);
+    let (folder, instance) = (Folder::new(), unique("t"));
+    new_layout(&folder);
+    let _down = down(&folder, &instance);
+    let url = format!("http://localhost:{}", free_port());
+    let ports = [free_port().to_string(), free_port().to_string()];
+    let bring_up = || up(&folder, &instance, &["--hub-url", &url, "--redis-port", &ports[0], "--rabbitmq-port", &ports[1]]);
+    for kill in 0..kills {
+        let mut child = bring_up().stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("up");
+        std::thread::sleep(std::time::Duration::from_micros(kill.wrapping_add(1).wrapping_mul(6_364_136_223_846_793_005) % 4_000_000));
+        child.kill().expect("a kill");
+        child.wait().expect("an end");
+        let repaired = json(&mut bring_up());
+        for service in ["hub", "redis", "rabbitmq"] {
+            assert_eq!(repaired[service]["state"], "running", "{repaired}");
+        }
+        assert_eq!(json(&mut bring_up())["changes"], 0);
+        let label = format!("label=harmony.instance={instance}");
+        assert_eq!(docker(&["ps", "-aq", "--filter", &label]).lines().count(), 2);
+        assert_eq!(docker(&["volume", "ls", "-q", "--filter", &label]).lines().count(), 1);
+        json(&mut with(&folder, &instance, &["down", "--volumes", "--yes"]));
+        assert_eq!(leftovers(&instance), "");
+    }
+    eprintln!("{kills} kills of up with containers, each repaired by the next; nothing left");
+}

@@ -26,3 +26,18 @@ fn the_official_client_finds_everything_that_a_hub_can_do() {
     assert_eq!(done["failed"], 0, "{checks:#?}");
     eprintln!("{} checks by the official client over every transport and protocol", done["done"]);
 }
+
+#[test]
+fn three_python_clients_find_it_too() {
+    if !has("three_python_clients_find_it_too", &[Part::Python]) {
+        return;
+    }
+    let server = Conformance::start("");
+    let mut command = Command::new("python3");
+    command.arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/functional.py")).arg(&server.url);
+    command.env("PYTHONPATH", std::env::var_os("HARMONY_TEST_PYTHON").expect("the clients"));
+    let mut program = Program::start(&mut command);
+    let end = program.wait_for_line("{\"done\": ");
+    assert!(end.ends_with("\"failed\": []}"), "{end}");
+    eprintln!("{} checks by aiosignalr, pysignalr and signalrcore", end.split(',').next().unwrap_or_default());
+}

@@ -17,6 +17,7 @@ pub enum Part {
     RabbitMq,
     Docker,
     Node,
+    Python,
     Peer,
 }
 
@@ -27,6 +28,7 @@ impl Part {
             Part::RabbitMq => rabbitmq().is_some(),
             Part::Docker => registry().is_some(),
             Part::Node => node_modules().is_some(),
+            Part::Python => std::env::var_os("HARMONY_TEST_PYTHON").is_some(),
             Part::Peer => super::program::peer().is_some(),
         };
         if here {
@@ -36,6 +38,7 @@ impl Part {
             Part::Redis => "redis-server is not installed; tests/run installs it on Debian, as root",
             Part::RabbitMq => "no RabbitMQ was started; tests/run does, on Debian, as root",
             Part::Docker => "no Docker with a registry was started; tests/run does, on Debian, as root",
+            Part::Python => "the Python clients are not installed; tests/run does that, with pip",
             Part::Node => "the JavaScript client is not installed; tests/run does that, with npm",
             Part::Peer => "the .NET peer is not here; HARMONY_PEER names its folder",
         })
