@@ -243,10 +243,8 @@ impl<'c> Surveyor<'c> {
     /// The host by which this machine reaches what is published.
     fn reached_at(&self) -> String {
         let bind = self.bind();
-        if let Some(machine) = &self.other_machine {
-            return machine.clone();
-        }
-        if bind.is_unspecified() { LOOPBACK.to_string() } else { bind.to_string() }
+        let here = if bind.is_unspecified() { LOOPBACK } else { bind };
+        self.other_machine.clone().unwrap_or_else(|| here.to_string())
     }
 
     /// The image to run: as asked for, else that of the container that is there, else the usual one.
