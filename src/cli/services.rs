@@ -242,8 +242,7 @@ impl<'c> Surveyor<'c> {
 
     /// The host by which this machine reaches what is published.
     fn reached_at(&self) -> String {
-        let bind = self.bind();
-        let here = if bind.is_unspecified() { LOOPBACK } else { bind };
+        let here = Some(self.bind()).filter(|bind| !bind.is_unspecified()).unwrap_or(LOOPBACK);
         self.other_machine.clone().unwrap_or_else(|| here.to_string())
     }
 
