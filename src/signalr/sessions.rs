@@ -1,6 +1,6 @@
 //! Connections by their token: negotiated, bound to a transport, over.
 
-use crate::signalr::transport::Socket;
+use crate::signalr::transport::socket::Socket;
 use crate::signalr::transport::half::Half;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;

@@ -1,78 +1,27 @@
 //! What carries a connection's bytes.
 
 pub mod half;
+pub mod socket;
 pub mod websocket;
 
 use crate::signalr::Hub;
 use crate::signalr::connection::{Connection, Ending};
+use crate::signalr::transport::socket::Socket;
 use crate::signalr::transport::websocket::{Decoder, Event, FrameError, close_frame, pong_frame};
 use crate::signalr::sessions::Handover;
 use std::future::{Future, poll_fn};
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 thread_local! {
     /// One read buffer a thread, not one a connection: what stays unread is copied out of it.
     static READ_BUFFER: std::cell::RefCell<Box<[u8]>> = std::cell::RefCell::new(vec![0; 16 << 10].into());
-}
-
-/// A stream that a connection runs over.
-pub enum Socket {
-    /// Shared with the outbox, which writes to it directly.
-    Plain(Arc<TcpStream>),
-    Tls(Box<dyn Stream>),
-}
-
-/// What a TLS stream, or any other, has to be.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-impl Socket {
-    /// Reads once into `buffer`; 0 at the end.
-    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Socket::Plain(stream) => loop {
-                ready!(stream.poll_read_ready(context))?;
-                match stream.try_read(buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => return Poll::Ready(result),
-                }
-            },
-            Socket::Tls(stream) => {
-                let mut buffer = ReadBuf::new(buffer);
-                ready!(Pin::new(stream).poll_read(context, &mut buffer))?;
-                Poll::Ready(Ok(buffer.filled().len()))
-            }
-        }
-    }
-
-    fn poll_write(&mut self, context: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match self {
-            Socket::Plain(stream) => loop {
-                ready!(stream.poll_write_ready(context))?;
-                match stream.try_write_vectored(slices) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => return Poll::Ready(result),
-                }
-            },
-            Socket::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Socket::Plain(_) => Poll::Ready(Ok(())),
-            Socket::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
 }
 
 /// Runs a connection over a WebSocket until it is over. `early` came behind the upgrade request;
