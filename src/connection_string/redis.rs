@@ -154,7 +154,8 @@ pub fn rewrite(text: &str, endpoint: &Endpoint, password: Option<&Secret>) -> St
     let mut parts = vec![endpoint.to_string()];
     for token in text.split(',').map(str::trim).filter(|token| !token.is_empty()) {
         match token.split_once('=') {
-            Some((key, _)) if !key.trim().eq_ignore_ascii_case("password") => parts.push(token.to_owned()),
+            // What begins with `=` has no key, and so is an endpoint.
+            Some((key, _)) if !key.is_empty() && !key.trim().eq_ignore_ascii_case("password") => parts.push(token.to_owned()),
             _ => {}
         }
     }

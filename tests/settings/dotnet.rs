@@ -183,3 +183,15 @@ fn connection_strings_are_read_as_stackexchange_redis_reads_them() {
     }
     eprintln!("{} connection strings, {refused} refused by both, 0 differences", cases.len());
 }
+
+#[test]
+fn a_rewritten_connection_string_has_one_endpoint() {
+    use harmony::connection_string::Endpoint;
+    use harmony::connection_string::redis::rewrite;
+    for text in ["a:1,b:2,ssl=true", "=,ssl=true", "=x", "[::1]:7,password=p,ssl=true"] {
+        let rewritten = rewrite(text, &Endpoint::new("127.0.0.1", 6379), None);
+        let options = RedisOptions::parse(&rewritten).expect("a string that reads");
+        assert_eq!((options.endpoints, options.password), (vec![Endpoint::new("127.0.0.1", 6379)], None), "{text}: {rewritten}");
+        assert_eq!(options.tls, text.contains("ssl"), "{text}: {rewritten}");
+    }
+}
