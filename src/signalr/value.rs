@@ -233,6 +233,8 @@ fn read_message_pack(reader: &mut Reader<'_>, depth: usize) -> Result<Value, Mes
             for _ in 0..reader.map()? {
                 let key = match read_message_pack(reader, depth - 1)? {
                     Value::Text(key) => key,
+                    // As a text within a text within a text they would grow without end.
+                    Value::Array(_) | Value::Map(_) => return Err(MessagePackError("a key that is a plain value")),
                     other => String::from_utf8_lossy(&other.to_json(Naming::AsDeclared)).into_owned(),
                 };
                 members.push((key, read_message_pack(reader, depth - 1)?));

@@ -77,3 +77,13 @@ fn long_arrays_have_longer_heads() {
 fn endless_nesting_is_refused() {
     assert!(Reader::new(&vec![0x91; 100_000]).skip().is_err());
 }
+
+#[test]
+fn maps_as_keys_of_maps_are_refused_and_not_written_out() {
+    use harmony::signalr::value::Value;
+    // Each level as a text inside the one above would double its escapes: sixty of them are more than any memory.
+    let mut nested = vec![0x81; 60];
+    nested.extend(vec![0xc0; 61]);
+    assert!(Value::from_message_pack(&nested).is_err());
+    assert_eq!(Value::from_message_pack(&[0x81, 0x07, 0xc3]).expect("a number as a key").member("7"), Some(&Value::Boolean(true)));
+}

@@ -17,7 +17,9 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = Broadcast::framed(&[(Protocol::Json, &bytes[..taken])]).frame(Protocol::MessagePack);
     }
     if let Ok(value) = Value::from_json(bytes) {
-        let again = Value::from_json(&value.to_json(Naming::AsDeclared)).expect("what is written reads");
-        assert_eq!(again, value);
+        let written = value.to_json(Naming::AsDeclared);
+        let again = Value::from_json(&written).expect("what is written reads");
+        // A whole number that came as 1e3 is written as 1000.
+        assert_eq!(again.to_json(Naming::AsDeclared), written);
     }
 });
