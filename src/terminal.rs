@@ -103,7 +103,8 @@ impl Terminal {
         } else {
             let bar = ProgressBar::new_spinner().with_message(step.clone());
             if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
-                bar.set_style(style);
+                // Signs that every terminal can show.
+                bar.set_style(style.tick_chars("|/-\\ "));
             }
             bar.enable_steady_tick(PATIENCE / 4);
             Some(bar)

@@ -193,7 +193,8 @@ fn read_json(reader: &mut JsonReader<'_>) -> Result<Value, JsonError> {
 }
 
 fn number(text: &str) -> Value {
-    if let Ok(number) = text.parse() {
+    // A zero below zero is none of the whole numbers.
+    if let Some(number) = text.parse().ok().filter(|_| text != "-0") {
         return Value::Integer(number);
     }
     text.parse().map(Value::Unsigned).or_else(|_| text.parse().map(Value::Float)).unwrap_or(Value::Null)

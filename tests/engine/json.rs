@@ -117,3 +117,12 @@ fn half_surrogates_are_refused_when_read_and_let_pass_when_skipped() {
     }
     assert_eq!(Reader::new(br#""\ud83d\ude00""#).string().expect("a pair"), "😀");
 }
+
+#[test]
+fn a_zero_below_zero_keeps_its_sign() {
+    use harmony::signalr::value::{Naming, Value};
+    for text in ["-0", "0", "1.5", "-7", "18446744073709551615"] {
+        let value = Value::from_json(text.as_bytes()).expect("a number");
+        assert_eq!(value.to_json(Naming::Camel), text.as_bytes());
+    }
+}

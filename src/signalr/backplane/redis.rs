@@ -373,13 +373,24 @@ async fn await_reunion(shared: &Shared, mut connection: MultiplexedConnection) {
 async fn count_hubs(shared: &Shared, mut connection: MultiplexedConnection) {
     while let Ok(hubs) = listening_hubs(shared, &mut connection).await {
         shared.hubs.store(hubs, Ordering::Relaxed);
+        // While all hear: at other times fewer listen than there are.
+        if shared.listening.load(Ordering::Acquire)
+            && let Ok(peers) = listening(shared, &mut connection, "internal:replay").await
+        {
+            shared.replay.peers(peers);
+        }
         tokio::time::sleep(HEARTBEAT).await;
     }
 }
 
 async fn listening_hubs(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<usize, RedisError> {
+    listening(shared, connection, "internal:groups").await
+}
+
+/// How many hubs listen on a channel.
+async fn listening(shared: &Shared, connection: &mut MultiplexedConnection, name: &str) -> Result<usize, RedisError> {
     let mut command = ::redis::cmd("PUBSUB");
-    command.arg("NUMSUB").arg(shared.channel("internal:groups"));
+    command.arg("NUMSUB").arg(shared.channel(name));
     let counts = command.query_async::<Vec<(String, usize)>>(connection).await?;
     Ok(counts.first().map_or(0, |(_, count)| *count))
 }

@@ -9,6 +9,7 @@ use super::Shared;
 use crate::message_pack::{self, Reader};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -21,6 +22,8 @@ const KEPT_DIGESTS: usize = 200_000;
 const HELD: usize = 20_000;
 /// How long peers may take to repeat.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(2);
+/// How long peers that were cut off too may take to listen again.
+const PEERS_BACK_WITHIN: Duration = Duration::from_secs(5);
 /// Before the last sign of life: what was on its way then.
 const MARGIN: Duration = Duration::from_millis(500);
 
@@ -29,6 +32,8 @@ pub(super) struct Replay {
     state: Mutex<State>,
     hasher: RandomState,
     peer_done: Notify,
+    /// How many hubs of our kind there were when last counted, this one included.
+    peers: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -68,6 +73,11 @@ impl Replay {
             let Some((_, _, payload)) = state.published.pop_front() else { break };
             state.bytes -= payload.len();
         }
+    }
+
+    /// So many hubs of our kind listen.
+    pub(super) fn peers(&self, count: usize) {
+        self.peers.store(count, Ordering::Relaxed);
     }
 
     /// The listening connection gave a sign of life.
@@ -163,6 +173,14 @@ impl Shared {
         let mut publisher = self.publisher.subscribe();
         let connected = tokio::time::timeout(CATCH_UP_WITHIN, publisher.wait_for(Option::is_some)).await;
         let Some(mut redis) = connected.ok().and_then(|found| found.ok().and_then(|found| found.clone())) else { return 0 };
+        // A peer that was cut off as well has to be back to be asked.
+        let wanted = self.replay.peers.load(Ordering::Relaxed);
+        let back = async {
+            while super::listening(self, &mut redis, "internal:replay").await.is_ok_and(|peers| peers < wanted) {
+                tokio::time::sleep(super::FIRST_RETRY).await;
+            }
+        };
+        let _ = tokio::time::timeout(PEERS_BACK_WITHIN, back).await;
         let mut command = ::redis::cmd("PUBLISH");
         command.arg(self.channel("internal:replay")).arg(request);
         tokio::time::timeout(CATCH_UP_WITHIN, command.query_async(&mut redis)).await.ok().and_then(Result::ok).unwrap_or(0)
