@@ -54,7 +54,7 @@ impl Folder {
 
 /// A name that no other test uses.
 pub fn unique(prefix: &str) -> String {
-    let random: String = harmony::secret::random::<5>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let random = harmony::hex::encode(&harmony::secret::random::<5>());
     format!("{prefix}-{random}")
 }
 

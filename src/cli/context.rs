@@ -7,6 +7,7 @@ use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;
 use crate::instance::Instance;
 use crate::terminal::Terminal;
+use crate::terminal::prompt::{self, Reply};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,6 +67,18 @@ impl Context {
             },
             home,
         })
+    }
+
+    /// Has a question agreed to: `missing` where nobody can be asked, `declined` where the answer is no.
+    pub async fn agree(&self, question: &str, default: bool, missing: Failure, declined: &str) -> Result<(), Failure> {
+        if self.terminal.json || !crate::terminal::can_ask() {
+            return Err(missing);
+        }
+        match prompt::confirm(question, default).await {
+            Reply::Given(true) => Ok(()),
+            Reply::Given(false) | Reply::Back => Err(Failure::new(Exit::Failed, "declined", declined)),
+            Reply::Left => Err(Failure::interrupted()),
+        }
     }
 
     /// The checkout, and whether it is there or still to be made.

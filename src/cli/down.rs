@@ -6,7 +6,6 @@ use super::report::{DryRun, StepReport};
 use crate::containers::docker::{DockerError, Observer};
 use crate::hub_process;
 use crate::plan::{Action, Plan};
-use crate::terminal::prompt::{self, Reply};
 use serde::Serialize;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -119,14 +118,8 @@ async fn docker(context: &Context) -> Result<Option<Observer>, Failure> {
 
 async fn agree_to_loss(context: &Context, volumes: &[String]) -> Result<(), Failure> {
     let question = format!("All data in {} will be lost. Delete it?", volumes.join(", "));
-    if context.terminal.json || !crate::terminal::can_ask() {
-        return Err(Failure::new(Exit::Usage, "answerMissing", "whether to delete data has to be answered")
-            .why(format!("{} would be lost, and there is no terminal to ask on", volumes.join(", ")))
-            .fix("agree with --yes, or keep the data by leaving --volumes out"));
-    }
-    match prompt::confirm(&question, false).await {
-        Reply::Given(true) => Ok(()),
-        Reply::Given(false) | Reply::Back => Err(Failure::new(Exit::Failed, "declined", "nothing was changed")),
-        Reply::Left => Err(Failure::interrupted()),
-    }
+    let missing = Failure::new(Exit::Usage, "answerMissing", "whether to delete data has to be answered")
+        .why(format!("{} would be lost, and there is no terminal to ask on", volumes.join(", ")))
+        .fix("agree with --yes, or keep the data by leaving --volumes out");
+    context.agree(&question, false, missing, "nothing was changed").await
 }

@@ -5,7 +5,6 @@ use super::failure::{Exit, Failure};
 use super::publish::{Source, unusable};
 use crate::broker::rejected::Rejected;
 use crate::broker::{Broker, BrokerError};
-use crate::terminal::prompt::{self, Reply};
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -211,14 +210,9 @@ fn no_such(number: usize, count: usize) -> Failure {
 }
 
 async fn agree_to_loss(context: &Context, count: usize) -> Result<(), Failure> {
-    if context.terminal.json || !crate::terminal::can_ask() {
-        return Err(Failure::new(Exit::Usage, "answerMissing", "whether to delete messages has to be answered")
-            .why("there is no terminal to ask on")
-            .fix("agree with --yes"));
-    }
-    match prompt::confirm(&format!("{count} rejected messages will be lost. Delete them?"), false).await {
-        Reply::Given(true) => Ok(()),
-        Reply::Given(false) | Reply::Back => Err(Failure::new(Exit::Failed, "declined", "nothing was deleted")),
-        Reply::Left => Err(Failure::interrupted()),
-    }
+    let missing = Failure::new(Exit::Usage, "answerMissing", "whether to delete messages has to be answered")
+        .why("there is no terminal to ask on")
+        .fix("agree with --yes");
+    let question = format!("{count} rejected messages will be lost. Delete them?");
+    context.agree(&question, false, missing, "nothing was deleted").await
 }

@@ -19,7 +19,6 @@ use crate::hub_process::{self, Launch, Running};
 use crate::instance::{Choice, State};
 use crate::plan::{Action, Plan};
 use crate::schema;
-use crate::terminal::prompt::{self, Reply};
 use std::time::Instant;
 use url::Url;
 
@@ -122,16 +121,10 @@ async fn consent(context: &Context, plan: &Plan) -> Result<(), Failure> {
     if context.yes {
         return Ok(());
     }
-    if context.terminal.json || !crate::terminal::can_ask() {
-        return Err(Failure::new(Exit::Usage, "answerMissing", "whether to go ahead has to be answered")
-            .why("there is no terminal to ask on")
-            .fix("agree with --yes, or look first with --dry-run"));
-    }
-    match prompt::confirm("Go ahead?", true).await {
-        Reply::Given(true) => Ok(()),
-        Reply::Given(false) | Reply::Back => Err(Failure::new(Exit::Failed, "declined", "nothing was changed")),
-        Reply::Left => Err(Failure::interrupted()),
-    }
+    let missing = Failure::new(Exit::Usage, "answerMissing", "whether to go ahead has to be answered")
+        .why("there is no terminal to ask on")
+        .fix("agree with --yes, or look first with --dry-run");
+    context.agree("Go ahead?", true, missing, "nothing was changed").await
 }
 
 async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failure> {
