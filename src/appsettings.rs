@@ -7,7 +7,7 @@ pub mod layers;
 pub mod twins;
 
 use change::Replacement;
-use document::{Document, SyntaxError};
+use document::{Document, Entry, SyntaxError};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -56,6 +56,16 @@ impl SettingsFile {
 
     pub fn is_new(&self) -> bool {
         self.original.is_none()
+    }
+
+    /// The keys that are to have another value, be there, or be gone.
+    pub fn changed_keys(&self) -> Vec<String> {
+        let before = self.original.as_deref().and_then(|bytes| Document::parse(bytes).ok()).map(|document| document.entries()).unwrap_or_default();
+        let after = self.document.entries();
+        let lacks = |entries: &[Entry], wanted: &Entry| !entries.iter().any(|entry| entry.key == wanted.key && entry.value == wanted.value);
+        let mut keys: Vec<_> = after.iter().filter(|entry| lacks(&before, entry)).map(|entry| entry.key.clone()).collect();
+        keys.extend(before.into_iter().map(|entry| entry.key).filter(|key| !after.iter().any(|entry| entry.key == *key)));
+        keys
     }
 
     pub fn is_changed(&self) -> bool {

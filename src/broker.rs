@@ -14,6 +14,8 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind, ExchangeKind};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 pub const EXCHANGE: &str = "harmony_notifications";
 pub const QUEUE: &str = "notifications.signalr";
@@ -86,6 +88,31 @@ impl Broker {
             .await
             .map_err(|_| BrokerError::Unreachable(format!("no answer within {within:?}")))??;
         Ok(Broker { connection, channel })
+    }
+
+    /// RabbitMQ's version, as it introduces itself before anybody has to say who they are; `None` where it doesn't.
+    pub async fn version(address: &BrokerAddress, within: Duration) -> Option<String> {
+        const PROTOCOL: &[u8] = b"AMQP\x00\x00\x09\x01";
+        // A key of its properties, then the type and the length of a long string.
+        const KEY: &[u8] = b"\x07versionS";
+        const MOST: usize = 16 << 10;
+        let introduction = async {
+            let mut stream = TcpStream::connect((address.endpoint.host.as_str(), address.endpoint.port)).await.ok()?;
+            stream.write_all(PROTOCOL).await.ok()?;
+            let mut bytes = Vec::new();
+            loop {
+                if let Some(at) = memchr::memmem::find(&bytes, KEY)
+                    && let Some((length, rest)) = bytes[at + KEY.len()..].split_first_chunk()
+                    && let Some(version) = rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)
+                {
+                    return Some(String::from_utf8_lossy(version).into_owned());
+                }
+                if bytes.len() > MOST || stream.read_buf(&mut bytes).await.ok()? == 0 {
+                    return None;
+                }
+            }
+        };
+        tokio::time::timeout(within, introduction).await.ok()?
     }
 
     /// Declares exactly what Harmony's applications declare; a hub of either kind may come first.

@@ -7,9 +7,11 @@ mod doctor;
 mod down;
 mod execute;
 mod failure;
+mod hosting;
 mod hub;
 mod logs;
 mod publish;
+mod ready;
 mod rejected;
 mod rehost;
 mod report;
@@ -17,6 +19,7 @@ mod services;
 mod settings;
 mod setup;
 mod status;
+mod steps;
 mod up;
 mod verify;
 mod wanted;
@@ -26,6 +29,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use context::Context;
 use failure::{Exit, Failure};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -150,32 +154,46 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
             terminal.text(&String::from_utf8_lossy(&page).trim_end());
             Ok(())
         }
-        Command::Rehost(arguments) => interruptible(async { rehost::run(&Context::new(&global, terminal)?, arguments).await }),
+        Command::Rehost(arguments) => interruptible(&global, terminal, async |context| rehost::run(context, arguments).await),
         Command::Settings(arguments) => settings::run(&Context::new(&global, terminal)?, arguments),
-        Command::Setup(answers) => interruptible(async { setup::run(&Context::new(&global, terminal)?, answers).await }),
-        Command::Up(arguments) => interruptible(async { up::run(&Context::new(&global, terminal)?, arguments).await }),
-        Command::Down(arguments) => interruptible(async { down::run(&Context::new(&global, terminal)?, arguments).await }),
-        Command::Status(arguments) => interruptible(async { status::run(&Context::new(&global, terminal)?, arguments).await }),
-        Command::Logs(arguments) => interruptible(async { logs::run(&Context::new(&global, terminal)?, arguments).await }),
-        Command::Doctor => interruptible(async { doctor::run(&Context::new(&global, terminal)?).await }),
-        Command::Rejected(arguments) => interruptible(async { rejected::run(&Context::new(&global, terminal)?, arguments).await }),
-        Command::Verify(arguments) => interruptible(async { verify::run(&Context::new(&global, terminal)?, arguments).await }),
-        Command::Publish(arguments) => interruptible(async { publish::run(&Context::new(&global, terminal)?, arguments).await }),
+        Command::Setup(answers) => interruptible(&global, terminal, async |context| setup::run(context, answers).await),
+        Command::Up(arguments) => interruptible(&global, terminal, async |context| up::run(context, arguments).await),
+        Command::Down(arguments) => interruptible(&global, terminal, async |context| down::run(context, arguments).await),
+        Command::Status(arguments) => interruptible(&global, terminal, async |context| status::run(context, arguments).await),
+        Command::Logs(arguments) => interruptible(&global, terminal, async |context| logs::run(context, arguments).await),
+        Command::Doctor => interruptible(&global, terminal, async |context| doctor::run(context).await),
+        Command::Rejected(arguments) => interruptible(&global, terminal, async |context| rejected::run(context, arguments).await),
+        Command::Verify(arguments) => interruptible(&global, terminal, async |context| verify::run(context, arguments).await),
+        Command::Publish(arguments) => interruptible(&global, terminal, async |context| publish::run(context, arguments).await),
     }
 }
 
-/// Runs a command until its end or Ctrl-C; what it holds is let go of either way.
-fn interruptible(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+/// Runs a command until its end or Ctrl-C, which waits until what is half-done is undone; a second one doesn't.
+fn interruptible(global: &Global, terminal: Terminal, command: impl AsyncFnOnce(&Context) -> Result<(), Failure>) -> Result<(), Failure> {
     runtime(tokio::runtime::Builder::new_current_thread())?.block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
         // Heard from before the command's first step: a question would otherwise be killed by it,
         // and leave the terminal as it is while one asks.
         let signals = signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
-        let Ok((mut interrupt, mut terminate)) = signals else { return command.await };
+        let context = Context::new(global, terminal)?;
+        let Ok((mut interrupt, mut terminate)) = signals else { return command(&context).await };
+        let mut told = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        let mut command = pin!(command(&context));
         tokio::select! {
-            result = command => result,
-            _ = interrupt.recv() => Err(Failure::interrupted()),
-            _ = terminate.recv() => Err(Failure::interrupted()),
+            result = &mut command => return result,
+            () = told() => context.interrupted.cancel(),
+        }
+        tokio::select! {
+            biased;
+            result = &mut command => result,
+            // At once, unless work goes on that ends by itself.
+            _ = context.working.lock() => Err(Failure::interrupted()),
+            () = told() => Err(Failure::interrupted()),
         }
     })
 }

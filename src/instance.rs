@@ -26,9 +26,19 @@ pub struct State {
     pub redis_port: u16,
     pub rabbitmq_port: u16,
     pub management_port: u16,
+    /// The hub is a container, not a process.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hub_in_container: bool,
     /// Where ports are published, where not on loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bind: Option<std::net::IpAddr>,
+}
+
+impl State {
+    /// Where the hub's metrics and its inbox are.
+    pub fn admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.admin_port)
+    }
 }
 
 /// Where a service comes from.

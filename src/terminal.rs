@@ -3,14 +3,18 @@
 pub mod prompt;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// Work that takes longer shows that it goes on.
 const PATIENCE: Duration = Duration::from_millis(400);
+
+/// The steps that go on at the same time, a line each; what else is printed goes above them.
+static STEPS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -101,7 +105,7 @@ impl Terminal {
         let bar = if self.json || self.quiet || !terminal {
             None
         } else {
-            let bar = ProgressBar::new_spinner().with_message(step.clone());
+            let bar = STEPS.add(ProgressBar::new_spinner()).with_message(step.clone());
             if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
                 // Signs that every terminal can show.
                 bar.set_style(style.tick_chars("|/-\\ "));
@@ -152,6 +156,7 @@ impl Drop for StepGuard {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
+            STEPS.remove(bar);
         } else if self.terminal.json {
             self.terminal.progress_json(&self.step, "finished", None);
         }
@@ -172,5 +177,5 @@ fn is_dumb() -> bool {
 
 fn line(out: &mut impl Write, text: &impl Display) {
     // A reader that closed its end, as `head` does, wants no more; that is no failure.
-    let _ = writeln!(out, "{text}");
+    let _ = STEPS.suspend(|| writeln!(out, "{text}"));
 }

@@ -131,6 +131,24 @@ fn certified(source: &CertificateSource) -> Result<Arc<CertifiedKey>, TlsError> 
     }
 }
 
+/// A certificate with its key, whatever its files are, as the text of one PEM file without a password.
+pub fn as_pem(source: &CertificateSource) -> Result<Secret, TlsError> {
+    let (chain, key) = load(source)?;
+    let label = match key {
+        PrivateKeyDer::Pkcs1(_) => "RSA PRIVATE KEY",
+        PrivateKeyDer::Sec1(_) => "EC PRIVATE KEY",
+        _ => "PRIVATE KEY",
+    };
+    let mut text = pem_block(label, key.secret_der());
+    chain.iter().for_each(|certificate| text.push_str(&pem_block("CERTIFICATE", certificate)));
+    Ok(Secret::new(text))
+}
+
+fn pem_block(label: &str, der: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+}
+
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn load(source: &CertificateSource) -> Result<Identity, TlsError> {

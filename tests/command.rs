@@ -4,5 +4,7 @@ mod bad_input;
 pub mod bare;
 pub mod checkouts;
 mod docker;
+mod drift;
+mod faults;
 mod rehost;
 mod setup;

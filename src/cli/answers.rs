@@ -2,9 +2,9 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::services::Asked;
 use super::up::parse_hub_url;
 use crate::appsettings::{self, SettingsFile};
+use crate::connection_string::Endpoint;
 use crate::schema;
 use crate::secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -71,7 +71,7 @@ pub struct Answers {
     #[arg(long, value_name = "ADDRESS")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bind: Option<IpAddr>,
-    /// The hub: process or none [default: process]
+    /// The hub: process, container or none [default: process]
     #[arg(long, value_enum)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hub: Option<HubChoice>,
@@ -92,10 +92,47 @@ pub struct Answers {
     pub rabbitmq_password: Option<Secret>,
 }
 
+/// What `--redis` and `--rabbitmq` take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    Container,
+    Server(Endpoint),
+    /// `none` for Redis, `embedded` for RabbitMQ.
+    Without,
+}
+
+impl Asked {
+    pub fn parse_redis(text: &str) -> Result<Self, String> {
+        Self::parse(text, "none", 6379)
+    }
+
+    pub fn parse_rabbitmq(text: &str) -> Result<Self, String> {
+        Self::parse(text, "embedded", 5672)
+    }
+
+    fn parse(text: &str, without: &str, port: u16) -> Result<Self, String> {
+        match text {
+            "container" => Ok(Asked::Container),
+            text if text == without => Ok(Asked::Without),
+            text => Endpoint::parse(text, port).map(Asked::Server).ok_or_else(|| format!("container, HOST:PORT or {without} is expected")),
+        }
+    }
+
+    /// As it was asked for.
+    pub fn word(&self, without: &str) -> String {
+        match self {
+            Asked::Container => "container".into(),
+            Asked::Server(endpoint) => endpoint.to_string(),
+            Asked::Without => without.into(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HubChoice {
     Process,
+    Container,
     None,
 }
 

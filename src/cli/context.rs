@@ -10,6 +10,7 @@ use crate::terminal::Terminal;
 use crate::terminal::prompt::{self, Reply};
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 pub struct Context {
     pub terminal: Terminal,
@@ -27,6 +28,10 @@ pub struct Context {
     pub timeout: Duration,
     pub surroundings: Surroundings,
     pub home: Option<PathBuf>,
+    /// The user wants no more of it.
+    pub interrupted: CancellationToken,
+    /// Held by what has to be undone before the program may end.
+    pub working: tokio::sync::Mutex<()>,
 }
 
 impl Context {
@@ -66,6 +71,8 @@ impl Context {
                 runtime: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             },
             home,
+            interrupted: CancellationToken::new(),
+            working: tokio::sync::Mutex::default(),
         })
     }
 

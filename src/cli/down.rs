@@ -3,11 +3,14 @@
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::report::{DryRun, StepReport};
-use crate::containers::docker::{DockerError, Observer};
-use crate::hub_process;
-use crate::plan::{Action, Plan};
+use crate::containers::Service;
+use crate::containers::docker::engine::Engine;
+use crate::containers::docker::{DockerError, Found, Observer};
+use crate::hub_process::{self, Running};
+use crate::plan::{Action, Plan, Step, Target};
 use serde::Serialize;
 use std::fmt;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 const STOP_WITHIN: Duration = Duration::from_secs(15);
@@ -43,57 +46,34 @@ pub async fn run(context: &Context, arguments: DownArguments) -> Result<(), Fail
     let instance = &context.instance;
     let running = hub_process::find(instance)?;
     let observer = docker(context).await?;
-    let (containers, volumes) = match &observer {
-        Some(observer) => {
-            let volumes = if arguments.volumes { observer.volumes(&instance.name).await? } else { Vec::new() };
-            (observer.containers(&instance.name).await?, volumes)
-        }
-        None => (Vec::new(), Vec::new()),
+    let there = match &observer {
+        Some(observer) => There::look(observer, &instance.name, arguments.volumes).await?,
+        None => There::default(),
     };
-    let mut plan = Plan::default();
-    if running.is_some() {
-        plan.add(Action::Stop, "hub", "down");
-    }
-    for found in &containers {
-        plan.add(Action::Remove, format!("container {}", found.service), "down");
-    }
-    for volume in &volumes {
-        plan.add_destructive(Action::Remove, format!("volume {volume}"), "down --volumes");
-    }
+    let plan = plan(running.is_some(), &there);
     if context.dry_run {
         context.terminal.result(&DryRun { plan: &plan });
         return Ok(());
     }
-    if !volumes.is_empty() && !context.yes {
-        agree_to_loss(context, &volumes).await?;
+    if !there.volumes.is_empty() && !context.yes {
+        agree_to_loss(context, &there.volumes).await?;
     }
-    let mut steps = Vec::new();
-    let mut planned = plan.steps.iter();
-    let mut done = |since: Instant| {
+    let engine = observer.map(Observer::into_engine);
+    let took = Mutex::new(Vec::new());
+    let act = async |step: &Step| {
+        let since = Instant::now();
+        take_away(context, step, running.as_ref(), engine.as_ref(), &there).await?;
         let milliseconds = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        steps.extend(planned.next().map(|step| StepReport::done(step, milliseconds)));
+        if let Ok(mut took) = took.lock() {
+            took.push(StepReport::done(step, milliseconds));
+        }
+        Ok::<_, Failure>(())
     };
-    if let Some(running) = &running {
-        let (since, _step) = (Instant::now(), context.terminal.step("stopping the hub"));
-        hub_process::stop(instance, running, STOP_WITHIN).await?;
-        done(since);
-    } else if !context.dry_run {
+    plan.apply(act).await?;
+    let steps = took.into_inner().unwrap_or_default();
+    if running.is_none() {
         // A hub that died may be about to be started again.
         hub_process::supervisor::end(instance)?;
-    }
-    if let Some(engine) = observer.map(Observer::into_engine) {
-        let (since, _step) = (Instant::now(), (!containers.is_empty()).then(|| context.terminal.step("stopping containers")));
-        let stops = containers.iter().map(|found| async {
-            engine.stop(&found.id, &found.service).await?;
-            engine.remove(&found.id, &found.service).await
-        });
-        futures_util::future::try_join_all(stops).await?;
-        containers.iter().for_each(|_| done(since));
-        for volume in &volumes {
-            let since = Instant::now();
-            engine.remove_volume(volume).await?;
-            done(since);
-        }
     }
     if arguments.volumes {
         instance.forget();
@@ -103,6 +83,78 @@ pub async fn run(context: &Context, arguments: DownArguments) -> Result<(), Fail
     Ok(())
 }
 
+/// What of an instance is there, in Docker.
+#[derive(Default)]
+struct There {
+    containers: Vec<Found>,
+    networks: Vec<String>,
+    /// Only looked for where they are to go.
+    volumes: Vec<String>,
+    images: Vec<String>,
+}
+
+impl There {
+    async fn look(observer: &Observer, instance: &str, all: bool) -> Result<Self, DockerError> {
+        let (containers, networks) = tokio::try_join!(observer.containers(instance), observer.networks(instance))?;
+        let volumes = if all { observer.volumes(instance).await? } else { Vec::new() };
+        let hub = containers.iter().find(|found| found.service == Service::Hub.name()).filter(|_| all);
+        let images = hub.map(|found| found.image.clone()).into_iter().collect();
+        Ok(There { containers, networks, volumes, images })
+    }
+}
+
+fn plan(hub_runs: bool, there: &There) -> Plan {
+    let mut plan = Plan::default();
+    let remove = |target, cause| Step::new(Action::Remove, target, cause);
+    if hub_runs {
+        plan.add(Step::new(Action::Stop, Target::Hub, "down"));
+    }
+    // The hub goes first, so that it tells its clients while its servers still are.
+    let hub = there.containers.iter().filter(|found| found.service == Service::Hub.name()).map(|found| Target::Container(found.service.clone()));
+    let hub: Vec<_> = hub.chain([Target::Hub]).collect();
+    let containers: Vec<_> = there.containers.iter().map(|found| Target::Container(found.service.clone())).collect();
+    for container in hub.iter().filter(|target| **target != Target::Hub) {
+        plan.add(remove(container.clone(), "down"));
+    }
+    for container in containers.iter().filter(|target| !hub.contains(target)) {
+        plan.add(remove(container.clone(), "down").after(hub.clone()));
+    }
+    for network in &there.networks {
+        plan.add(remove(Target::Network(network.clone()), "down").after(containers.clone()));
+    }
+    for volume in &there.volumes {
+        plan.add(remove(Target::Volume(volume.clone()), "down --volumes").destructive().after(containers.clone()));
+    }
+    for image in &there.images {
+        plan.add(remove(Target::Image(image.clone()), "down --volumes; it is made anew where it is wanted").after(containers.clone()));
+    }
+    plan
+}
+
+async fn take_away(context: &Context, step: &Step, running: Option<&Running>, engine: Option<&Engine>, there: &There) -> Result<(), Failure> {
+    match (&step.target, engine) {
+        (Target::Hub, _) => {
+            let _step = context.terminal.step("stopping the hub");
+            match running {
+                Some(running) => Ok(hub_process::stop(&context.instance, running, STOP_WITHIN).await?),
+                None => Ok(()),
+            }
+        }
+        (Target::Container(service), Some(engine)) => {
+            let _step = context.terminal.step(format!("stopping {service}"));
+            for found in there.containers.iter().filter(|found| found.service == *service) {
+                engine.stop(&found.id, service).await?;
+                engine.remove(&found.id, service).await?;
+            }
+            Ok(())
+        }
+        (Target::Network(name), Some(engine)) => Ok(engine.remove_network(name).await?),
+        (Target::Volume(name), Some(engine)) => Ok(engine.remove_volume(name).await?),
+        (Target::Image(name), Some(engine)) => Ok(engine.remove_image(name).await?),
+        (Target::File(_) | Target::Container(_) | Target::Network(_) | Target::Volume(_) | Target::Image(_), _) => Ok(()),
+    }
+}
+
 /// Docker, where it is; a machine without it has no containers of ours.
 async fn docker(context: &Context) -> Result<Option<Observer>, Failure> {
     let host = context.surroundings.docker_host().map_err(DockerError::from)?;
@@ -110,7 +162,7 @@ async fn docker(context: &Context) -> Result<Option<Observer>, Failure> {
         Ok(observer) => Ok(Some(observer)),
         Err(error) => {
             let state = context.instance.state()?;
-            let containers = [state.redis, state.rabbitmq].contains(&crate::instance::Choice::Container);
+            let containers = state.hub_in_container || [state.redis, state.rabbitmq].contains(&crate::instance::Choice::Container);
             if containers { Err(error.into()) } else { Ok(None) }
         }
     }

@@ -1,228 +1,259 @@
-//! Carrying out what `up` decided: settings, containers, hub; and undoing it where that fails.
+//! Carrying out what `up` decided: settings first, then every step along the plan's edges; and undoing it where that
+//! fails or is interrupted.
 
 use super::answers::Pull;
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::report::{FileReport, HubReport, Report, ServiceReport, State as ReportState, StepReport};
+use super::hosting::Hosting;
+use super::ready;
+use super::report::{FileReport, Report};
 use super::up::Decided;
 use crate::appsettings;
-use crate::connection_string::amqp::BrokerAddress;
-use crate::connection_string::redis::masked;
-use crate::containers::docker::{Created, Engine, Observer};
-use crate::containers::readiness::{RabbitMqEnd, await_rabbitmq, await_redis};
-use crate::containers::{ContainerSpec, Service, container_name, credentials};
+use crate::containers::docker::engine::{Created, Engine};
+use crate::containers::docker::Observer;
+use crate::containers::{ContainerSpec, Service, credentials};
 use crate::hub_process::{self, Running};
-use crate::instance::Choice;
-use crate::plan::{Action, Step};
-use crate::secret::Secret;
+use crate::plan::{Action, Step, Target};
 use crate::tls;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// A hub gets this long to answer even where others used the time up.
+const HUB_WITHIN: Duration = Duration::from_secs(5);
+const SERVICES: [Service; 3] = [Service::Redis, Service::RabbitMq, Service::Hub];
 
-/// Milliseconds that each target took.
-type Took = Mutex<Vec<(String, u64)>>;
-/// What this run made, to be unmade where it fails.
-type Made = Mutex<Vec<Created>>;
+/// A run of `up`, as far as it has come.
+struct Work<'w> {
+    context: &'w Context,
+    decided: &'w Decided,
+    engine: Option<Engine>,
+    deadline: Instant,
+    /// Something failed, or the user wants no more of it: nothing is waited for any longer.
+    ended: CancellationToken,
+    /// What this run made, to be unmade where it fails.
+    made: Mutex<Vec<Created>>,
+    /// Milliseconds that each target took.
+    took: Mutex<Vec<(Target, u64)>>,
+    running: Mutex<Option<Running>>,
+}
 
-/// Does what was decided. Settings come first: whatever happens later, the next run finds the
+/// Does what was decided. Settings come first, all or none: whatever happens later, the next run finds the
 /// passwords that containers and volumes were made with. A failure undoes what this run made.
 pub async fn execute(context: &Context, decided: Decided, began: Instant) -> Result<Report, Failure> {
-    let (took, made) = (Took::default(), Made::default());
-    let writing = Instant::now();
+    // Held until everything is done or undone: Ctrl-C waits for that.
+    let _working = context.working.lock().await;
     let files: Vec<_> = decided.files.iter().map(FileReport::from).collect();
     let written = appsettings::write(&decided.files, &context.instance.backups())?;
-    record(&took, written.iter().map(|path| path.display().to_string()), writing);
-    match carry_out(context, &decided, began + context.timeout, &took, &made).await {
-        Ok(running) => {
-            context.instance.remember(&decided.state)?;
-            Ok(report(context, decided, running, files, &took, began))
+    let writing = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let work = Work {
+        context,
+        decided: &decided,
+        engine: decided.docker.clone().map(Observer::into_engine),
+        deadline: began + context.timeout,
+        ended: context.interrupted.child_token(),
+        made: Mutex::default(),
+        took: Mutex::new(written.iter().map(|path| (Target::File(path.clone()), writing)).collect()),
+        running: Mutex::new(decided.running.clone()),
+    };
+    let result = work.carry_out().await;
+    let Work { engine, made, took, running, .. } = work;
+    if let Err(failure) = result {
+        for created in made.into_inner().unwrap_or_default().iter().rev() {
+            if let Some(engine) = &engine {
+                engine.undo(created).await?;
+            }
         }
-        Err(failure) => {
-            let made = made.lock().map(|mut made| std::mem::take(&mut *made)).unwrap_or_default();
-            if let Some(engine) = decided.docker.clone().map(Observer::into_engine) {
-                for created in &made {
-                    engine.undo(created).await?;
+        if !written.is_empty() {
+            appsettings::change::undo(&context.instance.backups())?;
+        }
+        return Err(failure);
+    }
+    context.instance.remember(&decided.state)?;
+    let running = running.into_inner().unwrap_or_default();
+    Ok(Report::of(decided, running, files, &took.into_inner().unwrap_or_default(), began))
+}
+
+impl Work<'_> {
+    async fn carry_out(&self) -> Result<(), Failure> {
+        let unchanged = async {
+            for service in SERVICES {
+                let found = self.decided.found(service).filter(|_| self.decided.plan.step(&self.target(service)).is_none());
+                if let (Some(spec), Some(found), Some(engine)) = (self.decided.spec(service), found, &self.engine) {
+                    self.await_ready(engine, spec, &found.id).await.inspect_err(|_| self.ended.cancel())?;
                 }
             }
-            if !written.is_empty() {
-                appsettings::change::undo(&context.instance.backups())?;
+            Ok(())
+        };
+        let act = async |step: &Step| {
+            let began = Instant::now();
+            // After a failure elsewhere nothing more is waited for.
+            self.act(step).await.inspect_err(|_| self.ended.cancel())?;
+            if let Ok(mut took) = self.took.lock() {
+                took.push((step.target.clone(), u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)));
             }
-            Err(failure)
+            Ok(())
+        };
+        let (unchanged, changed) = tokio::join!(unchanged, self.decided.plan.apply(act));
+        // The one that was only told to end says less.
+        match (unchanged, changed) {
+            (Err(failure), Ok(())) | (Ok(()), Err(failure)) => Err(failure),
+            (Err(one), Err(other)) => Err(if one.is_interrupted() { other } else { one }),
+            (Ok(()), Ok(())) => Ok(()),
         }
     }
-}
 
-async fn carry_out(context: &Context, decided: &Decided, deadline: Instant, took: &Took, made: &Made) -> Result<Option<Running>, Failure> {
-    if let Some(engine) = decided.docker.clone().map(Observer::into_engine) {
-        let redis = provide(context, &engine, decided, Service::Redis, deadline, took, made);
-        let rabbitmq = provide(context, &engine, decided, Service::RabbitMq, deadline, took, made);
-        // Both are let finish, so that a failure of one leaves nothing half-made of the other.
-        let (redis, rabbitmq) = tokio::join!(redis, rabbitmq);
-        redis?;
-        rabbitmq?;
+    fn target(&self, service: Service) -> Target {
+        Target::Container(crate::containers::container_name(&self.decided.instance, service))
     }
-    run_hub(context, decided, deadline, took).await
-}
 
-fn record(took: &Took, targets: impl IntoIterator<Item = String>, since: Instant) {
-    let milliseconds = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if let Ok(mut took) = took.lock() {
-        took.extend(targets.into_iter().map(|target| (target, milliseconds)));
-    }
-}
-
-/// Brings one service's container to what is planned and waits until it answers.
-async fn provide(
-    context: &Context,
-    engine: &Engine,
-    decided: &Decided,
-    service: Service,
-    deadline: Instant,
-    took: &Took,
-    made: &Made,
-) -> Result<(), Failure> {
-    let began = Instant::now();
-    let name = container_name(&context.instance.name, service);
-    let target = format!("container {name}");
-    let step = decided.plan.steps.iter().find(|step| step.target == target);
-    let existing = decided.containers.iter().find(|found| found.service == service.name());
-    if let (Some(Step { action: Action::Remove | Action::Replace, .. }), Some(found)) = (step, existing) {
-        engine.stop(&found.id, &name).await?;
-        engine.remove(&found.id, &name).await?;
-    }
-    let spec = match service {
-        Service::Redis => decided.redis.container.as_ref(),
-        Service::RabbitMq => decided.rabbitmq.container.as_ref(),
-    };
-    let Some(spec) = spec else {
-        record(took, step.map(|step| step.target.clone()), began);
-        return Ok(());
-    };
-    let id = match (step.map(|step| step.action), existing) {
-        (Some(Action::Start), Some(found)) => {
-            engine.start(&found.id, &name).await?;
-            found.id.clone()
+    async fn act(&self, step: &Step) -> Result<(), Failure> {
+        if self.ended.is_cancelled() {
+            return Err(Failure::interrupted());
         }
-        (None, Some(found)) => found.id.clone(),
-        _ => {
-            let present = engine.observer().has_image(&spec.image).await;
-            if !present && decided.pull == Pull::Never {
-                return Err(Failure::new(Exit::Failed, "imageUnavailable", format!("the image {} is not here", spec.image))
-                    .why("--pull never forbids pulling it")
-                    .fix("load it with 'docker load', or allow pulling with --pull missing"));
-            }
-            if !present || decided.pull == Pull::Always {
-                let step = context.terminal.step(format!("pulling {}", spec.image));
-                let configuration = context.surroundings.configuration.as_deref();
-                let credentials = configuration.and_then(|folder| credentials::find(&spec.image, folder));
-                engine.pull(&spec.image, credentials.as_ref(), |pulled| step.amount(pulled.current, pulled.total)).await?;
-            }
-            let created = engine.create(spec).await?;
-            let id = created.id.clone();
-            if let Ok(mut made) = made.lock() {
-                made.push(created);
-            }
-            id
-        }
-    };
-    let waiting = step.map(|_| context.terminal.step(format!("waiting for {} at {}", service.name(), endpoint(decided, service))));
-    let ready = tokio::time::timeout_at(deadline.into(), await_service(context, engine, decided, service, &id)).await;
-    drop(waiting);
-    match ready {
-        Ok(ready) => ready?,
-        Err(_) => {
-            return Err(Failure::new(Exit::NotReady, "serviceNotReady", format!("{} did not answer within {:?}", service.name(), context.timeout))
-                .why(format!("its last lines:\n{}", engine.observer().last_lines(&id).await))
-                .fix("allow more time with --timeout"));
+        match (&step.target, &self.engine) {
+            // Written already, in one change with the others.
+            (Target::File(_), _) => Ok(()),
+            (Target::Hub, _) => self.run_hub(step).await,
+            (Target::Network(name), Some(engine)) if step.action == Action::Remove => Ok(engine.remove_network(name).await?),
+            (Target::Network(name), Some(engine)) => self.keep(engine.create_network(name, &self.decided.instance).await?),
+            (Target::Image(name), Some(engine)) => self.make_image(engine, name).await,
+            (Target::Container(_), Some(engine)) => self.provide(engine, step).await,
+            (Target::Volume(_) | Target::Network(_) | Target::Image(_) | Target::Container(_), _) => Ok(()),
         }
     }
-    record(took, step.map(|step| step.target.clone()), began);
-    Ok(())
-}
 
-fn endpoint(decided: &Decided, service: Service) -> String {
-    let endpoint = match service {
-        Service::Redis => decided.redis.options.as_ref().and_then(|options| options.endpoints.first()),
-        Service::RabbitMq => decided.rabbitmq.address.as_ref().map(|address| &address.endpoint),
-    };
-    endpoint.map(ToString::to_string).unwrap_or_default()
-}
+    fn keep(&self, created: Created) -> Result<(), Failure> {
+        if let Ok(mut made) = self.made.lock() {
+            made.push(created);
+        }
+        Ok(())
+    }
 
-async fn await_service(context: &Context, engine: &Engine, decided: &Decided, service: Service, id: &str) -> Result<(), Failure> {
-    let observer = engine.observer();
-    let died = match (service, &decided.redis.options, &decided.rabbitmq.address) {
-        (Service::Redis, Some(options), _) => await_redis(options, observer.await_end(id)).await.err(),
-        (Service::RabbitMq, _, Some(address)) => match await_rabbitmq(address, observer.await_end(id)).await {
-            Ok(()) => None,
-            Err(RabbitMqEnd::Gone(code)) => Some(code),
-            // Its volume was made with other credentials, which only it can change: then once more.
-            Err(RabbitMqEnd::Refused) if repair_credentials(context, engine, id, address).await? => {
-                match await_rabbitmq(address, observer.await_end(id)).await {
-                    Ok(()) => None,
-                    Err(RabbitMqEnd::Gone(code)) => Some(code),
-                    Err(RabbitMqEnd::Refused) => return Err(credentials_refused()),
+    /// Waits for something, unless the run ends before.
+    async fn wait<T>(&self, what: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            result = what => result,
+            () = self.ended.cancelled() => Err(Failure::interrupted()),
+        }
+    }
+
+    async fn make_image(&self, engine: &Engine, name: &str) -> Result<(), Failure> {
+        let Hosting::Container { image, .. } = &self.decided.hosting else { return Ok(()) };
+        let _step = self.context.terminal.step(format!("making the image {name}"));
+        let archive = image.archive().map_err(|error| Failure::new(Exit::Failed, "hubImage", "the hub's image can't be made").why(error.to_string()))?;
+        let older = engine.observer().own_images().await?;
+        self.keep(engine.import_image(name, archive).await?)?;
+        // Those of earlier programs, where nothing runs from them any more.
+        for image in older {
+            engine.remove_image(&image).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings one container to what is planned and waits until it answers.
+    async fn provide(&self, engine: &Engine, step: &Step) -> Result<(), Failure> {
+        let Some(service) = SERVICES.into_iter().find(|service| self.target(*service) == step.target) else { return Ok(()) };
+        let (spec, found) = (self.decided.spec(service), self.decided.found(service));
+        let id = match (step.action, found, spec) {
+            (Action::Start, Some(found), Some(spec)) => {
+                self.join(engine, spec, &found.id, &found.networks).await?;
+                engine.start(&found.id, &spec.name()).await?;
+                found.id.clone()
+            }
+            (Action::Edit, Some(found), Some(spec)) => {
+                self.join(engine, spec, &found.id, &found.networks).await?;
+                found.id.clone()
+            }
+            (_, found, spec) => {
+                if let Some(spec) = spec {
+                    // Before anything is stopped: what can't be had must not cost what is there.
+                    self.have_image(engine, spec).await?;
                 }
+                if let Some(found) = found {
+                    engine.stop(&found.id, service.name()).await?;
+                    engine.remove(&found.id, service.name()).await?;
+                }
+                let Some(spec) = spec else { return Ok(()) };
+                let (id, created) = engine.create(spec).await?;
+                self.keep(created)?;
+                id
             }
-            Err(RabbitMqEnd::Refused) => return Err(credentials_refused()),
-        },
-        _ => None,
-    };
-    let Some(code) = died else { return Ok(()) };
-    let log = observer.last_lines(id).await;
-    Err(Failure::new(Exit::NotReady, "containerDied", format!("the {} container ended at once (exit code {code})", service.name()))
-        .why(format!("its last lines:\n{log}")))
-}
+        };
+        let Some(spec) = spec else { return Ok(()) };
+        let _step = self.context.terminal.step(format!("waiting for {} at {}", service.name(), self.endpoint(service)));
+        self.await_ready(engine, spec, &id).await
+    }
 
-/// Gives RabbitMQ the user, password and virtual host that the settings have, by its own tool inside
-/// its container; its data stays. False where that tool did not do it.
-async fn repair_credentials(context: &Context, engine: &Engine, id: &str, address: &BrokerAddress) -> Result<bool, Failure> {
-    context.terminal.warn(&format!(
-        "RabbitMQ's volume was made with other credentials; its user '{}' gets those of the settings, and its data stays",
-        address.username
-    ));
-    let nothing = Secret::default();
-    let (user, virtual_host) = (address.username.as_str(), address.virtual_host.as_str());
-    // Whichever of the two applies; the password is read, not given as an argument.
-    let known = engine.run_inside(id, &["rabbitmqctl", "change_password", user], &address.password).await?;
-    if !known && !engine.run_inside(id, &["rabbitmqctl", "add_user", user], &address.password).await? {
-        return Ok(false);
+    async fn join(&self, engine: &Engine, spec: &ContainerSpec, id: &str, networks: &[String]) -> Result<(), Failure> {
+        match &spec.network {
+            Some(network) if !networks.contains(network) => Ok(engine.join(network, id, spec.service).await?),
+            _ => Ok(()),
+        }
     }
-    engine.run_inside(id, &["rabbitmqctl", "set_user_tags", user, "administrator"], &nothing).await?;
-    // One that is there already is not made anew.
-    engine.run_inside(id, &["rabbitmqctl", "add_vhost", virtual_host], &nothing).await?;
-    Ok(engine.run_inside(id, &["rabbitmqctl", "set_permissions", "-p", virtual_host, user, ".*", ".*", ".*"], &nothing).await?)
-}
 
-fn credentials_refused() -> Failure {
-    Failure::new(Exit::NotReady, "credentialsRefused", "RabbitMQ refuses the user or the password")
-        .why("its volume was made with other credentials than the settings have")
-        .fix("put the earlier ones into BrokerConfiguration, or let the data go: harmony down --volumes")
-}
+    async fn have_image(&self, engine: &Engine, spec: &ContainerSpec) -> Result<(), Failure> {
+        let present = engine.observer().has_image(&spec.image).await;
+        if spec.service == Service::Hub || (present && self.decided.pull != Pull::Always) {
+            return Ok(());
+        }
+        if self.decided.pull == Pull::Never {
+            return Err(Failure::new(Exit::Failed, "imageUnavailable", format!("the image {} is not here", spec.image))
+                .why("--pull never forbids pulling it")
+                .fix("load it with 'docker load', or allow pulling with --pull missing"));
+        }
+        let step = self.context.terminal.step(format!("pulling {}", spec.image));
+        let configuration = self.context.surroundings.configuration.as_deref();
+        let credentials = configuration.and_then(|folder| credentials::find(&spec.image, folder));
+        let pull = async { Ok(engine.pull(&spec.image, credentials.as_ref(), |pulled| step.amount(pulled.current, pulled.total)).await?) };
+        self.wait(pull).await
+    }
 
-async fn run_hub(context: &Context, decided: &Decided, deadline: Instant, took: &Took) -> Result<Option<Running>, Failure> {
-    let began = Instant::now();
-    let changes = decided.plan.steps.iter().any(|step| step.target == "hub");
-    if !changes {
-        return Ok(decided.running.clone());
+    /// Waits until a container answers as it should, within the time that is left.
+    async fn await_ready(&self, engine: &Engine, spec: &ContainerSpec, id: &str) -> Result<(), Failure> {
+        let least = if spec.service == Service::Hub { Instant::now() + HUB_WITHIN } else { self.deadline };
+        let ready = tokio::time::timeout_at(self.deadline.max(least).into(), self.wait(ready::await_service(self.context, engine, self.decided, spec.service, id))).await;
+        match ready {
+            Ok(ready) => ready,
+            Err(_) => Err(Failure::new(Exit::NotReady, "serviceNotReady", format!("{} did not answer within {:?}", spec.service.name(), self.context.timeout))
+                .why(format!("its last lines:\n{}", engine.observer().last_lines(id).await))
+                .fix("allow more time with --timeout")),
+        }
     }
-    if let Some(running) = &decided.running {
-        let _step = context.terminal.step("stopping the hub");
-        hub_process::stop(&context.instance, running, STOP_WITHIN).await?;
+
+    fn endpoint(&self, service: Service) -> String {
+        match service {
+            Service::Redis => self.decided.redis.options.iter().flat_map(|options| &options.endpoints).map(ToString::to_string).next(),
+            Service::RabbitMq => self.decided.rabbitmq.address.as_ref().map(|address| address.endpoint.to_string()),
+            Service::Hub => Some(self.decided.hub_url.to_string()),
+        }
+        .unwrap_or_default()
     }
-    let Some(launch) = &decided.launch else {
-        record(took, ["hub".to_owned()], began);
-        return Ok(None);
-    };
-    if launch.url.scheme() == "https" {
-        trust(context)?;
+
+    /// The hub as a process: stopped, started or both.
+    async fn run_hub(&self, step: &Step) -> Result<(), Failure> {
+        let instance = &self.context.instance;
+        if let Some(running) = &self.decided.running {
+            let _step = self.context.terminal.step("stopping the hub");
+            hub_process::stop(instance, running, STOP_WITHIN).await?;
+        }
+        let running = match self.decided.hosting.process().filter(|_| step.action != Action::Stop) {
+            None => None,
+            Some(launch) => {
+                if launch.url.scheme() == "https" {
+                    trust(self.context)?;
+                }
+                let _step = self.context.terminal.step(format!("waiting for the hub at {}", self.decided.hub_url));
+                let left = self.deadline.saturating_duration_since(Instant::now()).max(HUB_WITHIN);
+                Some(self.wait(async { Ok(hub_process::launch(instance, launch, left).await?) }).await?)
+            }
+        };
+        if let Ok(mut known) = self.running.lock() {
+            *known = running;
+        }
+        Ok(())
     }
-    let _step = context.terminal.step(format!("waiting for the hub at {}", decided.hub_url));
-    let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(5));
-    let running = hub_process::launch(&context.instance, launch, left).await?;
-    record(took, ["hub".to_owned()], began);
-    Ok(Some(running))
 }
 
 /// Says which certificate is used, and how to trust it.
@@ -236,54 +267,4 @@ fn trust(context: &Context) -> Result<(), Failure> {
         format!("HTTPS with a certificate made for localhost; to trust it: sudo cp '{path}' /usr/local/share/ca-certificates/harmony.crt && sudo update-ca-certificates")
     });
     Ok(())
-}
-
-fn report(
-    context: &Context,
-    decided: Decided,
-    running: Option<Running>,
-    files: Vec<FileReport>,
-    took: &Took,
-    began: Instant,
-) -> Report {
-    let took = took.lock().map(|took| took.clone()).unwrap_or_default();
-    let milliseconds = |target: &str| took.iter().find(|(known, _)| known == target).map_or(0, |(_, milliseconds)| *milliseconds);
-    let steps = decided.plan.steps.iter().map(|step| StepReport::done(step, milliseconds(&step.target))).collect();
-    let state = |choice| match choice {
-        Choice::Container => ReportState::Running,
-        Choice::External => ReportState::External,
-        Choice::Embedded | Choice::Unknown => ReportState::Embedded,
-    };
-    let container = |service, spec: Option<&ContainerSpec>| spec.map(|_| container_name(&context.instance.name, service));
-    let image = |spec: Option<&ContainerSpec>| spec.map(|spec| spec.image.clone());
-    let redis_text = decided.redis.connection_string.as_deref();
-    Report {
-        instance: context.instance.name.clone(),
-        changes: decided.plan.changes,
-        hub: HubReport {
-            state: if running.is_some() { ReportState::Running } else { ReportState::Absent },
-            url: running.as_ref().map(|_| decided.hub_url.as_str().trim_end_matches('/').to_owned()),
-            pid: running.as_ref().map(|running| running.pid),
-            version: running.as_ref().map(|running| running.version.clone()),
-            started_at: running.as_ref().map(|running| running.started_at),
-            admin_url: running.map(|running| running.admin_url),
-        },
-        redis: ServiceReport {
-            endpoint: decided.redis.options.as_ref().and_then(|options| options.endpoints.first().cloned()),
-            connection_string: redis_text.map(masked),
-            container: container(Service::Redis, decided.redis.container.as_ref()),
-            image: image(decided.redis.container.as_ref()),
-            ..ServiceReport::new(state(decided.redis.choice))
-        },
-        rabbitmq: ServiceReport {
-            endpoint: decided.rabbitmq.address.as_ref().map(|address| address.endpoint.clone()),
-            container: container(Service::RabbitMq, decided.rabbitmq.container.as_ref()),
-            image: image(decided.rabbitmq.container.as_ref()),
-            management_url: decided.rabbitmq.container.as_ref().map(|_| format!("http://127.0.0.1:{}", decided.rabbitmq.management_port)),
-            ..ServiceReport::new(state(decided.rabbitmq.choice))
-        },
-        files,
-        steps,
-        milliseconds: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-    }
 }

@@ -89,6 +89,10 @@ impl Failure {
         Failure::new(Exit::Interrupted, "interrupted", "interrupted")
     }
 
+    pub fn is_interrupted(&self) -> bool {
+        self.exit == Exit::Interrupted
+    }
+
     /// The result that was printed says it all; only the exit code is left to give.
     pub fn shown(mut self) -> Self {
         self.shown = true;
@@ -222,6 +226,8 @@ fn explain_pull(error: &str) -> (String, &'static str) {
         (format!("the registry's rate limit is reached: {error}"), "wait, log in with 'docker login', or use a mirror with --image-registry")
     } else if has("manifest unknown") || has("not found") {
         (format!("the registry has no such image or tag: {error}"), "correct --redis-image or --rabbitmq-image")
+    } else if has("no space left") {
+        (format!("the engine's disk is full: {error}"), "make room: 'docker system df' shows what takes it, 'docker image prune' removes what nothing uses")
     } else if has("no matching manifest") {
         (format!("the image does not exist for this machine's platform: {error}"), "name one that does with --redis-image or --rabbitmq-image")
     } else if has("unauthorized") || has("denied") || has("no basic auth credentials") {

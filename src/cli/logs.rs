@@ -85,19 +85,17 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
     let tail = arguments.tail.to_string();
     let mut lines = Vec::new();
     for source in sources.iter().copied() {
-        match (source, service(source), &observer) {
-            (Source::Hub, ..) => lines.extend(file_tail(&context.instance.log(), arguments.tail)),
-            (_, Some(service), Some(observer)) => {
-                let Some(id) = container(context, observer, service).await? else { continue };
-                let mut log = pin!(observer.logs(&id, false, &tail, 0));
-                let mut before = String::new();
-                while let Some(text) = log.next().await {
-                    let line = Line::read(source, &text, &before);
-                    before.clone_from(&line.time);
-                    lines.push(line);
-                }
-            }
-            _ => {}
+        if source == Source::Hub {
+            lines.extend(file_tail(&context.instance.log(), arguments.tail));
+        }
+        let Some(observer) = &observer else { continue };
+        let Some(id) = container(context, observer, service(source)).await? else { continue };
+        let mut log = pin!(observer.logs(&id, false, &tail, 0));
+        let mut before = String::new();
+        while let Some(text) = log.next().await {
+            let line = Line::read(source, &text, &before);
+            before.clone_from(&line.time);
+            lines.push(line);
         }
     }
     lines.sort_by(|left, right| left.time.cmp(&right.time));
@@ -111,14 +109,12 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
     let (sender, mut receiver) = mpsc::channel(WAITING);
     let mut tasks = tokio::task::JoinSet::new();
     for source in sources {
-        match (service(source), &observer) {
-            (Some(service), Some(observer)) => {
-                tasks.spawn(follow_container(observer.clone(), context.instance.name.clone(), service, source, sender.clone()));
-            }
-            (None, _) => {
-                tasks.spawn(follow_file(context.instance.log(), sender.clone()));
-            }
-            (Some(_), None) => {}
+        if let Some(observer) = &observer {
+            tasks.spawn(follow_container(observer.clone(), context.instance.name.clone(), service(source), source, sender.clone()));
+        }
+        // The hub is a process or a container, and may have been the other before.
+        if source == Source::Hub {
+            tasks.spawn(follow_file(context.instance.log(), sender.clone()));
         }
     }
     drop(sender);
@@ -128,11 +124,11 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
     Ok(())
 }
 
-fn service(source: Source) -> Option<Service> {
+fn service(source: Source) -> Service {
     match source {
-        Source::Redis => Some(Service::Redis),
-        Source::Rabbitmq => Some(Service::RabbitMq),
-        Source::Hub => None,
+        Source::Redis => Service::Redis,
+        Source::Rabbitmq => Service::RabbitMq,
+        Source::Hub => Service::Hub,
     }
 }
 

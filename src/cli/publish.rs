@@ -76,8 +76,12 @@ impl Source {
     pub fn find(context: &Context) -> Result<Self, Failure> {
         let state = context.instance.state()?;
         if state.rabbitmq == Choice::Embedded {
-            let running = hub_process::find(&context.instance)?.ok_or_else(no_hub)?;
-            let inbox = Url::parse(&running.admin_url).and_then(|url| url.join("/notifications"));
+            let admin_url = match hub_process::find(&context.instance)? {
+                Some(running) => running.admin_url,
+                None if state.hub_in_container => state.admin_url(),
+                None => return Err(no_hub()),
+            };
+            let inbox = Url::parse(&admin_url).and_then(|url| url.join("/notifications"));
             return inbox.map(Source::Inbox).map_err(|error| Failure::new(Exit::Failed, "adminUrl", error.to_string()));
         }
         let checkout = context.known_checkout()?;

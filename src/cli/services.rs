@@ -1,13 +1,13 @@
 //! Deciding where Redis and RabbitMQ come from: what was asked for, what answers already, Docker, or neither.
 
-use super::answers::Answers;
+use super::answers::{Answers, Asked};
 use super::context::Context;
 use super::failure::{Exit, Failure, port_in_use};
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::{RedisOptions, rewrite};
 use crate::connection_string::Endpoint;
 use crate::containers::docker::{DockerError, Found, Observer};
-use crate::containers::readiness::{NotReady, ask_rabbitmq, ask_redis};
+use crate::containers::readiness::{NotReady, ask_foreign_rabbitmq, ask_redis};
 use crate::containers::whereabouts::Whereabouts;
 use crate::containers::{ContainerSpec, Service, ports};
 use crate::appsettings::layers::Layers;
@@ -22,42 +22,6 @@ const ASK_WITHIN: Duration = Duration::from_millis(1500);
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const MANAGEMENT_PORT: u16 = 15672;
 
-/// What `--redis` and `--rabbitmq` take.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
-    Container,
-    Server(Endpoint),
-    /// `none` for Redis, `embedded` for RabbitMQ.
-    Without,
-}
-
-impl Asked {
-    pub fn parse_redis(text: &str) -> Result<Self, String> {
-        Self::parse(text, "none", 6379)
-    }
-
-    pub fn parse_rabbitmq(text: &str) -> Result<Self, String> {
-        Self::parse(text, "embedded", 5672)
-    }
-
-    fn parse(text: &str, without: &str, port: u16) -> Result<Self, String> {
-        match text {
-            "container" => Ok(Asked::Container),
-            text if text == without => Ok(Asked::Without),
-            text => Endpoint::parse(text, port).map(Asked::Server).ok_or_else(|| format!("container, HOST:PORT or {without} is expected")),
-        }
-    }
-
-    /// As it was asked for.
-    pub fn word(&self, without: &str) -> String {
-        match self {
-            Asked::Container => "container".into(),
-            Asked::Server(endpoint) => endpoint.to_string(),
-            Asked::Without => without.into(),
-        }
-    }
-}
-
 /// Redis, decided.
 pub struct RedisDecision {
     pub choice: Choice,
@@ -65,6 +29,8 @@ pub struct RedisDecision {
     /// What the settings should say; `None` leaves them alone.
     pub connection_string: Option<String>,
     pub container: Option<ContainerSpec>,
+    /// Why the container could not have the port that it should.
+    pub moved: Option<String>,
 }
 
 /// RabbitMQ, decided.
@@ -75,6 +41,8 @@ pub struct RabbitMqDecision {
     pub write: bool,
     pub container: Option<ContainerSpec>,
     pub management_port: u16,
+    /// Why the container could not have the port that it should.
+    pub moved: Option<String>,
 }
 
 /// What decisions are made from.
@@ -85,6 +53,7 @@ pub struct Surveyor<'c> {
     /// `Ok(None)` where there is no Docker at all.
     pub docker: Result<Option<Observer>, DockerError>,
     pub containers: Vec<Found>,
+    pub networks: Vec<String>,
     /// Where the engine is, if it is not here: what it publishes is there.
     pub other_machine: Option<String>,
 }
@@ -103,11 +72,14 @@ impl<'c> Surveyor<'c> {
             },
             Err(error) => Err(error.into()),
         };
-        let containers = match &docker {
-            Ok(Some(observer)) => observer.containers(&context.instance.name).await?,
-            _ => Vec::new(),
+        let (containers, networks) = match &docker {
+            Ok(Some(observer)) => {
+                let instance = &context.instance.name;
+                tokio::try_join!(observer.containers(instance), observer.networks(instance))?
+            }
+            _ => Default::default(),
         };
-        Ok(Surveyor { context, arguments, state, docker, containers, other_machine })
+        Ok(Surveyor { context, arguments, state, docker, containers, networks, other_machine })
     }
 
     pub fn found(&self, service: Service) -> Option<&Found> {
@@ -115,7 +87,7 @@ impl<'c> Surveyor<'c> {
     }
 
     /// Docker, where it must be there.
-    fn demand_docker(&self) -> Result<(), Failure> {
+    pub fn demand_docker(&self) -> Result<(), Failure> {
         match &self.docker {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(DockerError::NoSocket("/var/run/docker.sock".into()).into()),
@@ -139,7 +111,7 @@ impl<'c> Surveyor<'c> {
         } else {
             Some(RedisOptions::parse(configured_text).map_err(crate::hub::settings::HubSettingsError::from)?)
         };
-        let without = RedisDecision { choice: Choice::Embedded, options: None, connection_string: None, container: None };
+        let without = RedisDecision { choice: Choice::Embedded, options: None, connection_string: None, container: None, moved: None };
         match &self.arguments.redis {
             Some(Asked::Without) => return Ok(without),
             Some(Asked::Server(endpoint)) => {
@@ -151,19 +123,20 @@ impl<'c> Surveyor<'c> {
                 let options = RedisOptions::parse(&text).map_err(crate::hub::settings::HubSettingsError::from)?;
                 ask_redis(&options, ASK_WITHIN).await.map_err(|error| refused_server("Redis", endpoint, &error))?;
                 let connection_string = known.is_none().then_some(text);
-                return Ok(RedisDecision { choice: Choice::External, options: Some(options), connection_string, container: None });
+                return Ok(RedisDecision { choice: Choice::External, options: Some(options), connection_string, container: None, moved: None });
             }
             Some(Asked::Container) => self.demand_docker()?,
             None if self.found(Service::Redis).is_none() => {
                 if let Some(options) = &configured {
                     match ask_redis(options, ASK_WITHIN).await {
                         Ok(()) => {
-                            return Ok(RedisDecision { choice: Choice::External, options: configured, connection_string: None, container: None });
+                            return Ok(RedisDecision { choice: Choice::External, options: configured, connection_string: None, container: None, moved: None });
                         }
                         // Somebody chose this password for this server: another server would not be what is meant.
                         Err(NotReady::Refused) if options.password.is_some() => {
                             return Err(refused_server("Redis", &options.endpoints[0], &NotReady::Refused));
                         }
+                        Err(error @ NotReady::TooOld(..)) => return Err(refused_server("Redis", &options.endpoints[0], &error)),
                         Err(_) => {}
                     }
                 }
@@ -174,7 +147,7 @@ impl<'c> Surveyor<'c> {
             None => {}
         }
         let known = configured.as_ref().and_then(|options| options.endpoints.first()).filter(|endpoint| endpoint.is_loopback());
-        let port = self.port(Service::Redis, 6379, self.arguments.redis_port, self.state.redis_port, known.map(|known| known.port)).await?;
+        let (port, moved) = self.port(Service::Redis, 6379, self.arguments.redis_port, self.state.redis_port, known.map(|known| known.port)).await?;
         let configured_password = configured.as_ref().and_then(|options| options.password.clone());
         let password = self.arguments.redis_password.clone().or(configured_password);
         // Harmony's caches take the address apart at its colon: there a password can't stand.
@@ -183,7 +156,7 @@ impl<'c> Surveyor<'c> {
         let options = RedisOptions::parse(&text).map_err(crate::hub::settings::HubSettingsError::from)?;
         let image = self.image(Service::Redis, self.arguments.redis_image.as_deref());
         let spec = ContainerSpec::redis(&self.context.instance.name, image, self.bind(), port, password.as_ref());
-        Ok(RedisDecision { choice: Choice::Container, options: Some(options), connection_string: Some(text), container: Some(spec) })
+        Ok(RedisDecision { choice: Choice::Container, options: Some(options), connection_string: Some(text), container: Some(spec), moved })
     }
 
     pub async fn rabbitmq(&self, layers: &Layers) -> Result<RabbitMqDecision, Failure> {
@@ -193,22 +166,23 @@ impl<'c> Surveyor<'c> {
         configured.username = rabbitmq_user.clone().unwrap_or(configured.username);
         configured.password = rabbitmq_password.clone().unwrap_or(configured.password);
         configured.virtual_host = rabbitmq_vhost.clone().filter(|name| !name.is_empty()).unwrap_or(configured.virtual_host);
-        let without = RabbitMqDecision { choice: Choice::Embedded, address: None, write: false, container: None, management_port: 0 };
-        let external = |address, write| RabbitMqDecision { choice: Choice::External, address: Some(address), write, container: None, management_port: 0 };
+        let without = RabbitMqDecision { choice: Choice::Embedded, address: None, write: false, container: None, management_port: 0, moved: None };
+        let external = |address, write| RabbitMqDecision { choice: Choice::External, address: Some(address), write, container: None, management_port: 0, moved: None };
         match &self.arguments.rabbitmq {
             Some(Asked::Without) => return Ok(without),
             Some(Asked::Server(endpoint)) => {
                 let address = BrokerAddress { endpoint: endpoint.clone(), ..configured };
-                ask_rabbitmq(&address, ASK_WITHIN).await.map_err(|error| refused_server("RabbitMQ", endpoint, &error))?;
+                ask_foreign_rabbitmq(&address, ASK_WITHIN).await.map_err(|error| refused_server("RabbitMQ", endpoint, &error))?;
                 return Ok(external(address, true));
             }
             Some(Asked::Container) => self.demand_docker()?,
             None if self.found(Service::RabbitMq).is_none() => {
-                match ask_rabbitmq(&configured, ASK_WITHIN).await {
+                match ask_foreign_rabbitmq(&configured, ASK_WITHIN).await {
                     Ok(()) => return Ok(external(configured, told)),
                     Err(NotReady::Refused) if configured.username != "guest" => {
                         return Err(refused_server("RabbitMQ", &configured.endpoint, &NotReady::Refused));
                     }
+                    Err(error @ NotReady::TooOld(..)) => return Err(refused_server("RabbitMQ", &configured.endpoint, &error)),
                     Err(_) => {}
                 }
                 if self.container_or_nothing(self.state.rabbitmq)? == Choice::Embedded {
@@ -218,8 +192,8 @@ impl<'c> Surveyor<'c> {
             None => {}
         }
         let known = Some(&configured.endpoint).filter(|endpoint| endpoint.is_loopback()).map(|known| known.port);
-        let port = self.port(Service::RabbitMq, 5672, self.arguments.rabbitmq_port, self.state.rabbitmq_port, known).await?;
-        let management_port = self.port(Service::RabbitMq, MANAGEMENT_PORT, None, self.state.management_port, None).await?;
+        let (port, moved) = self.port(Service::RabbitMq, 5672, self.arguments.rabbitmq_port, self.state.rabbitmq_port, known).await?;
+        let (management_port, _) = self.port(Service::RabbitMq, MANAGEMENT_PORT, None, self.state.management_port, None).await?;
         // `guest` is everybody's: a user of our own, with a password that nobody knows.
         let own = configured.username != "guest";
         let address = BrokerAddress {
@@ -230,7 +204,7 @@ impl<'c> Surveyor<'c> {
         };
         let image = self.image(Service::RabbitMq, self.arguments.rabbitmq_image.as_deref());
         let spec = ContainerSpec::rabbitmq(&self.context.instance.name, image, self.bind(), &address, management_port);
-        Ok(RabbitMqDecision { choice: Choice::Container, address: Some(address), write: true, container: Some(spec), management_port })
+        Ok(RabbitMqDecision { choice: Choice::Container, address: Some(address), write: true, container: Some(spec), management_port, moved })
     }
 
     /// The address of this machine that ports are published on.
@@ -259,23 +233,37 @@ impl<'c> Surveyor<'c> {
     }
 
     /// The port to publish `inside` on: the one asked for, which must be free; else the one used
-    /// before, the one in the settings, the usual one; where that is taken, another.
-    async fn port(&self, service: Service, inside: u16, asked: Option<u16>, before: u16, configured: Option<u16>) -> Result<u16, Failure> {
-        let ours = self.found(service).and_then(|found| found.ports.iter().find(|(port, _)| *port == inside)).map(|(_, port)| *port);
+    /// before, the one in the settings, the usual one; where that is taken, another, and why.
+    async fn port(
+        &self,
+        service: Service,
+        inside: u16,
+        asked: Option<u16>,
+        before: u16,
+        configured: Option<u16>,
+    ) -> Result<(u16, Option<String>), Failure> {
+        let ours = self.found(service).and_then(|found| found.ports.iter().find(|published| published.inside == inside));
+        let ours = ours.map(|published| published.port);
         let before = Some(before).filter(|port| *port != 0);
         let wanted = asked.or(ours).or(before).or(configured).unwrap_or(inside);
         // Of another machine's ports its engine alone can tell.
         if ours == Some(wanted) || self.other_machine.is_some() || ports::is_free(self.bind(), wanted) {
-            return Ok(wanted);
+            return Ok((wanted, None));
         }
         let holder = self.holder(wanted).await;
+        // Whoever was killed while a container started may have left it starting.
+        let starting = self.found(service).is_some_and(|found| found.unfinished || holder.as_deref() == Some(&format!("container {}", found.name)));
+        if starting {
+            return Ok((wanted, None));
+        }
         if asked.is_some() {
             return Err(port_in_use(wanted, holder.as_deref()));
         }
         let other = ports::free_port().map_err(|error| Failure::new(Exit::Failed, "noPort", error.to_string()))?;
         let holder = holder.unwrap_or_else(|| "somebody".into());
-        self.context.terminal.warn(&format!("port {wanted} is taken by {holder}; {} uses {other} instead", service.name()));
-        Ok(other)
+        let moved = format!("port {wanted} is taken by {holder}; {} uses {other} instead", service.name());
+        self.context.terminal.warn(&moved);
+        Ok((other, Some(moved)))
     }
 
     async fn holder(&self, port: u16) -> Option<String> {
@@ -295,6 +283,7 @@ fn refused_server(name: &str, endpoint: &Endpoint, error: &NotReady) -> Failure 
             "put the right credentials into the settings: {}",
             if name == "Redis" { "RedisConnectionString" } else { "BrokerConfiguration:Username and :Password" }
         )),
+        NotReady::TooOld(..) => failure("serviceTooOld").fix("update it, or let a container be started with 'container'"),
         _ => failure("serviceUnreachable").fix("start it, or let a container be started with 'container'"),
     }
 }

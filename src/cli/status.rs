@@ -10,8 +10,8 @@ use crate::containers::readiness::{ask_rabbitmq, ask_redis};
 use crate::containers::{Service, container_name};
 use crate::hub::settings::broker_address;
 use crate::hub_client::HubClient;
-use crate::hub_process;
-use crate::instance::Choice;
+use crate::hub_process::{self, Running};
+use crate::instance::{self, Choice};
 use std::time::{Duration, Instant};
 use url::Url;
 
@@ -47,18 +47,7 @@ pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Fa
         Ok(checkout) => super::wanted::Application::read(&checkout.hub, &state_environment(context, &state.environment), false)?.layers(),
         Err(_) => Layers::default(),
     };
-    let hub = HubReport {
-        state: match &running {
-            None => State::Absent,
-            Some(_) if answers(&state.hub_url).await => State::Running,
-            Some(_) => State::Unhealthy,
-        },
-        url: running.as_ref().map(|_| state.hub_url.trim_end_matches('/').to_owned()),
-        pid: running.as_ref().map(|running| running.pid),
-        version: running.as_ref().map(|running| running.version.clone()),
-        started_at: running.as_ref().map(|running| running.started_at),
-        admin_url: running.map(|running| running.admin_url),
-    };
+    let hub = hub(&state, running.as_ref(), &containers).await;
     let report = Report {
         instance: context.instance.name.clone(),
         changes: 0,
@@ -111,6 +100,24 @@ fn shell_quoted(value: &str) -> String {
 
 fn state_environment(context: &Context, known: &str) -> String {
     if known.is_empty() { context.environment.clone() } else { known.to_owned() }
+}
+
+async fn hub(state: &instance::State, running: Option<&Running>, containers: &[Found]) -> HubReport {
+    let container = containers.iter().find(|found| found.service == Service::Hub.name());
+    let mut report = match (running, container) {
+        (Some(running), _) => HubReport::of_process(running, state),
+        (None, Some(found)) => {
+            let started = u64::try_from(found.created).unwrap_or_default();
+            HubReport::of_container(found.name.clone(), found.version.clone(), started, state)
+        }
+        (None, None) => return HubReport::new(State::Absent),
+    };
+    report.state = match container {
+        Some(found) if running.is_none() && !found.running => State::Stopped,
+        _ if answers(&state.hub_url).await => State::Running,
+        _ => State::Unhealthy,
+    };
+    report
 }
 
 /// Whether a client could connect.

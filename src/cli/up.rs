@@ -4,20 +4,21 @@ use super::answers::{Answers, HubChoice, Pull};
 use super::context::Context;
 use super::difference::Difference;
 use super::execute;
-use super::failure::{Exit, Failure, port_in_use};
+use super::failure::{Exit, Failure};
+use super::hosting::{self, Hosting};
 use super::report::{DryRun, Report, State as ReportState};
 use super::services::{RabbitMqDecision, RedisDecision, Surveyor};
+use super::steps;
 use super::wanted::{Application, Settings};
 use crate::appsettings::document::NewValue;
 use crate::appsettings::layers::Layers;
 use crate::appsettings::{self, SettingsFile};
-use crate::checkout::Checkout;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::docker::{Found, Observer};
-use crate::containers::{ContainerSpec, Service, container_name, ports};
-use crate::hub_process::{self, Launch, Running};
-use crate::instance::{Choice, State};
-use crate::plan::{Action, Plan};
+use crate::containers::{ContainerSpec, Service, network_name, ports};
+use crate::hub_process::{self, Running};
+use crate::instance::State;
+use crate::plan::Plan;
 use crate::schema;
 use std::time::Instant;
 use url::Url;
@@ -34,14 +35,33 @@ pub struct Decided {
     pub redis: RedisDecision,
     pub rabbitmq: RabbitMqDecision,
     pub hub_url: Url,
-    pub launch: Option<Launch>,
+    pub hosting: Hosting,
+    /// The hub as a process, as it runs.
     pub running: Option<Running>,
     pub plan: Plan,
     pub pull: Pull,
     pub state: State,
     pub docker: Option<Observer>,
     /// What there was when it was decided.
+    pub instance: String,
     pub containers: Vec<Found>,
+    pub networks: Vec<String>,
+    pub has_own_image: bool,
+}
+
+impl Decided {
+    pub fn found(&self, service: Service) -> Option<&Found> {
+        self.containers.iter().find(|found| found.service == service.name())
+    }
+
+    /// A container as it should be.
+    pub fn spec(&self, service: Service) -> Option<&ContainerSpec> {
+        match service {
+            Service::Redis => self.redis.container.as_ref(),
+            Service::RabbitMq => self.rabbitmq.container.as_ref(),
+            Service::Hub => self.hosting.container(),
+        }
+    }
 }
 
 pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
@@ -137,8 +157,8 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
     let layers = settings.hub.layers();
     let surveyor = Surveyor::look(context, arguments, &known).await?;
     let caches = settings.others.iter().any(Application::caches_in_redis);
-    let redis = surveyor.redis(&layers, caches).await?;
-    let rabbitmq = surveyor.rabbitmq(&layers).await?;
+    let mut redis = surveyor.redis(&layers, caches).await?;
+    let mut rabbitmq = surveyor.rabbitmq(&layers).await?;
 
     let hub_url = match &arguments.hub_url {
         Some(url) => url.clone(),
@@ -185,19 +205,27 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
         hub_url: hub_url.to_string(),
         redis: redis.choice,
         rabbitmq: rabbitmq.choice,
-        redis_port: redis.container.as_ref().map_or(0, published),
-        rabbitmq_port: rabbitmq.container.as_ref().map_or(0, published),
+        redis_port: redis.container.as_ref().map_or(0, ContainerSpec::port),
+        rabbitmq_port: rabbitmq.container.as_ref().map_or(0, ContainerSpec::port),
         management_port: rabbitmq.management_port,
         admin_port: known.admin_port,
+        hub_in_container: arguments.hub.map_or(known.hub_in_container, |hub| hub == HubChoice::Container),
         bind: arguments.bind.or(known.bind).filter(|bind| !bind.is_loopback()),
     };
     let running = hub_process::find(&context.instance)?;
-    if state.admin_port == 0 || (running.is_none() && !ports::is_free_on_localhost(state.admin_port)) {
+    let runs = running.is_some() || surveyor.found(Service::Hub).is_some();
+    if state.admin_port == 0 || (!runs && !ports::is_free_on_localhost(state.admin_port)) {
         state.admin_port = ports::free_port().map_err(|error| Failure::new(Exit::Failed, "noPort", error.to_string()))?;
     }
-    let launch = match arguments.hub.unwrap_or(HubChoice::Process) {
-        HubChoice::Process => Some(launch(context, &checkout, &files, &state, &hub_url)),
-        HubChoice::None => None,
+    let hosting = match arguments.hub {
+        Some(HubChoice::None) => Hosting::None,
+        _ if state.hub_in_container => {
+            surveyor.demand_docker()?;
+            let network = Some(network_name(&context.instance.name));
+            [&mut redis.container, &mut rabbitmq.container].into_iter().flatten().for_each(|spec| spec.network.clone_from(&network));
+            hosting::container(context, &checkout, &settings.hub, &state, &hub_url, (&redis, &rabbitmq))?
+        }
+        _ => Hosting::Process(hosting::process(context, &checkout, &files, &state, &hub_url)),
     };
     if let Some(machine) = surveyor.other_machine.as_ref().filter(|_| redis.container.is_some() || rabbitmq.container.is_some()) {
         context.terminal.warn(&format!("Docker is at {machine}: Redis and RabbitMQ are published on its addresses, guarded by their passwords alone"));
@@ -205,13 +233,30 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
     if let Some(bind) = state.bind {
         context.terminal.warn(&format!("Redis and RabbitMQ are published on {bind}: who reaches that address reaches them, guarded by their passwords alone"));
     }
-    let mut plan = Plan::default();
-    plan_files(&mut plan, &files);
-    plan_container(&mut plan, &surveyor, Service::Redis, redis.container.as_ref());
-    plan_container(&mut plan, &surveyor, Service::RabbitMq, rabbitmq.container.as_ref());
-    plan_hub(&mut plan, launch.as_ref(), running.as_ref())?;
-    let (docker, containers) = (surveyor.docker.ok().flatten(), surveyor.containers);
-    Ok(Decided { files, redis, rabbitmq, hub_url, launch, running, plan, pull: arguments.pull.unwrap_or_default(), state, docker, containers })
+    let Surveyor { docker, containers, networks, .. } = surveyor;
+    let docker = docker.ok().flatten();
+    let has_own_image = match (&docker, &hosting) {
+        (Some(observer), Hosting::Container { image, .. }) => observer.has_image(&image.name).await,
+        _ => false,
+    };
+    let mut decided = Decided {
+        files,
+        redis,
+        rabbitmq,
+        hub_url,
+        hosting,
+        running,
+        plan: Plan::default(),
+        pull: arguments.pull.unwrap_or_default(),
+        state,
+        docker,
+        instance: context.instance.name.clone(),
+        containers,
+        networks,
+        has_own_image,
+    };
+    decided.plan = steps::plan(&decided)?;
+    Ok(decided)
 }
 
 /// The key of the hub's log level, which Serilog reads in two forms, and its value.
@@ -233,110 +278,6 @@ fn share_cache(context: &Context, others: &mut [Application], options: &RedisOpt
         application.set("RedisConnectionString", NewValue::Text(endpoint.to_string()))?;
     }
     Ok(())
-}
-
-fn published(spec: &ContainerSpec) -> u16 {
-    spec.ports.first().map_or(0, |(_, port)| *port)
-}
-
-fn plan_files(plan: &mut Plan, files: &[SettingsFile]) {
-    for file in files.iter().filter(|file| file.is_changed()) {
-        let target = file.path.display().to_string();
-        if file.is_new() {
-            plan.add(Action::Create, target, "there are no settings yet");
-        } else {
-            plan.add(Action::Edit, target, "its settings are to change");
-        }
-    }
-}
-
-fn plan_container(plan: &mut Plan, surveyor: &Surveyor<'_>, service: Service, wanted: Option<&ContainerSpec>) {
-    let name = container_name(&surveyor.context.instance.name, service);
-    let target = format!("container {name}");
-    match (wanted, surveyor.found(service)) {
-        (Some(_), None) => plan.add(Action::Create, target, "it is not there"),
-        (Some(spec), Some(found)) if found.hash != spec.hash() => {
-            let cause = if found.image == spec.image {
-                "its configuration changed".to_owned()
-            } else {
-                format!("image changed from {} to {}", found.image, spec.image)
-            };
-            plan.add(Action::Replace, target, cause);
-        }
-        (Some(_), Some(found)) if found.unfinished => plan.add(Action::Replace, target, "it was never started"),
-        (Some(_), Some(found)) if !found.running => plan.add(Action::Start, target, "it is stopped"),
-        (Some(_), Some(_)) | (None, None) => {}
-        (None, Some(_)) => plan.add(Action::Remove, target, "it is no longer wanted"),
-    }
-}
-
-fn plan_hub(plan: &mut Plan, launch: Option<&Launch>, running: Option<&Running>) -> Result<(), Failure> {
-    let version = env!("CARGO_PKG_VERSION");
-    match (launch, running) {
-        (Some(launch), None) => {
-            let port = launch.url.port_or_known_default().unwrap_or_default();
-            if !ports::is_free_on_localhost(port) {
-                return Err(port_in_use(port, ports::holder(port).as_deref()));
-            }
-            plan.add(Action::Launch, "hub", "none runs");
-        }
-        (Some(launch), Some(running)) if running.fingerprint != launch.fingerprint => {
-            let cause = if running.version == version {
-                "its settings changed".to_owned()
-            } else {
-                format!("version changed from {} to {version}", running.version)
-            };
-            plan.add(Action::Replace, "hub", cause);
-        }
-        (None, Some(_)) => plan.add(Action::Stop, "hub", "it is no longer wanted"),
-        _ => {}
-    }
-    Ok(())
-}
-
-/// How the hub is started for what was decided.
-fn launch(context: &Context, checkout: &Checkout, files: &[SettingsFile], state: &State, hub_url: &Url) -> Launch {
-    let admin_url = format!("http://127.0.0.1:{}", state.admin_port);
-    let mut arguments = vec![
-        "--settings".to_owned(),
-        checkout.hub.display().to_string(),
-        format!("--environment={}", state.environment),
-        format!("--urls={}", listen_url(hub_url)),
-        format!("--Admin:Url={admin_url}"),
-    ];
-    if state.redis == Choice::Embedded {
-        arguments.push("--redis=none".into());
-    }
-    if state.rabbitmq == Choice::Embedded {
-        arguments.push("--rabbitmq=embedded".into());
-    }
-    let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
-    digest.update(format!("{} {arguments:?}", env!("CARGO_PKG_VERSION")).as_bytes());
-    for file in files.iter().filter(|file| file.path.starts_with(&checkout.hub)) {
-        digest.update(&file.document.to_bytes());
-    }
-    let fingerprint = crate::hex::encode(&digest.finish().as_ref()[..16]);
-    arguments.extend(["--background".into(), context.instance.folder.display().to_string(), "--fingerprint".into(), fingerprint.clone()]);
-    Launch { url: hub_url.clone(), admin_url, fingerprint, arguments, hidden_variables: hidden_variables() }
-}
-
-/// Variables of this shell that would override what the files say.
-pub fn hidden_variables() -> Vec<String> {
-    const DECIDED: [&str; 8] = [
-        "RedisConnectionString", "BrokerConfiguration__", "BrokerConfiguration:", "ASPNETCORE_URLS", "URLS", "HTTP_PORTS",
-        "HTTPS_PORTS", "Kestrel__Endpoints",
-    ];
-    let decided = |name: &str| DECIDED.iter().any(|prefix| name.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix)));
-    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(|name| decided(name)).collect()
-}
-
-/// Where the hub listens for clients that use a URL: on its address where it is one, else on this machine only.
-fn listen_url(hub: &Url) -> String {
-    let port = hub.port_or_known_default().unwrap_or(443);
-    match hub.host() {
-        Some(host @ (url::Host::Ipv4(_) | url::Host::Ipv6(_))) => format!("{}://{host}:{port}", hub.scheme()),
-        _ => format!("{}://localhost:{port}", hub.scheme()),
-    }
 }
 
 pub fn parse_hub_url(text: &str) -> Result<Url, String> {

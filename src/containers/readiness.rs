@@ -16,6 +16,8 @@ pub enum NotReady {
     Unreachable(String),
     #[error("it refuses the credentials")]
     Refused,
+    #[error("it is {0}; at least {1} is needed")]
+    TooOld(String, &'static str),
     #[error("{0}")]
     Other(String),
 }
@@ -25,6 +27,7 @@ impl From<GreetingError> for NotReady {
         match error {
             GreetingError::Unreachable(why) => NotReady::Unreachable(why),
             GreetingError::Refused(_) => NotReady::Refused,
+            GreetingError::TooOld(_) => NotReady::TooOld("an older Redis".into(), "Redis 6.0"),
         }
     }
 }
@@ -42,6 +45,17 @@ impl From<BrokerError> for NotReady {
 /// Asks Redis once: AUTH, PING.
 pub async fn ask_redis(options: &RedisOptions, within: Duration) -> Result<(), NotReady> {
     greet(options, within).await.map(drop).map_err(NotReady::from)
+}
+
+/// Asks a RabbitMQ that is somebody else's: its version too.
+pub async fn ask_foreign_rabbitmq(address: &BrokerAddress, within: Duration) -> Result<(), NotReady> {
+    ask_rabbitmq(address, within).await?;
+    let version = Broker::version(address, within).await.unwrap_or_default();
+    let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) < (3, 8) => Err(NotReady::TooOld(format!("RabbitMQ {version}"), "RabbitMQ 3.8")),
+        _ => Ok(()),
+    }
 }
 
 /// Asks RabbitMQ once: the AMQP handshake with the credentials, then the topology.

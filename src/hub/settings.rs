@@ -171,7 +171,9 @@ fn admin(layers: &Layers) -> Result<Option<ListenUrl>, HubSettingsError> {
         return Ok(None);
     }
     let url = ListenUrl::parse(text).map_err(|error| HubSettingsError::Url { key: "Admin:Url", error })?;
-    if url.is_loopback() { Ok(Some(url)) } else { Err(HubSettingsError::AdminNotLoopback(text.to_owned())) }
+    // In a container (as .NET's own images say that they are one) what is published decides who reaches it.
+    let in_container = boolean(layers, "RUNNING_IN_CONTAINER")? == Some(true);
+    if url.is_loopback() || in_container { Ok(Some(url)) } else { Err(HubSettingsError::AdminNotLoopback(text.to_owned())) }
 }
 
 fn boolean(layers: &Layers, key: &'static str) -> Result<Option<bool>, HubSettingsError> {

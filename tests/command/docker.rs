@@ -11,33 +11,34 @@ use std::process::Command;
 const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
 
 /// `harmony up` of an instance, its images from the local registry.
-fn up(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
+pub(super) fn up(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
     let mut command = harmony(folder.path());
     command.args(["up", "--yes", "--instance", instance, "--image-registry", &registry().expect("a registry")]);
     command.args(["--redis", "container", "--rabbitmq", "container"]).args(arguments);
     command
 }
 
-fn with(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
+pub(super) fn with(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
     let mut command = harmony(folder.path());
     command.args(arguments).args(["--instance", instance]);
     command
 }
 
-fn docker(arguments: &[&str]) -> String {
+pub(super) fn docker(arguments: &[&str]) -> String {
     let output = run(Command::new("docker").args(arguments));
     assert!(output.status.success(), "docker {arguments:?}: {}", text(&output.stderr));
     text(&output.stdout)
 }
 
-fn down<'f>(folder: &'f Folder, instance: &str) -> Down<'f> {
+pub(super) fn down<'f>(folder: &'f Folder, instance: &str) -> Down<'f> {
     Down(folder, vec!["--instance".into(), instance.into()])
 }
 
 /// Everything that carries the instance's label.
-fn leftovers(instance: &str) -> String {
+pub(super) fn leftovers(instance: &str) -> String {
     let label = format!("label=harmony.instance={instance}");
-    docker(&["ps", "-aq", "--filter", &label]) + &docker(&["volume", "ls", "-q", "--filter", &label])
+    let list = |kind: &[&str]| docker(&[kind, &["-q", "--filter", &label]].concat());
+    list(&["ps", "-a"]) + &list(&["volume", "ls"]) + &list(&["network", "ls"])
 }
 
 #[test]
@@ -110,40 +111,6 @@ fn password(folder: &Folder) -> String {
 fn broker_password(folder: &Folder) -> String {
     let text = folder.read("src/Services/Harmony.SignalR/appsettings.json");
     text.split("\"Password\": \"").nth(1).expect("a password").split('"').next().expect("its end").to_owned()
-}
-
-#[test]
-fn drift_is_found_named_and_repaired() {
-    if !has("drift_is_found_named_and_repaired", &[Part::Docker]) {
-        return;
-    }
-    let (folder, instance) = (Folder::new(), unique("t"));
-    old_layout(&folder);
-    let _down = down(&folder, &instance);
-    let url = format!("http://localhost:{}", free_port());
-    // Ports of its own: the usual ones another test may take while a container is stopped.
-    let [redis_port, rabbitmq_port] = [free_port().to_string(), free_port().to_string()];
-    json(&mut up(&folder, &instance, &["--hub-url", &url, "--redis-port", &redis_port, "--rabbitmq-port", &rabbitmq_port]));
-    let redis = format!("harmony-{instance}-redis");
-
-    docker(&["stop", "-t", "1", &redis]);
-    let status = json(&mut with(&folder, &instance, &["status"]));
-    assert_eq!(status["redis"]["state"], "stopped");
-    let plan = json(&mut up(&folder, &instance, &["--dry-run"]));
-    assert_eq!(plan["steps"][0]["cause"], "it is stopped", "{plan}");
-    let repaired = json(&mut up(&folder, &instance, &[]));
-    assert_eq!(repaired["changes"], 1, "{repaired}");
-
-    docker(&["rm", "-f", &redis]);
-    let repaired = json(&mut up(&folder, &instance, &[]));
-    assert_eq!(repaired["steps"][0]["cause"], "it is not there", "{repaired}");
-    assert_eq!(repaired["changes"], 1, "the settings still fit: {repaired}");
-    assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
-
-    let port = free_port();
-    let moved = json(&mut up(&folder, &instance, &["--redis-port", &port.to_string()]));
-    assert!(moved["redis"]["endpoint"].as_str().expect("an endpoint").ends_with(&port.to_string()), "{moved}");
-    assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
 }
 
 #[test]
@@ -375,6 +342,7 @@ fn an_interrupted_up_ends_with_130_and_the_next_one_repairs() {
     interrupted.wait_for_line("waiting for rabbitmq");
     interrupted.signal(rustix::process::Signal::INT);
     assert_eq!(interrupted.wait(), Some(130));
+    assert_eq!(leftovers(&instance), "", "what was made is unmade");
     json(&mut up(&folder, &instance, &[]));
     assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
     // Killed, it leaves no more behind than the next one can use.
@@ -414,35 +382,4 @@ fn a_server_that_answers_at_the_configured_address_is_used_and_never_stopped() {
     assert_eq!(json(&mut with(&folder, &instance, &["verify"]))["ok"], true);
     json(&mut with(&folder, &instance, &["down", "--volumes", "--yes"]));
     drop(redis.listen());
-}
-
-#[test]
-fn killed_while_containers_start_the_next_up_reaches_the_same_state() {
-    if !has("killed_while_containers_start_the_next_up_reaches_the_same_state", &[Part::Docker]) {
-        return;
-    }
-    let kills = std::env::var("HARMONY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3u64);
-    let (folder, instance) = (Folder::new(), unique("t"));
-    new_layout(&folder);
-    let _down = down(&folder, &instance);
-    let url = format!("http://localhost:{}", free_port());
-    let ports = [free_port().to_string(), free_port().to_string()];
-    let bring_up = || up(&folder, &instance, &["--hub-url", &url, "--redis-port", &ports[0], "--rabbitmq-port", &ports[1]]);
-    for kill in 0..kills {
-        let mut child = bring_up().stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("up");
-        std::thread::sleep(std::time::Duration::from_micros(kill.wrapping_add(1).wrapping_mul(6_364_136_223_846_793_005) % 4_000_000));
-        child.kill().expect("a kill");
-        child.wait().expect("an end");
-        let repaired = json(&mut bring_up());
-        for service in ["hub", "redis", "rabbitmq"] {
-            assert_eq!(repaired[service]["state"], "running", "{repaired}");
-        }
-        assert_eq!(json(&mut bring_up())["changes"], 0);
-        let label = format!("label=harmony.instance={instance}");
-        assert_eq!(docker(&["ps", "-aq", "--filter", &label]).lines().count(), 2);
-        assert_eq!(docker(&["volume", "ls", "-q", "--filter", &label]).lines().count(), 1);
-        json(&mut with(&folder, &instance, &["down", "--volumes", "--yes"]));
-        assert_eq!(leftovers(&instance), "");
-    }
-    eprintln!("{kills} kills of up with containers, each repaired by the next; nothing left");
 }

@@ -4,12 +4,13 @@ use super::{Check, Status};
 use crate::appsettings::layers::Layers;
 use crate::cli::context::{Context, certificates};
 use crate::cli::failure::Failure;
-use crate::cli::up::{HUB_URL, hidden_variables};
+use crate::cli::hosting::hidden_variables;
+use crate::cli::up::HUB_URL;
 use crate::cli::wanted::Settings;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::docker::{DockerError, Observer};
 use crate::containers::ports;
-use crate::containers::readiness::{NotReady, ask_rabbitmq, ask_redis};
+use crate::containers::readiness::{NotReady, ask_foreign_rabbitmq, ask_redis};
 use crate::hub::settings::{HubSettings, broker_address};
 use crate::hub_client::HubClient;
 use crate::hub_process;
@@ -256,7 +257,7 @@ async fn servers(context: &Context, layers: &Layers) -> Vec<Check> {
     }
     match broker_address(layers) {
         Ok(address) => {
-            let asked = ask_rabbitmq(&address, WITHIN).await;
+            let asked = ask_foreign_rabbitmq(&address, WITHIN).await;
             checks.push(judge("RabbitMQ", address.endpoint.to_string(), state.rabbitmq, asked));
         }
         Err(error) => checks.push(Check::failed("servers", "RabbitMQ", &error.into())),
@@ -270,12 +271,16 @@ async fn hub(context: &Context, settings: &Settings) -> Check {
         Ok(running) => running,
         Err(error) => return Check::failed("hub", "hub", &error.into()),
     };
+    let in_container = context.instance.state().is_ok_and(|state| state.hub_in_container);
+    let what = running.map(|running| format!("pid {}", running.pid)).or(in_container.then(|| "a container".to_owned()));
     let port = url.port_or_known_default().unwrap_or_default();
-    match running {
-        Some(running) => match tokio::time::timeout(WITHIN, HubClient::connect(&url)).await {
-            Ok(Ok(_)) => Check::ok("hub", "hub", format!("answers at {url} (pid {})", running.pid)),
-            Ok(Err(error)) => Check::new("hub", "hub", Status::Failed, format!("pid {} runs, but {url} does not answer: {error}", running.pid)).fix("look at 'harmony logs hub', then 'harmony up'"),
-            Err(_) => Check::new("hub", "hub", Status::Failed, format!("pid {} runs, but {url} is silent", running.pid)).fix("look at 'harmony logs hub', then 'harmony up'"),
+    match what {
+        Some(what) => match tokio::time::timeout(WITHIN, HubClient::connect(&url)).await {
+            Ok(Ok(_)) => Check::ok("hub", "hub", format!("answers at {url} ({what})")),
+            answer => {
+                let why = answer.map_or_else(|_| "it is silent".to_owned(), |answer| answer.err().map(|error| error.to_string()).unwrap_or_default());
+                Check::new("hub", "hub", Status::Failed, format!("it is {what}, but {url} does not answer: {why}")).fix("look at 'harmony logs hub', then 'harmony up'")
+            }
         },
         None if !ports::is_free_on_localhost(port) => {
             let holder = ports::holder(port).unwrap_or_else(|| "somebody".into());

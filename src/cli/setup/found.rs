@@ -10,7 +10,7 @@ use crate::cli::wanted::Settings;
 use crate::connection_string::Endpoint;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
-use crate::containers::readiness::{NotReady, ask_rabbitmq, ask_redis};
+use crate::containers::readiness::{NotReady, ask_foreign_rabbitmq, ask_redis};
 use crate::hub::settings::broker_address;
 use crate::hub_process;
 use crate::instance::Choice;
@@ -105,7 +105,7 @@ async fn find_redis(layers: &Layers) -> Result<Server, Failure> {
 
 async fn find_rabbitmq(layers: &Layers) -> Result<(Server, String), Failure> {
     let address = broker_address(layers)?;
-    let asked = ask_rabbitmq(&address, ASK_WITHIN).await;
+    let asked = ask_foreign_rabbitmq(&address, ASK_WITHIN).await;
     Ok((server(address.endpoint, asked), address.username))
 }
 

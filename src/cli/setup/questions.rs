@@ -1,15 +1,14 @@
 //! The wizard's questions, in order: each with its title and hint from the schema, its default and its check.
 
 use super::found::{Answer, Found, Server};
-use crate::cli::answers::{Answers, HubChoice};
+use crate::cli::answers::{Answers, Asked, HubChoice};
 use crate::cli::failure::Failure;
-use crate::cli::services::Asked;
 use crate::cli::up::parse_hub_url;
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
-use crate::containers::readiness::{NotReady, ask_rabbitmq, ask_redis};
+use crate::containers::readiness::{NotReady, ask_foreign_rabbitmq, ask_redis};
 use crate::instance::Choice;
 use crate::schema;
 use crate::secret::Secret;
@@ -100,7 +99,7 @@ async fn turn(topic: Topic, found: &Found, answers: &mut Answers) -> Result<Turn
         Topic::RabbitMqServer => rabbitmq_server(found, answers).await,
         Topic::HubUrl => hub_url(found, answers).await,
         Topic::LogLevel => log_level(found, answers).await,
-        Topic::Hub => hub(answers).await,
+        Topic::Hub => hub(found, answers).await,
     }
 }
 
@@ -116,9 +115,10 @@ fn hub_question(key: &str) -> Question {
 
 /// Where a service comes from: only what is possible is offered.
 async fn service(service: Service, server: &Server, found: &Found, answer: &mut Option<Asked>) -> Result<Turn, Failure> {
-    let (key, lone) = match service {
-        Service::Redis => ("RedisConnectionString", "none: one hub alone needs no Redis"),
-        Service::RabbitMq => ("BrokerConfiguration", "none: notifications come by HTTP, for trying it out"),
+    let (key, lone) = if service == Service::Redis {
+        ("RedisConnectionString", "none: one hub alone needs no Redis")
+    } else {
+        ("BrokerConfiguration", "none: notifications come by HTTP, for trying it out")
     };
     let mut offers = Vec::new();
     if server.answer == Answer::Welcome && !server.ours {
@@ -174,7 +174,7 @@ async fn rabbitmq_server(found: &Found, answers: &mut Answers) -> Result<Turn, F
     let Some(password) = secret(hub_question("BrokerConfiguration:Password")).await? else { return Ok(Turn::Back) };
     let text = password.as_ref().map(Secret::reveal).unwrap_or_default();
     let address = BrokerAddress::new(endpoint.clone(), &user, text, answers.rabbitmq_vhost.as_deref().unwrap_or_default());
-    if let Err(error) = ask_rabbitmq(&address, ASK_WITHIN).await {
+    if let Err(error) = ask_foreign_rabbitmq(&address, ASK_WITHIN).await {
         objection(&format!("RabbitMQ at {endpoint}"), &error);
         return Ok(Turn::Again);
     }
@@ -249,12 +249,16 @@ async fn log_level(found: &Found, answers: &mut Answers) -> Result<Turn, Failure
     })
 }
 
-async fn hub(answers: &mut Answers) -> Result<Turn, Failure> {
-    let items = ["started now, in the background".to_owned(), "not started: settings and servers only".to_owned()];
-    let default = usize::from(answers.hub == Some(HubChoice::None));
-    Ok(match prompt::select(Question::new("Hub", "It serves clients from the background until 'harmony down'."), &items, default).await {
+async fn hub(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
+    let mut offers = vec![("started now, in the background", HubChoice::Process), ("not started: settings and servers only", HubChoice::None)];
+    if found.docker.is_ok() {
+        offers.insert(1, ("started now, as a container", HubChoice::Container));
+    }
+    let items: Vec<_> = offers.iter().map(|(text, _)| (*text).to_owned()).collect();
+    let default = offers.iter().position(|(_, choice)| answers.hub == Some(*choice)).unwrap_or_default();
+    Ok(match prompt::select(Question::new("Hub", "It serves clients until 'harmony down'."), &items, default).await {
         Reply::Given(place) => {
-            answers.hub = Some(if place == 0 { HubChoice::Process } else { HubChoice::None });
+            answers.hub = Some(offers[place].1);
             Turn::Next
         }
         Reply::Back => Turn::Back,

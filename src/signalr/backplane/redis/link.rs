@@ -76,6 +76,9 @@ pub enum GreetingError {
     /// It answers, but not to these credentials.
     #[error("it refuses the credentials: {0}")]
     Refused(String),
+    /// It is older than 6.0, which knows no HELLO.
+    #[error("it is older than Redis 6.0: {0}")]
+    TooOld(String),
 }
 
 /// Speaks to Redis once as the backplane will: authentication, RESP3, PING.
@@ -95,6 +98,9 @@ pub async fn greet(options: &RedisOptions, within: Duration) -> Result<Greeting,
             let text = error.to_string();
             let refused = ["WRONGPASS", "NOAUTH", "NOPERM", "AUTH"].iter().any(|code| text.contains(code))
                 || error.kind() == ::redis::ErrorKind::AuthenticationFailed;
+            if error.kind() == ::redis::ErrorKind::RESP3NotSupported {
+                return Err(GreetingError::TooOld(text));
+            }
             Err(if refused { GreetingError::Refused(text) } else { GreetingError::Unreachable(text) })
         }
         Err(_) => Err(GreetingError::Unreachable(format!("no answer within {within:?}"))),

@@ -1,0 +1,81 @@
+//! The hub's image: this very program, with the libraries that it runs with, and nothing else.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub const REPOSITORY: &str = "harmony-signalr";
+const PROGRAM: &str = "/harmony";
+const LIBRARIES: &str = "/lib";
+/// For servers behind TLS.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// An image, before it is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnImage {
+    /// `harmony-signalr:0.1.0-<digest>`: another program makes another image.
+    pub name: String,
+    executable: PathBuf,
+    /// None where the program is linked statically.
+    libraries: Vec<PathBuf>,
+}
+
+impl OwnImage {
+    /// Looks at the program that runs; its libraries are those that it has loaded.
+    pub fn of_this_program() -> io::Result<Self> {
+        let executable = std::env::current_exe()?;
+        let maps = fs::read_to_string("/proc/self/maps").map_err(|error| {
+            let why = format!("the hub's image is made of this program, which has to run on Linux for that ({error})");
+            io::Error::new(error.kind(), why)
+        })?;
+        let mut libraries: Vec<_> = maps.lines().filter_map(mapped_library).collect();
+        libraries.sort();
+        libraries.dedup();
+        let digest = ring::digest::digest(&ring::digest::SHA256, &fs::read(&executable)?);
+        let digest = crate::hex::encode(&digest.as_ref()[..8]);
+        Ok(OwnImage { name: format!("{REPOSITORY}:{}-{digest}", env!("CARGO_PKG_VERSION")), executable, libraries })
+    }
+
+    /// How the program is started inside: by its own loader, where it has one, told where its libraries are.
+    pub fn command(&self) -> Vec<String> {
+        let loader = self.libraries.iter().filter_map(|path| path.file_name()?.to_str()).find(|name| name.starts_with("ld-"));
+        match loader {
+            Some(loader) => vec![format!("{LIBRARIES}/{loader}"), "--library-path".into(), LIBRARIES.into(), PROGRAM.into()],
+            None => vec![PROGRAM.into()],
+        }
+    }
+
+    /// The image's files, as a tar archive.
+    pub fn archive(&self) -> io::Result<Vec<u8>> {
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.mode(tar::HeaderMode::Deterministic);
+        // Engines don't unpack files with holes.
+        archive.sparse(false);
+        let mut add = |path: &Path, name: &str| archive.append_path_with_name(path, name.trim_start_matches('/'));
+        add(&self.executable, PROGRAM)?;
+        for library in &self.libraries {
+            for name in names(library)? {
+                add(library, &format!("{LIBRARIES}/{name}"))?;
+            }
+        }
+        if Path::new(AUTHORITIES).exists() {
+            add(&fs::canonicalize(AUTHORITIES)?, AUTHORITIES)?;
+        }
+        archive.into_inner()
+    }
+}
+
+/// The library in a line of `/proc/self/maps`.
+fn mapped_library(line: &str) -> Option<PathBuf> {
+    let path = line.split_whitespace().nth(5).filter(|path| path.starts_with('/'))?;
+    let name = path.rsplit('/').next()?;
+    (name.ends_with(".so") || name.contains(".so.")).then(|| path.into())
+}
+
+/// A library's own name and those of the links beside it that lead to it, by one of which programs ask for it.
+fn names(library: &Path) -> io::Result<Vec<String>> {
+    let folder = library.parent().unwrap_or(Path::new("/"));
+    let beside = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let links = beside.filter(|path| path.is_symlink() && fs::canonicalize(path).is_ok_and(|target| target == library));
+    Ok(links.chain([library.to_owned()]).filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
+}
