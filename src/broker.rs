@@ -23,6 +23,7 @@ const ROUTING_KEYS: [&str; 2] = ["notifications.signalr", "notifications"];
 /// The header that names a notification's type.
 pub const TYPE_HEADER: &str = "notification_type";
 const CONSUMER: &str = "harmony";
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why RabbitMQ can't be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -56,6 +57,14 @@ impl From<lapin::Error> for BrokerError {
             AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => BrokerError::VirtualHost(text),
             _ => BrokerError::Lost(text),
         }
+    }
+}
+
+/// Waits for an answer, but not for ever: a connection that is dead without saying so has to be given up.
+async fn answered<T>(answer: impl Future<Output = Result<T, BrokerError>>) -> Result<T, BrokerError> {
+    match tokio::time::timeout(ANSWER_WITHIN, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(BrokerError::Lost(format!("no answer within {ANSWER_WITHIN:?}"))),
     }
 }
 
@@ -117,6 +126,10 @@ impl Broker {
 
     /// Declares exactly what Harmony's applications declare; a hub of either kind may come first.
     pub async fn declare(&self) -> Result<(), BrokerError> {
+        answered(self.declare_all()).await
+    }
+
+    async fn declare_all(&self) -> Result<(), BrokerError> {
         self.declare_exchange().await?;
         let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         self.channel.queue_declare(QUEUE.into(), durable, FieldTable::default()).await?;
@@ -134,20 +147,20 @@ impl Broker {
 
     /// Starts consuming; at most `prefetch` messages are out unacknowledged.
     pub async fn consume(&self, prefetch: u16) -> Result<Messages, BrokerError> {
-        self.channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+        answered(async { Ok(self.channel.basic_qos(prefetch, BasicQosOptions::default()).await?) }).await?;
         let options = BasicConsumeOptions::default();
-        let consumer = self.channel.basic_consume(QUEUE.into(), CONSUMER.into(), options, FieldTable::default()).await?;
-        Ok(Messages { consumer })
+        let consuming = self.channel.basic_consume(QUEUE.into(), CONSUMER.into(), options, FieldTable::default());
+        Ok(Messages { consumer: answered(async { Ok(consuming.await?) }).await? })
     }
 
     /// Ends consuming; what was delivered already still comes.
     pub async fn stop_consuming(&self) -> Result<(), BrokerError> {
-        Ok(self.channel.basic_cancel(CONSUMER.into(), BasicCancelOptions::default()).await?)
+        answered(async { Ok(self.channel.basic_cancel(CONSUMER.into(), BasicCancelOptions::default()).await?) }).await
     }
 
     /// Acknowledges a message and all before it.
     pub async fn acknowledge_up_to(&self, message: &Message) -> Result<(), BrokerError> {
-        Ok(self.channel.basic_ack(message.tag, BasicAckOptions { multiple: true }).await?)
+        answered(async { Ok(self.channel.basic_ack(message.tag, BasicAckOptions { multiple: true }).await?) }).await
     }
 
     /// Publishes a notification as Harmony.Api does; returns once RabbitMQ has it.
@@ -178,7 +191,7 @@ impl Broker {
     /// Says goodbye; what is unacknowledged goes back into the queue.
     pub async fn close(self) {
         // A broker that is gone has nothing to be told.
-        let _ = self.connection.close(200, "bye".into()).await;
+        let _ = answered(async { Ok(self.connection.close(200, "bye".into()).await?) }).await;
     }
 }
 

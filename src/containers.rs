@@ -54,7 +54,7 @@ impl Service {
         match self {
             Service::Redis => "redis:7-alpine",
             Service::RabbitMq => "rabbitmq:3-management-alpine",
-            Service::Hub => own_image::REPOSITORY,
+            Service::Hub => "harmony-signalr",
         }
     }
 }

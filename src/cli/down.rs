@@ -97,8 +97,7 @@ impl There {
     async fn look(observer: &Observer, instance: &str, all: bool) -> Result<Self, DockerError> {
         let (containers, networks) = tokio::try_join!(observer.containers(instance), observer.networks(instance))?;
         let volumes = if all { observer.volumes(instance).await? } else { Vec::new() };
-        let hub = containers.iter().find(|found| found.service == Service::Hub.name()).filter(|_| all);
-        let images = hub.map(|found| found.image.clone()).into_iter().collect();
+        let images = if all { observer.own_images(instance).await? } else { Vec::new() };
         Ok(There { containers, networks, volumes, images })
     }
 }

@@ -143,7 +143,7 @@ impl Work<'_> {
         let Hosting::Container { image, .. } = &self.decided.hosting else { return Ok(()) };
         let _step = self.context.terminal.step(format!("making the image {name}"));
         let archive = image.archive().map_err(|error| Failure::new(Exit::Failed, "hubImage", "the hub's image can't be made").why(error.to_string()))?;
-        let older = engine.observer().own_images().await?;
+        let older = engine.observer().own_images(&self.decided.instance).await?;
         self.keep(engine.import_image(name, archive).await?)?;
         // Those of earlier programs, where nothing runs from them any more.
         for image in older {

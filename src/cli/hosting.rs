@@ -90,7 +90,7 @@ pub fn container(
     hub_url: &Url,
     (redis, rabbitmq): (&RedisDecision, &RabbitMqDecision),
 ) -> Result<Hosting, Failure> {
-    let image = OwnImage::of_this_program().map_err(|error| {
+    let image = OwnImage::of_this_program(&context.instance.name).map_err(|error| {
         Failure::new(Exit::Failed, "hubImage", "the hub's image can't be made").why(error.to_string()).fix("run the hub as a process: --hub process")
     })?;
     let mut settings = settings.clone();

@@ -131,9 +131,9 @@ impl Observer {
         Ok(list.into_iter().filter_map(|network| network.name).collect())
     }
 
-    /// The images that this program made of itself, of all versions.
-    pub async fn own_images(&self) -> Result<Vec<String>, DockerError> {
-        let filters = HashMap::from([("reference", vec![format!("{}:*", super::own_image::REPOSITORY)])]);
+    /// The images that this program made of itself for an instance, of all versions.
+    pub async fn own_images(&self, instance: &str) -> Result<Vec<String>, DockerError> {
+        let filters = HashMap::from([("reference", vec![format!("{}:*", super::own_image::repository(instance))])]);
         let options = ListImagesOptionsBuilder::default().filters(&filters).build();
         let list = self.docker.list_images(Some(options)).await.map_err(refused("listing images"))?;
         let ours = list.into_iter().filter(|image| image.labels.contains_key(SERVICE_LABEL));

@@ -1,10 +1,10 @@
 //! The hub's image: this very program, with the libraries that it runs with, and nothing else.
 
+use super::{Service, container_name};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub const REPOSITORY: &str = "harmony-signalr";
 const PROGRAM: &str = "/harmony";
 const LIBRARIES: &str = "/lib";
 /// For servers behind TLS.
@@ -13,7 +13,7 @@ const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// An image, before it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnImage {
-    /// `harmony-signalr:0.1.0-<digest>`: another program makes another image.
+    /// `harmony-signalr:0.1.0-<digest>`: another program makes another image, another instance has its own.
     pub name: String,
     executable: PathBuf,
     /// None where the program is linked statically.
@@ -22,7 +22,7 @@ pub struct OwnImage {
 
 impl OwnImage {
     /// Looks at the program that runs; its libraries are those that it has loaded.
-    pub fn of_this_program() -> io::Result<Self> {
+    pub fn of_this_program(instance: &str) -> io::Result<Self> {
         let executable = std::env::current_exe()?;
         let maps = fs::read_to_string("/proc/self/maps").map_err(|error| {
             let why = format!("the hub's image is made of this program, which has to run on Linux for that ({error})");
@@ -33,7 +33,7 @@ impl OwnImage {
         libraries.dedup();
         let digest = ring::digest::digest(&ring::digest::SHA256, &fs::read(&executable)?);
         let digest = crate::hex::encode(&digest.as_ref()[..8]);
-        Ok(OwnImage { name: format!("{REPOSITORY}:{}-{digest}", env!("CARGO_PKG_VERSION")), executable, libraries })
+        Ok(OwnImage { name: format!("{}:{}-{digest}", repository(instance), env!("CARGO_PKG_VERSION")), executable, libraries })
     }
 
     /// How the program is started inside: by its own loader, where it has one, told where its libraries are.
@@ -63,6 +63,11 @@ impl OwnImage {
         }
         archive.into_inner()
     }
+}
+
+/// An instance's images are called as its container is; an image's name has small letters only.
+pub fn repository(instance: &str) -> String {
+    container_name(instance, Service::Hub).to_ascii_lowercase()
 }
 
 /// The library in a line of `/proc/self/maps`.

@@ -23,6 +23,8 @@ const CONNECTION_NAME: &str = "Harmony.SignalR";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const PREFETCH: u16 = 512;
 const BATCH: usize = 256;
+/// How long an orderly end of consuming may take.
+const END_WITHIN: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// Messages remembered as fanned out, against a redelivery of the same.
@@ -48,7 +50,20 @@ impl Consumer {
         Consumer { address, server, status, stop, remembered: VecDeque::new(), hasher: RandomState::new() }
     }
 
-    pub async fn run(mut self) {
+    /// Consumes until told to stop, and then for as long as what is in hand takes, within a time.
+    pub async fn run(self) {
+        let stop = self.stop.clone();
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(END_WITHIN).await;
+        };
+        tokio::select! {
+            () = self.consume() => {}
+            () = overdue => tracing::warn!("RabbitMQ does not let go in time; it keeps what was not acknowledged"),
+        }
+    }
+
+    async fn consume(mut self) {
         let mut pause = FIRST_RETRY;
         let mut complained = None;
         while !self.stop.is_cancelled() {

@@ -38,7 +38,8 @@ pub(super) fn down<'f>(folder: &'f Folder, instance: &str) -> Down<'f> {
 pub(super) fn leftovers(instance: &str) -> String {
     let label = format!("label=harmony.instance={instance}");
     let list = |kind: &[&str]| docker(&[kind, &["-q", "--filter", &label]].concat());
-    list(&["ps", "-a"]) + &list(&["volume", "ls"]) + &list(&["network", "ls"])
+    let images = docker(&["images", "-q", &format!("harmony-{instance}-signalr")]);
+    list(&["ps", "-a"]) + &list(&["volume", "ls"]) + &list(&["network", "ls"]) + &images
 }
 
 #[test]

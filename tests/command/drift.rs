@@ -216,7 +216,7 @@ fn the_hub_as_a_container_and_back() {
 fn image(hub: &str, up: &Up) -> String {
     let plan = json(&mut super::docker::up(&up.folder, &up.instance, &["--hub", "container", "--dry-run"]));
     let target = steps(&plan).into_iter().map(|(_, target, _)| target).find(|target| target.starts_with("image ")).unwrap_or_else(|| panic!("{hub}: {plan}"));
-    assert!(target.starts_with(&format!("image harmony-signalr:{}-", env!("CARGO_PKG_VERSION"))), "{target}");
+    assert!(target.starts_with(&format!("image {hub}:{}-", env!("CARGO_PKG_VERSION"))), "{target}");
     target
 }
 

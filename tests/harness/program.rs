@@ -52,6 +52,10 @@ impl Program {
         })
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.child.id() as i32).expect("a pid");
         rustix::process::kill_process(pid, signal).expect("a signal");
@@ -99,8 +103,13 @@ impl Hub {
     }
 
     pub fn start_at(url: &str, arguments: &[&str]) -> Self {
+        Self::start_with(url, arguments, &[])
+    }
+
+    pub fn start_with(url: &str, arguments: &[&str], variables: &[(&str, String)]) -> Self {
         let folder = Folder::new();
         let mut command = harmony(folder.path());
+        command.envs(variables.iter().map(|(name, value)| (*name, value)));
         command.args(["hub", &format!("--urls={url}"), "--Admin:Url=http://127.0.0.1:0"]).args(arguments);
         let mut program = Program::start(&mut command);
         let url = program.wait_for_line("Now listening on: ");

@@ -109,14 +109,16 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// The next message: its channel and payload.
+    /// The next message: its channel and payload. What a hub of ours says to itself alone is passed over.
     pub fn next(&mut self) -> (String, Vec<u8>) {
         loop {
             let value = self.value();
             if value == b"pmessage" {
                 self.value();
-                let channel = String::from_utf8(self.value()).expect("a channel");
-                return (channel, self.value());
+                let (channel, payload) = (String::from_utf8(self.value()).expect("a channel"), self.value());
+                if !channel.contains(":internal:mark:") {
+                    return (channel, payload);
+                }
             }
         }
     }
@@ -237,10 +239,10 @@ pub fn refhub(redis: Option<&Redis>, rabbitmq: Option<&RabbitMq>) -> (Program, S
 }
 
 /// A .NET hub at an address, on a Redis and on a RabbitMQ as it comes.
-pub fn refhub_at(url: &str, redis: u16, rabbitmq: u16) -> Program {
+pub fn refhub_at(url: &str, redis: &str, rabbitmq: u16, variables: &[(&str, String)]) -> Program {
     let peer = super::program::peer().expect("the peer");
     let mut command = super::program::dotnet(&peer, "refhub");
-    command.args(["--urls", url]).env("RedisConnectionString", format!("127.0.0.1:{redis},abortConnect=false"));
+    command.args(["--urls", url]).env("RedisConnectionString", redis).envs(variables.iter().map(|(name, value)| (*name, value)));
     command.env("BrokerConfiguration__Host", "127.0.0.1").env("BrokerConfiguration__Port", rabbitmq.to_string());
     let program = Program::start(&mut command);
     let address = super::program::address(url);

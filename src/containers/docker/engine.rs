@@ -165,7 +165,11 @@ impl Engine {
     pub async fn join(&self, network: &str, id: &str, service: Service) -> Result<(), DockerError> {
         let endpoint = EndpointSettings { aliases: Some(vec![service.host_name().to_owned()]), ..Default::default() };
         let request = NetworkConnectRequest { container: id.to_owned(), endpoint_config: Some(endpoint) };
-        self.observer.docker.connect_network(network, request).await.map_err(refused(format!("joining the network {network}")))
+        match self.observer.docker.connect_network(network, request).await {
+            // By a run that was killed, whose wish the engine still fulfilled.
+            Err(Error::DockerResponseServerError { message, .. }) if message.contains("already exists in network") => Ok(()),
+            joined => joined.map_err(refused(format!("joining the network {network}"))),
+        }
     }
 
     /// Removes a network; the containers that are still in it leave it.

@@ -5,9 +5,10 @@
 //! subscribed is a table; a task keeps Redis in step with it, whether a group was just joined or the
 //! connection is new. Nobody waits for the listener's handlers: they only queue.
 
+mod catch_up;
 pub mod commands;
 pub mod link;
-mod replay;
+mod log;
 
 use super::BackplaneError;
 use super::envelope::{self, Invocation};
@@ -20,7 +21,7 @@ use commands::Acknowledgements;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{PushInfo, PushKind, RedisError, Value};
 use link::connect_until_it_works;
-use replay::Replay;
+use log::Log;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,7 +65,7 @@ struct Shared {
     /// A server that shares the backplane speaks MessagePack: its clients die of messages without it.
     peers_speak_message_pack: AtomicBool,
     acknowledgements: Acknowledgements,
-    replay: Replay,
+    log: Log,
     parts: Parts,
 }
 
@@ -87,6 +88,7 @@ impl RedisBackplane {
         parts: Parts,
     ) -> Self {
         let timeout = options.async_timeout;
+        let log = Log::new(&format!("{}{hub}", options.channel_prefix));
         let shared = Arc::new(Shared {
             options,
             hub: hub.to_owned(),
@@ -100,7 +102,7 @@ impl RedisBackplane {
             listener_lost: Notify::new(),
             peers_speak_message_pack: AtomicBool::new(false),
             acknowledgements: Acknowledgements::default(),
-            replay: Replay::default(),
+            log,
             parts,
         });
         let own = [
@@ -108,8 +110,8 @@ impl RedisBackplane {
             shared.channel("internal:groups"),
             shared.channel(&format!("internal:ack:{}", shared.server)),
             shared.channel(&format!("internal:return:{}", shared.server)),
-            shared.channel("internal:replay"),
-            shared.channel(&format!("internal:replayed:{}", shared.server)),
+            shared.channel("internal:log"),
+            shared.channel(&format!("internal:mark:{}", shared.server)),
         ];
         let wanted = |channel: String| (channel.into(), Subscription { wanted: 1, ..Subscription::default() });
         shared.lock().extend(own.map(wanted));
@@ -128,22 +130,20 @@ impl RedisBackplane {
             return Err(not_connected());
         }
         let mut connection = self.shared.publisher()?;
-        let mut pipeline = ::redis::pipe();
-        let mut published_now = Vec::with_capacity(messages.len());
-        for (target, broadcast) in messages {
-            let channel = match target {
-                Target::All => self.shared.channel("all"),
-                Target::Group(group) => self.shared.channel(&format!("group:{group}")),
-                Target::Connection(id) => self.shared.channel(&format!("connection:{id}")),
-            };
-            let envelope = self.shared.envelope(broadcast, None);
-            pipeline.cmd("PUBLISH").arg(&channel).arg(&envelope).ignore();
-            published_now.push((channel, envelope));
-        }
-        let published = pipeline.query_async::<()>(&mut connection);
-        match tokio::time::timeout(self.timeout, published).await {
+        let outgoing: Vec<_> = messages
+            .iter()
+            .map(|(target, broadcast)| {
+                let channel = match target {
+                    Target::All => self.shared.channel("all"),
+                    Target::Group(group) => self.shared.channel(&format!("group:{group}")),
+                    Target::Connection(id) => self.shared.channel(&format!("connection:{id}")),
+                };
+                (channel, self.shared.envelope(broadcast, None))
+            })
+            .collect();
+        match tokio::time::timeout(self.timeout, self.shared.log.publish(&mut connection, &outgoing)).await {
             Ok(Ok(())) => {
-                self.shared.replay.published(published_now);
+                self.shared.log.published(outgoing);
                 Ok(())
             }
             Ok(Err(error)) => {
@@ -235,6 +235,11 @@ impl Shared {
         }
     }
 
+    /// Whether anybody here is in a channel's reach.
+    fn is_wanted(&self, channel: &str) -> bool {
+        self.lock().get(channel).is_some_and(|subscription| subscription.wanted > 0)
+    }
+
     /// What differs between the table and Redis.
     fn difference(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let mut subscriptions = self.lock();
@@ -263,33 +268,31 @@ impl Shared {
     }
 
     fn disconnected(&self) {
-        self.replay.deaf();
+        self.log.deaf();
         self.listening.store(false, Ordering::Release);
         self.lock().values_mut().for_each(|subscription| subscription.confirmed = false);
     }
 
     /// A message from Redis. Runs inside the connection's driver, so it only queues.
     fn hear(self: &Arc<Self>, channel: &str, payload: &[u8]) {
-        if self.replay.hears(channel, payload) {
-            self.deliver(channel, payload);
-        }
-    }
-
-    fn deliver(self: &Arc<Self>, channel: &str, payload: &[u8]) {
         let Some(name) = self.name_of(channel) else { return };
         match name.strip_prefix("internal:").map(|name| name.split(':').next().unwrap_or(name)) {
             Some("groups") => return self.obey(payload),
             Some("ack") => return self.acknowledged(payload),
             Some("return") => return self.returned(payload),
-            Some("replay") => return self.repeat(payload),
-            Some("replayed") => return self.repeated(payload),
+            Some("log") => return self.restored(payload),
+            Some("mark") => return self.log.mark(payload),
             _ => {}
+        }
+        if !self.log.hears(channel, payload) {
+            return;
         }
         let Some((target, broadcast)) = self.read(channel, payload) else { return };
         if !self.parts.delivery.try_send(target, broadcast) {
             // Nobody can wait here. The connection is given up, and what it would have brought is asked for again.
             self.parts.metrics.dropped.fetch_add(1, Ordering::Relaxed);
-            self.replay.deaf();
+            self.log.unheard();
+            self.log.deaf();
             self.listener_lost.notify_one();
         }
     }
@@ -344,12 +347,17 @@ pub fn new_server_name(host: &str) -> String {
 /// Keeps a connection for publishing.
 async fn publish_task(shared: Arc<Shared>) {
     loop {
-        let connection = connect_until_it_works(&shared.options, None, "publishing").await;
+        let mut connection = connect_until_it_works(&shared.options, shared.log.key(), None, "publishing").await;
         await_reunion(&shared, connection.clone()).await;
+        if let Err(error) = shared.restore_log(&mut connection).await {
+            tracing::debug!(%error, "the connection for publishing is made anew");
+            tokio::time::sleep(FIRST_RETRY).await;
+            continue;
+        }
         shared.publisher.send_replace(Some(connection.clone()));
         tokio::select! {
             () = count_hubs(&shared, connection.clone()) => {}
-            () = keep_alive(connection, &shared.publisher_lost, || {}) => {}
+            () = keep_alive(&shared, connection, &shared.publisher_lost, false) => {}
         }
         shared.publisher.send_replace(None);
     }
@@ -373,24 +381,13 @@ async fn await_reunion(shared: &Shared, mut connection: MultiplexedConnection) {
 async fn count_hubs(shared: &Shared, mut connection: MultiplexedConnection) {
     while let Ok(hubs) = listening_hubs(shared, &mut connection).await {
         shared.hubs.store(hubs, Ordering::Relaxed);
-        // While all hear: at other times fewer listen than there are.
-        if shared.listening.load(Ordering::Acquire)
-            && let Ok(peers) = listening(shared, &mut connection, "internal:replay").await
-        {
-            shared.replay.peers(peers);
-        }
         tokio::time::sleep(HEARTBEAT).await;
     }
 }
 
 async fn listening_hubs(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<usize, RedisError> {
-    listening(shared, connection, "internal:groups").await
-}
-
-/// How many hubs listen on a channel.
-async fn listening(shared: &Shared, connection: &mut MultiplexedConnection, name: &str) -> Result<usize, RedisError> {
     let mut command = ::redis::cmd("PUBSUB");
-    command.arg("NUMSUB").arg(shared.channel(name));
+    command.arg("NUMSUB").arg(shared.channel("internal:groups"));
     let counts = command.query_async::<Vec<(String, usize)>>(connection).await?;
     Ok(counts.first().map_or(0, |(_, count)| *count))
 }
@@ -400,11 +397,10 @@ async fn listen_task(shared: Arc<Shared>) {
     loop {
         let listener = shared.clone();
         let push = Box::new(move |push: PushInfo| listener.push(push));
-        let mut connection = connect_until_it_works(&shared.options, Some(push), "listening").await;
-        shared.replay.alive();
+        let mut connection = connect_until_it_works(&shared.options, shared.log.key(), Some(push), "listening").await;
         let alive = {
             let (connection, shared) = (connection.clone(), shared.clone());
-            AbortOnDropHandle::new(tokio::spawn(async move { keep_alive(connection, &shared.listener_lost, || shared.replay.alive()).await }))
+            AbortOnDropHandle::new(tokio::spawn(async move { keep_alive(&shared, connection, &shared.listener_lost, true).await }))
         };
         tokio::select! {
             result = subscribe_for_ever(&shared, &mut connection) => {
@@ -420,9 +416,6 @@ async fn listen_task(shared: Arc<Shared>) {
 
 impl Shared {
     fn push(self: &Arc<Self>, push: PushInfo) -> Result<(), std::convert::Infallible> {
-        if push.kind != PushKind::Disconnection {
-            self.replay.alive();
-        }
         match (push.kind, push.data.as_slice()) {
             (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
                 if let Ok(channel) = std::str::from_utf8(channel) {
@@ -441,7 +434,7 @@ async fn subscribe_for_ever(shared: &Arc<Shared>, connection: &mut MultiplexedCo
         let (missing, spare) = shared.difference();
         if missing.is_empty() && spare.is_empty() {
             if !shared.listening.load(Ordering::Acquire) {
-                shared.catch_up().await;
+                shared.catch_up(connection).await?;
             }
             shared.listening.store(true, Ordering::Release);
             shared.changed.notified().await;
@@ -463,17 +456,17 @@ fn names(channels: &[Arc<str>]) -> Vec<&str> {
     channels.iter().map(AsRef::as_ref).collect()
 }
 
-/// Returns when the connection is lost, or does not answer.
-async fn keep_alive(mut connection: MultiplexedConnection, lost: &Notify, answered: impl Fn()) {
+/// Returns when the connection is lost, or does not answer; a listening one is asked for a mark in the log.
+async fn keep_alive(shared: &Shared, mut connection: MultiplexedConnection, lost: &Notify, listens: bool) {
     loop {
         tokio::select! {
             () = lost.notified() => return,
             () = tokio::time::sleep(HEARTBEAT) => {
-                let ping = ::redis::cmd("PING");
-                let answer = ping.query_async::<Value>(&mut connection);
-                match tokio::time::timeout(HEARTBEAT, answer).await {
-                    Ok(Ok(_)) => answered(),
-                    _ => return,
+                let answer = async {
+                    if listens { shared.mark(&mut connection).await } else { ::redis::cmd("PING").query_async(&mut connection).await }
+                };
+                if !matches!(tokio::time::timeout(HEARTBEAT, answer).await, Ok(Ok(()))) {
+                    return;
                 }
             }
         }

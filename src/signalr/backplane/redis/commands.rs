@@ -78,7 +78,7 @@ impl RedisBackplane {
     pub async fn announce(&self, token: &str, id: &str, lifetime: Duration) {
         let Ok(mut redis) = self.shared.publisher() else { return };
         let mut command = ::redis::cmd("SET");
-        command.arg(self.shared.channel(&format!("token:{token}"))).arg(format!("{id} {}", self.shared.server));
+        command.arg(self.shared.log.token_key(token)).arg(format!("{id} {}", self.shared.server));
         command.arg("PX").arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
         if let Err(error) = self.within(command.query_async::<()>(&mut redis)).await {
             tracing::debug!(%error, "a token could not be announced");
@@ -89,7 +89,7 @@ impl RedisBackplane {
     pub async fn redeem(&self, token: &str) -> Option<(String, String)> {
         let mut redis = self.shared.publisher().ok()?;
         let mut command = ::redis::cmd("GETDEL");
-        command.arg(self.shared.channel(&format!("token:{token}")));
+        command.arg(self.shared.log.token_key(token));
         let found: Option<String> = self.within(command.query_async(&mut redis)).await.ok()?;
         let (id, server) = found.as_deref()?.split_once(' ')?;
         Some((id.to_owned(), server.to_owned()))

@@ -1,0 +1,164 @@
+//! Catching up with what was published while a hub could not hear, and appending again what Redis lost.
+
+use super::log::{CHUNK, CatchingUp, Counts, Log, Message, Place, is_forbidden, is_full};
+use super::{FIRST_RETRY, Shared};
+use crate::message_pack::{self, Reader};
+use ::redis::RedisError;
+use ::redis::aio::MultiplexedConnection;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+impl Shared {
+    /// Has Redis say where its log ends, in its place among the messages; also a sign that the connection lives.
+    pub(super) async fn mark(&self, redis: &mut MultiplexedConnection) -> Result<(), RedisError> {
+        if !self.log.is_available() {
+            return ::redis::cmd("PING").query_async(redis).await;
+        }
+        let marked = self.log.ask_for_mark(redis, &self.channel(&format!("internal:mark:{}", self.server))).await;
+        match marked {
+            Err(error) if is_forbidden(&error) => {
+                self.log.unavailable.store(true, Ordering::Relaxed);
+                self.log.lock().catching_up = None;
+                Ok(())
+            }
+            Err(error) if is_full(&error) => Ok(()),
+            marked => marked.map(drop),
+        }
+    }
+
+    /// Delivers what was missed, then what was held back, once everything is subscribed again.
+    pub(super) async fn catch_up(self: &Arc<Self>, redis: &mut MultiplexedConnection) -> Result<(), RedisError> {
+        if self.log.lock().catching_up.is_none() {
+            return self.mark(redis).await;
+        }
+        self.mark(redis).await?;
+        let reached = async {
+            while self.log.lock().catching_up.as_ref().is_some_and(|catching_up| catching_up.end.is_none()) {
+                self.log.marked.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(ANSWER_WITHIN, reached).await;
+        let Some((since, end, mut heard)) = self.log.gap() else {
+            self.release_held().await;
+            return Ok(());
+        };
+        let logged = self.log.read(redis, since, end).await?;
+        let (mut missed, mut known) = (0, Counts::new());
+        for message in logged {
+            self.log.count(&mut known, &message);
+            if !self.log.take(&mut heard, &message) {
+                missed += 1;
+                self.deliver_late(&message).await;
+            }
+        }
+        // Of those held back before the mark only what is not in the log is new.
+        loop {
+            let message = {
+                let mut state = self.log.lock();
+                let Some(CatchingUp { held, end: Some((_, before @ 1..)) }) = &mut state.catching_up else { break };
+                *before -= 1;
+                held.pop_front()
+            };
+            if let Some(message) = message
+                && !self.log.take(&mut known, &message)
+            {
+                self.deliver_late(&message).await;
+            }
+        }
+        self.release_held().await;
+        if missed > 0 {
+            tracing::info!(missed, "what was published while Redis could not be heard was read from its log");
+        }
+        Ok(())
+    }
+
+    /// Delivers what is held back, and holds back no more.
+    async fn release_held(self: &Arc<Self>) {
+        let count = self.log.lock().heard_count;
+        loop {
+            let message = {
+                let mut state = self.log.lock();
+                let Some(catching_up) = &mut state.catching_up else { return };
+                match catching_up.held.pop_front() {
+                    Some(message) => message,
+                    None => {
+                        let end = state.catching_up.take().and_then(|catching_up| catching_up.end);
+                        state.mark = end.map(|(mark, _)| (mark, count)).or(state.mark.take());
+                        return;
+                    }
+                }
+            };
+            self.deliver_late(&message).await;
+        }
+    }
+
+    async fn deliver_late(self: &Arc<Self>, (channel, payload): &Message) {
+        if !self.is_wanted(channel) {
+            return;
+        }
+        if let Some((target, broadcast)) = self.read(channel, payload) {
+            self.parts.delivery.send(target, broadcast).await;
+        }
+        self.log.note(&mut self.log.lock(), channel, payload);
+    }
+
+    /// Appends again what this hub published last, where Redis lost it, and tells the others.
+    pub(super) async fn restore_log(&self, redis: &mut MultiplexedConnection) -> Result<(), RedisError> {
+        if !self.log.is_available() {
+            return Ok(());
+        }
+        let mark = match self.log.ask_for_mark(redis, &self.channel(&format!("internal:mark:{}", self.server))).await {
+            Err(error) if is_forbidden(&error) || is_full(&error) => return Ok(()),
+            mark => mark?,
+        };
+        let messages: Vec<Message> = {
+            let mut state = self.log.lock();
+            let known = std::mem::replace(&mut state.own_epoch, mark.epoch.clone());
+            if known.is_empty() || (known == mark.epoch && state.own_last <= mark.end) {
+                return Ok(());
+            }
+            state.own_last = Place::default();
+            state.own.iter().map(|(_, channel, payload)| (channel.clone(), payload.clone())).collect()
+        };
+        for chunk in messages.chunks(CHUNK) {
+            self.log.append(redis, chunk, false).await?;
+        }
+        if !messages.is_empty() {
+            let end = self.log.lock().own_last;
+            let mut note = Vec::new();
+            message_pack::write_array(&mut note, 2);
+            message_pack::write_text(&mut note, &mark.end.to_string());
+            message_pack::write_text(&mut note, &end.to_string());
+            ::redis::cmd("PUBLISH").arg(self.channel("internal:log")).arg(note).query_async::<()>(redis).await?;
+        }
+        Ok(())
+    }
+
+    /// Another hub appended again what Redis had lost: what of it was not heard is delivered.
+    pub(super) fn restored(self: &Arc<Self>, note: &[u8]) {
+        let mut reader = Reader::new(note);
+        let read = reader.array().and_then(|_| Ok((reader.text()?.to_owned(), reader.text()?.to_owned())));
+        let Ok((Some(after), Some(end))) = read.map(|(after, end)| (Place::read(&after), Place::read(&end))) else { return };
+        let shared = self.clone();
+        tokio::spawn(async move {
+            // The one that catches up reads it anyway; then what it delivered is known.
+            while shared.log.lock().catching_up.is_some() {
+                tokio::time::sleep(FIRST_RETRY).await;
+            }
+            let Ok(mut redis) = shared.publisher() else { return };
+            let messages = match shared.log.read(&mut redis, Some(after), end).await {
+                Ok(messages) => messages,
+                Err(error) => return tracing::warn!(%error, "what Redis had lost could not be read again"),
+            };
+            let mut heard = Log::heard_since(&shared.log.lock(), 0);
+            for message in messages {
+                if !shared.log.take(&mut heard, &message) {
+                    shared.deliver_late(&message).await;
+                }
+            }
+        });
+    }
+}

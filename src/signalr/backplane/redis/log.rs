@@ -1,0 +1,337 @@
+//! A log in Redis of what was published lately, from which a hub that could not hear reads what it missed.
+//!
+//! Redis forgets a message as soon as it was published. Hubs of our kind therefore append each to a stream, in one
+//! transaction with publishing it; ASP.NET Core's know nothing of that, and what they publish is lost to who does not
+//! listen, as ever. Every few seconds a hub has Redis publish a *mark* to it alone: the log's end at that moment. Redis
+//! does one thing after another, so what is heard before a mark is in the log before that end, and what is heard after
+//! it is behind. One whose listening connection was cut thus knows where to read on; what it had heard since the last
+//! mark it tells by digests, and what comes anew meanwhile is held back, so that order is kept.
+//!
+//! A Redis that was started anew has lost its log, and says so by another epoch: each hub then appends again what it
+//! published last, and tells the others where that stands.
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{ErrorKind, RedisError, ServerErrorKind};
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// How long a message stays in the log, and how much of them.
+const KEPT_SECONDS: usize = 60;
+const LOG_BYTES: usize = 48 << 20;
+const LOG_ENTRIES: usize = 100_000;
+/// What a stream needs for an entry beside its message.
+const ENTRY_BYTES: usize = 64;
+/// How long a hub keeps what it published itself, and knows what it heard.
+const OWN_KEPT: Duration = Duration::from_secs(10);
+const OWN_KEPT_BYTES: usize = 16 << 20;
+const HEARD_KEPT: Duration = Duration::from_secs(30);
+const DIGESTS: usize = 400_000;
+/// Messages held back while catching up; more are let pass, out of order.
+const HELD: usize = 20_000;
+/// Entries that one command reads or appends.
+pub(super) const CHUNK: usize = 256;
+
+/// Ends the log at KEPT_SECONDS, names its epoch and its last entry, and publishes both as a mark.
+const MARK: &str = "
+local epoch = redis.call('GET', KEYS[2])
+if not epoch then epoch = ARGV[1] end
+redis.call('SET', KEYS[2], epoch, 'EX', 3600)
+local now = redis.call('TIME')
+redis.pcall('XTRIM', KEYS[1], 'MINID', '~', (now[1] - tonumber(ARGV[2])) .. '000')
+redis.call('EXPIRE', KEYS[1], 3600)
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+local id = last[1] and last[1][1] or '0-0'
+redis.call('PUBLISH', ARGV[3], epoch .. ' ' .. id)
+return {epoch, id}";
+
+/// A place in the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(u64, u64);
+
+impl Place {
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (milliseconds, number) = text.split_once('-')?;
+        Some(Place(milliseconds.parse().ok()?, number.parse().ok()?))
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}-{}", self.0, self.1)
+    }
+}
+
+/// The log's end at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) epoch: String,
+    pub(super) end: Place,
+}
+
+/// Channel and payload.
+pub(super) type Message = (String, Vec<u8>);
+
+/// Counts how often each message was there.
+pub(super) type Counts = HashMap<u64, usize>;
+
+pub(super) struct Log {
+    key: String,
+    epoch_key: String,
+    state: Mutex<State>,
+    hasher: RandomState,
+    pub(super) marked: Notify,
+    /// This Redis, or this user of it, has no streams: messages are published and no more.
+    pub(super) unavailable: AtomicBool,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// What this hub published lately.
+    pub(super) own: VecDeque<(Instant, String, Vec<u8>)>,
+    own_bytes: usize,
+    /// The newest place that it was told for a message of its own, and the epoch that it published in.
+    pub(super) own_last: Place,
+    pub(super) own_epoch: String,
+    heard: VecDeque<(Instant, u64)>,
+    /// Heard in all, also those no longer known.
+    pub(super) heard_count: usize,
+    pub(super) mark: Option<(Mark, usize)>,
+    pub(super) catching_up: Option<CatchingUp>,
+    /// The mean size of messages, by which the log's length is measured.
+    mean: usize,
+}
+
+/// From being cut off until everything missed is delivered.
+#[derive(Default)]
+pub(super) struct CatchingUp {
+    pub(super) held: VecDeque<Message>,
+    /// The mark that says that everything is subscribed again, and how many were held back before it.
+    pub(super) end: Option<(Mark, usize)>,
+}
+
+impl Log {
+    /// `name` is what all of the hub's channels begin with; in braces all keys have one slot.
+    pub(super) fn new(name: &str) -> Self {
+        Log {
+            key: format!("{{{name}}}:log"),
+            epoch_key: format!("{{{name}}}:epoch"),
+            state: Mutex::default(),
+            hasher: RandomState::new(),
+            marked: Notify::new(),
+            unavailable: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Beside the log, so that in a cluster one node keeps both.
+    pub(super) fn token_key(&self, token: &str) -> String {
+        format!("{}:token:{token}", self.key)
+    }
+
+    pub(super) fn is_available(&self) -> bool {
+        !self.unavailable.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends messages and publishes them, as one transaction.
+    pub(super) async fn publish(&self, redis: &mut MultiplexedConnection, messages: &[Message]) -> Result<(), RedisError> {
+        if self.is_available() {
+            match self.append(redis, messages, true).await {
+                Err(error) if is_full(&error) => {
+                    tracing::warn!(%error, "Redis is full; its log of messages is emptied");
+                    ::redis::cmd("DEL").arg(&self.key).query_async::<()>(redis).await?;
+                }
+                Err(error) if is_forbidden(&error) => {
+                    self.unavailable.store(true, Ordering::Relaxed);
+                    tracing::warn!(%error, "Redis keeps no log for us: what is published while a hub is cut off, its clients miss");
+                }
+                appended => return appended,
+            }
+        }
+        let mut pipeline = ::redis::pipe();
+        for (channel, payload) in messages {
+            pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
+        }
+        pipeline.query_async(redis).await
+    }
+
+    pub(super) async fn append(&self, redis: &mut MultiplexedConnection, messages: &[Message], publish: bool) -> Result<(), RedisError> {
+        let mut pipeline = ::redis::pipe();
+        pipeline.atomic();
+        for (place, (channel, payload)) in messages.iter().enumerate() {
+            pipeline.cmd("XADD").arg(&self.key).arg("*").arg("c").arg(channel).arg("p").arg(payload);
+            if place + 1 < messages.len() {
+                pipeline.ignore();
+            }
+            if publish {
+                pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
+            }
+        }
+        pipeline.cmd("XTRIM").arg(&self.key).arg("MAXLEN").arg("~").arg(self.length(messages)).ignore();
+        let (last,) = pipeline.query_async::<(String,)>(redis).await?;
+        if let Some(place) = Place::read(&last) {
+            let mut state = self.lock();
+            state.own_last = state.own_last.max(place);
+        }
+        Ok(())
+    }
+
+    /// How many messages of the usual size the log may have.
+    fn length(&self, messages: &[Message]) -> usize {
+        let mut state = self.lock();
+        for (_, payload) in messages {
+            state.mean = (state.mean * 63 + payload.len() + ENTRY_BYTES) / 64;
+        }
+        (LOG_BYTES / state.mean.max(1)).clamp(CHUNK, LOG_ENTRIES)
+    }
+
+    /// Keeps what was just published, against a Redis that loses its log.
+    pub(super) fn published(&self, messages: Vec<Message>) {
+        let mut state = self.lock();
+        let now = Instant::now();
+        for (channel, payload) in messages {
+            state.own_bytes += payload.len();
+            state.own.push_back((now, channel, payload));
+        }
+        while state.own_bytes > OWN_KEPT_BYTES || state.own.front().is_some_and(|(at, ..)| now - *at > OWN_KEPT) {
+            let Some((_, _, payload)) = state.own.pop_front() else { break };
+            state.own_bytes -= payload.len();
+        }
+    }
+
+    /// Has Redis publish a mark to a channel; the place that it names.
+    pub(super) async fn ask_for_mark(&self, redis: &mut MultiplexedConnection, channel: &str) -> Result<Mark, RedisError> {
+        let mut command = ::redis::cmd("EVAL");
+        command.arg(MARK).arg(2).arg(&self.key).arg(&self.epoch_key);
+        command.arg(crate::hex::encode(&crate::secret::random::<8>())).arg(KEPT_SECONDS).arg(channel);
+        let (epoch, end) = command.query_async::<(String, String)>(redis).await?;
+        Ok(Mark { epoch, end: Place::read(&end).unwrap_or_default() })
+    }
+
+    /// The listening connection is gone: what comes next is held back.
+    pub(super) fn deaf(&self) {
+        if self.is_available() {
+            // What was held back already stays so.
+            self.lock().catching_up.get_or_insert_default().end = None;
+        }
+    }
+
+    /// Takes note of a message; false where it is held back for now.
+    pub(super) fn hears(&self, channel: &str, payload: &[u8]) -> bool {
+        if !self.is_available() {
+            return true;
+        }
+        let mut state = self.lock();
+        if let Some(catching_up) = &mut state.catching_up
+            && catching_up.held.len() < HELD
+        {
+            catching_up.held.push_back((channel.to_owned(), payload.to_vec()));
+            return false;
+        }
+        self.note(&mut state, channel, payload);
+        true
+    }
+
+    pub(super) fn note(&self, state: &mut State, channel: &str, payload: &[u8]) {
+        let now = Instant::now();
+        state.heard.push_back((now, self.hasher.hash_one((channel, payload))));
+        state.heard_count += 1;
+        while state.heard.len() > DIGESTS || state.heard.front().is_some_and(|(at, _)| now - *at > HEARD_KEPT) {
+            state.heard.pop_front();
+        }
+    }
+
+    /// The message heard last could not be taken after all.
+    pub(super) fn unheard(&self) {
+        let mut state = self.lock();
+        if state.heard.pop_back().is_some() {
+            state.heard_count -= 1;
+        }
+    }
+
+    /// A mark, in its place among the messages.
+    pub(super) fn mark(&self, payload: &[u8]) {
+        let read = std::str::from_utf8(payload).ok().and_then(|text| text.split_once(' '));
+        let Some((epoch, end)) = read.and_then(|(epoch, end)| Some((epoch.to_owned(), Place::read(end)?))) else { return };
+        let mut state = self.lock();
+        let (mark, heard) = (Mark { epoch, end }, state.heard_count);
+        match &mut state.catching_up {
+            Some(catching_up) => catching_up.end = catching_up.end.take().or(Some((mark, catching_up.held.len()))),
+            None => state.mark = Some((mark, heard)),
+        }
+        drop(state);
+        self.marked.notify_one();
+    }
+
+    /// Behind which place the log is to be read, to which, and what of that was heard; `None` where nothing was
+    /// missed, or where that can't be known.
+    pub(super) fn gap(&self) -> Option<(Option<Place>, Place, Counts)> {
+        let state = self.lock();
+        let (end, _) = state.catching_up.as_ref()?.end.clone()?;
+        // The first connection of all missed nothing.
+        let (mark, count) = state.mark.clone()?;
+        let same = mark.epoch == end.epoch && mark.end <= end.end;
+        Some((same.then_some(mark.end), end.end, Log::heard_since(&state, if same { count } else { 0 })))
+    }
+
+    /// What was heard since a count, by its digests.
+    pub(super) fn heard_since(state: &State, count: usize) -> Counts {
+        let known = state.heard_count.saturating_sub(count).min(state.heard.len());
+        let mut counts = Counts::new();
+        state.heard.iter().skip(state.heard.len() - known).for_each(|(_, digest)| *counts.entry(*digest).or_default() += 1);
+        counts
+    }
+
+    /// Counts a message.
+    pub(super) fn count(&self, counts: &mut Counts, (channel, payload): &Message) {
+        *counts.entry(self.hasher.hash_one((channel.as_str(), payload.as_slice()))).or_default() += 1;
+    }
+
+    /// Whether a message is one of those counted, which it then is once less.
+    pub(super) fn take(&self, counts: &mut Counts, (channel, payload): &Message) -> bool {
+        match counts.get_mut(&self.hasher.hash_one((channel.as_str(), payload.as_slice()))) {
+            Some(times) if *times > 0 => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The log's messages behind one place, up to another.
+    pub(super) async fn read(&self, redis: &mut MultiplexedConnection, after: Option<Place>, end: Place) -> Result<Vec<Message>, RedisError> {
+        let mut messages = Vec::new();
+        let mut from = after.map_or_else(|| "-".to_owned(), |after| format!("({after}"));
+        loop {
+            let mut command = ::redis::cmd("XRANGE");
+            command.arg(&self.key).arg(&from).arg(end.to_string()).arg("COUNT").arg(CHUNK);
+            let entries: Vec<(String, Vec<(String, Vec<u8>)>)> = command.query_async(redis).await?;
+            let Some((last, _)) = entries.last() else { return Ok(messages) };
+            from = format!("({last}");
+            for (_, fields) in entries {
+                if let [(_, channel), (_, payload)] = &mut { fields }[..] {
+                    messages.push((String::from_utf8_lossy(channel).into_owned(), std::mem::take(payload)));
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn is_full(error: &RedisError) -> bool {
+    error.code() == Some("OOM") || error.to_string().contains("OOM command not allowed")
+}
+
+/// What will not be better the next time: no streams, no scripts, no permission for them.
+pub(super) fn is_forbidden(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) || ["NOPERM", "unknown command", "WRONGTYPE"].iter().any(|part| error.to_string().contains(part))
+}
