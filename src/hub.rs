@@ -19,6 +19,7 @@ use crate::signalr::backplane::Backplane;
 use crate::signalr::backplane::redis::{RedisBackplane, new_server_name};
 use crate::signalr::answer::{self, Answer};
 use crate::signalr::endpoint;
+use crate::signalr::gate::Gate;
 use crate::signalr::serve::{self, Listener, Site};
 use crate::signalr::Server;
 use hyper::body::Incoming;
@@ -46,10 +47,11 @@ pub async fn run(settings: HubSettings, listeners: Vec<Listener>, admin: Vec<Tcp
         }
     });
     let hub = Arc::new(Hub { server, status: Arc::default(), page: settings.page, https_port: settings.https_port });
+    let gate = Gate::new(hub.server.options.gate, hub.server.metrics.clone());
     let serving = CancellationToken::new();
     let connections = TaskTracker::new();
     for listener in listeners {
-        connections.spawn(serve::accept(listener, hub.clone(), serving.clone(), connections.clone()));
+        connections.spawn(serve::accept(listener, hub.clone(), gate.clone(), serving.clone(), connections.clone()));
     }
     for listener in admin {
         connections.spawn(inbox::serve(listener, hub.clone(), serving.clone()));

@@ -7,6 +7,7 @@ pub mod clients;
 pub mod connection;
 pub mod delivery;
 pub mod endpoint;
+pub mod gate;
 pub mod metrics;
 pub mod outbox;
 pub mod protocol;
@@ -22,8 +23,9 @@ pub mod value;
 use crate::signalr::backplane::Backplane;
 use crate::signalr::clients::Clients;
 use crate::signalr::delivery::Delivery;
+use crate::signalr::gate::GateLimits;
 use crate::signalr::metrics::Metrics;
-use crate::signalr::outbox::OutboxLimits;
+use crate::signalr::outbox::{Backlog, OutboxLimits};
 use crate::signalr::protocol::{Encoded, Protocol};
 use crate::signalr::registry::{Client, Registry};
 use crate::signalr::results::Results;
@@ -205,9 +207,14 @@ pub struct Options {
     /// Bytes of one message, framing included.
     pub maximum_message: usize,
     pub maximum_connections: usize,
+    pub gate: GateLimits,
+    /// Messages that one client may send in a second; more wait unread.
+    pub messages_per_second: u32,
     /// Invocations of one client that run at a time; more wait unread.
     pub parallel_invocations: usize,
     pub outbox: OutboxLimits,
+    /// Bytes that may wait for all clients together; the slow ones are closed where it is more.
+    pub backlog: Option<usize>,
     pub protocols: Vec<Protocol>,
     pub transports: Vec<Transport>,
     pub naming: Naming,
@@ -228,8 +235,11 @@ impl Default for Options {
             disconnect_timeout: Duration::from_secs(15),
             maximum_message: 32_768,
             maximum_connections: 200_000,
+            gate: GateLimits::default(),
+            messages_per_second: 10_000,
             parallel_invocations: 1,
             outbox: OutboxLimits::default(),
+            backlog: None,
             protocols: vec![Protocol::Json, Protocol::MessagePack],
             transports: vec![Transport::WebSocket, Transport::ServerSentEvents, Transport::LongPolling],
             naming: Naming::Camel,
@@ -254,6 +264,7 @@ pub struct Server<H> {
     pub clients: Clients,
     pub metrics: Arc<Metrics>,
     pub(crate) sessions: Sessions,
+    pub(crate) backlog: Arc<Backlog>,
     stopping: AtomicBool,
 }
 
@@ -267,6 +278,7 @@ impl<H: Hub> Server<H> {
         Arc::new(Server {
             hub,
             clients: Clients { registry, backplane, results, naming: options.naming },
+            backlog: Arc::new(options.backlog.map_or_else(Backlog::default, Backlog::with_limit)),
             options,
             metrics,
             sessions: Sessions::default(),

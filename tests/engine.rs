@@ -2,6 +2,7 @@
 
 mod envelope;
 mod half;
+mod hostile;
 mod json;
 mod message_pack;
 mod reference;

@@ -36,8 +36,8 @@ const IMPORTS: [(&str, &[&str]); 25] = [
 ];
 
 /// Inside `signalr`, a file may import only those before it.
-const ENGINE: [&str; 12] = [
-    "metrics", "value", "transport/websocket", "protocol", "broadcast", "outbox", "registry", "delivery", "results", "backplane", "clients", "connection",
+const ENGINE: [&str; 13] = [
+    "metrics", "gate", "value", "transport/websocket", "protocol", "broadcast", "outbox", "registry", "delivery", "results", "backplane", "clients", "connection",
 ];
 
 /// A crate that is a door to something outside is opened in one place only.

@@ -74,7 +74,17 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
     let layers = Layers::load(&folder, &environment, &started)?;
     let settings = HubSettings::read(&layers, &environment, &folder)?;
     telemetry::start_logging(level(settings.log_level));
+    raise_file_limit();
     runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(settings, own.background, &environment, &folder, terminal))
+}
+
+/// Each connection is a file: as many as may be, as .NET does it.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
 }
 
 async fn serve(

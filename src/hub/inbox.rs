@@ -35,7 +35,8 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: CancellationToken
         let (hub, stop) = (hub.clone(), stop.clone());
         tokio::spawn(async move {
             let answer = move |request| answer(hub.clone(), request);
-            serve_http(stream, stop, answer).await;
+            // Who asks this listener badly is on this machine, and hears it himself.
+            let _ = serve_http(stream, stop, answer).await;
             drop(permit);
         });
     }
@@ -103,6 +104,12 @@ fn metrics(hub: &Hub) -> Answer {
         counter("connections_opened", "Clients that connected", &engine.connections_opened),
         counter("connections_closed", "Clients that left", &engine.connections_closed),
         counter("connections_turned_away", "Connections refused because there were too many", &engine.turned_away),
+        gauge("connections_half_open", "Connections that have not said what they want", engine.half_open.load(Ordering::Relaxed)),
+        counter("connections_refused_half_open", "Connections refused because too many were half-open", &engine.refused_half_open),
+        counter("connections_refused_address", "Connections refused because their address had too many", &engine.refused_address),
+        counter("connections_bad_http", "Connections that sent no HTTP, too much of it, or too slowly", &engine.bad_requests),
+        counter("connections_broken_protocol", "Clients closed because they broke the protocol or sent too large a message", &engine.breaches),
+        counter("clients_throttled", "Times that a client sent more than it may in a second, and had to wait", &engine.throttled),
         counter("connections_too_slow", "Clients closed because they did not read", &engine.too_slow),
         counter("invocations", "Hub methods called by clients", &engine.invocations),
         counter("deliveries", "Messages queued for a client", &engine.delivered),

@@ -61,6 +61,8 @@ pub enum HubSettingsError {
     Url { key: &'static str, error: ListenError },
     #[error("{0}: '{1}' is not true or false")]
     Boolean(&'static str, String),
+    #[error("{0}: '{1}' is not a number above 0")]
+    Count(&'static str, String),
     #[error("{0}: '{1}' is not a log level (Verbose, Debug, Information, Warning, Error, Fatal)")]
     LogLevel(&'static str, String),
     #[error("Admin:Url: {0} can be reached from other machines; the admin listener serves this one only")]
@@ -92,6 +94,20 @@ impl HubSettings {
 /// Harmony's hub offers more than its clients use; what it offers can be taken back.
 fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
     let mut options = Options { detailed_errors: boolean(layers, "DetailedErrors")?.unwrap_or(false), ..Options::default() };
+    for (key, limit) in [
+        ("Limits:Connections", &mut options.maximum_connections),
+        ("Limits:ConnectionsPerAddress", &mut options.gate.per_address),
+        ("Limits:HalfOpenConnections", &mut options.gate.half_open),
+        ("Limits:MessageBytes", &mut options.maximum_message),
+        ("Limits:WaitingMessages", &mut options.outbox.messages),
+        ("Limits:WaitingBytes", &mut options.outbox.bytes),
+    ] {
+        *limit = count(layers, key)?.unwrap_or(*limit);
+    }
+    options.backlog = count(layers, "Limits:WaitingBytesInAll")?;
+    if let Some(messages) = count(layers, "Limits:MessagesPerSecond")? {
+        options.messages_per_second = u32::try_from(messages).unwrap_or(u32::MAX);
+    }
     if boolean(layers, "SignalR:MessagePack")? == Some(false) {
         options.protocols.retain(|protocol| *protocol != Protocol::MessagePack);
     }
@@ -182,6 +198,16 @@ fn boolean(layers: &Layers, key: &'static str) -> Result<Option<bool>, HubSettin
         text if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
         text if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
         text => Err(HubSettingsError::Boolean(key, text.to_owned())),
+    }
+}
+
+fn count(layers: &Layers, key: &'static str) -> Result<Option<usize>, HubSettingsError> {
+    match layers.get(key).trim() {
+        "" => Ok(None),
+        text => match text.parse() {
+            Ok(count @ 1..) => Ok(Some(count)),
+            _ => Err(HubSettingsError::Count(key, text.to_owned())),
+        },
     }
 }
 

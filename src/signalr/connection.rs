@@ -1,15 +1,16 @@
-//! One client's life, whatever carries its bytes: handshake, invocations one at a time, keep-alive, end.
+//! One client's life, whatever carries its bytes: handshake, messages, keep-alive, end.
 
-use crate::signalr::protocol::{ClientMessage, Completed, Cut, Handshake, HIGHEST_VERSION, Protocol, ProtocolError, ServerMessage, json};
+mod invocations;
+
+use invocations::Invocation;
+use crate::signalr::gate::Admitted;
+use crate::signalr::protocol::{Cut, Handshake, HIGHEST_VERSION, Protocol, ProtocolError, ServerMessage, json};
 use crate::signalr::registry::Client;
-use crate::signalr::results::Owed;
 use crate::signalr::resume::Resume;
 use crate::signalr::sessions::Transport;
 use crate::signalr::streams::Streams;
 use crate::signalr::transport::websocket;
-use crate::signalr::value::Value;
-use crate::signalr::{Call, Caller, Hub, HubError, OpeningRequest, Refusal, Running, Server, Task};
-use std::borrow::Cow;
+use crate::signalr::{Caller, Hub, OpeningRequest, Server, Task};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub struct Visitor {
     pub request: Option<Arc<OpeningRequest>>,
     /// When its token ends, and the connection with it.
     pub expires: Option<Instant>,
+    /// Its place among those that were let in.
+    pub admitted: Option<Arc<Admitted>>,
 }
 
 /// A client's state between its bytes coming in and frames going out through its outbox.
@@ -67,6 +70,8 @@ pub struct Connection<H: Hub> {
     /// The client negotiated that it may come back, and then did not take it back.
     resume: Option<Box<Resume>>,
     may_resume: bool,
+    /// The second that began last, and the messages that came in it.
+    pace: (Instant, u32),
 }
 
 enum Phase {
@@ -75,15 +80,6 @@ enum Phase {
     Connecting(Task<Result<(), Ending>>),
     Open,
     Ended,
-}
-
-/// An invocation that goes on.
-struct Invocation {
-    id: Option<String>,
-    target: String,
-    /// Streams that its client sends with it.
-    uploads: Vec<String>,
-    task: Task<Result<Value, HubError>>,
 }
 
 impl<H: Hub> Connection<H> {
@@ -106,6 +102,7 @@ impl<H: Hub> Connection<H> {
             stalled: false,
             resume: None,
             may_resume: false,
+            pace: (now, 0),
             server,
             client,
         }
@@ -221,26 +218,6 @@ impl<H: Hub> Connection<H> {
         }
     }
 
-    fn poll_running(&mut self, context: &mut Context<'_>) {
-        let mut place = 0;
-        while place < self.running.len() {
-            match self.running[place].task.as_mut().poll(context) {
-                Poll::Pending => place += 1,
-                Poll::Ready(outcome) => {
-                    let invocation = self.running.remove(place);
-                    self.finish(invocation, outcome);
-                }
-            }
-        }
-    }
-
-    fn poll_streams(&mut self, context: &mut Context<'_>) {
-        let Some(mut streams) = self.streams.take() else { return };
-        let outbox = &self.client.outbox;
-        streams.poll(context, self.server.options.detailed_errors, || outbox.waiting_bytes() < STREAM_ROOM, |message| self.send(message));
-        self.streams = Some(streams);
-    }
-
     /// Handles messages until none is whole or one has to wait.
     fn read_messages(&mut self, context: &mut Context<'_>) -> Result<(), Ending> {
         let mut inbound = std::mem::take(&mut self.inbound);
@@ -263,6 +240,9 @@ impl<H: Hub> Connection<H> {
             };
             if shaking {
                 self.shake_hands(message)?;
+            } else if self.is_too_fast() {
+                self.stalled = true;
+                break;
             } else if self.dispatch(protocol, message, context)?.is_pending() {
                 self.stalled = true;
                 break;
@@ -277,8 +257,29 @@ impl<H: Hub> Connection<H> {
         Ok(())
     }
 
+    /// Counts a message; whether it has to wait for the next second.
+    fn is_too_fast(&mut self) -> bool {
+        const SECOND: Duration = Duration::from_secs(1);
+        let (began, count) = &mut self.pace;
+        let now = Instant::now();
+        if now - *began >= SECOND {
+            (*began, *count) = (now, 0);
+        }
+        *count += 1;
+        if *count <= self.server.options.messages_per_second {
+            return false;
+        }
+        let next = *began + SECOND;
+        if next < self.timer.deadline() {
+            self.timer.as_mut().reset(next);
+        }
+        self.server.metrics.throttled.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
     /// The client broke the protocol.
     fn breach(&self, error: ProtocolError) -> Ending {
+        self.server.metrics.breaches.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(connection = &*self.client.id, %error, "a message that breaks the protocol");
         Ending::Error(Some(error))
     }
@@ -317,6 +318,7 @@ impl<H: Hub> Connection<H> {
             self.resume = Some(Box::new(Resume::new(now)));
         }
         self.client.set_ready(true);
+        self.visitor.admitted.iter().for_each(|admitted| admitted.opened());
         self.next_ping = now + self.server.options.keep_alive;
         let (caller, client, server) = (self.caller(), self.client.clone(), self.server.clone());
         self.phase = Phase::Connecting(Box::pin(async move {
@@ -341,150 +343,6 @@ impl<H: Hub> Connection<H> {
             clients: self.server.clients.clone(),
             transport: self.transport,
             request: self.visitor.request.clone(),
-        }
-    }
-
-    /// Acts on a message. Pending where it has to wait for room, and must be read again.
-    fn dispatch(&mut self, protocol: Protocol, raw: &[u8], context: &mut Context<'_>) -> Result<Poll<()>, Ending> {
-        let message = protocol.read(raw).map_err(|error| self.breach(error))?;
-        let now = Instant::now();
-        if message == ClientMessage::Ping || self.silent_until.is_some() {
-            self.silent_until = Some(now + self.server.options.client_timeout);
-        }
-        let full = self.running.len() >= self.server.options.parallel_invocations;
-        if full && matches!(message, ClientMessage::Invocation { streaming: false, .. }) {
-            return Ok(Poll::Pending);
-        }
-        let new = self.resume.as_ref().is_none_or(|resume| resume.is_new(&message));
-        // A message that must wait is read again, and counts only once.
-        if new && self.feed_upload(&message, context).is_pending() {
-            return Ok(Poll::Pending);
-        }
-        if let Some(resume) = &mut self.resume {
-            resume.count(&message);
-        }
-        if !new {
-            return Ok(Poll::Ready(()));
-        }
-        match message {
-            ClientMessage::Ping | ClientMessage::Ignored | ClientMessage::StreamItem { .. } => {}
-            ClientMessage::Close => return Err(Ending::Asked),
-            ClientMessage::Ack(number) => self.client.outbox.acknowledge(number),
-            ClientMessage::Sequence(number) => {
-                if let Some(resume) = &mut self.resume {
-                    resume.sequence(number).map_err(|error| self.breach(error))?;
-                }
-            }
-            ClientMessage::Cancel { id } => {
-                if self.streams.as_mut().is_some_and(|streams| streams.cancel(&id)) {
-                    self.send(&ServerMessage::Completion { id: &id, outcome: Completed::Void });
-                }
-            }
-            ClientMessage::Completion { id, outcome } => {
-                let outcome = outcome.as_ref().map(|value| *value).map_err(|error| &**error);
-                let settled = self.server.clients.results.settle(&self.client.id, &id, outcome);
-                if let Owed::Elsewhere(channel) = settled {
-                    self.server.clients.backplane.send_result(channel, protocol, protocol.with_framing(raw));
-                }
-            }
-            ClientMessage::Invocation { invocation_id, target, arguments, streams, streaming } => {
-                self.server.metrics.invocations.fetch_add(1, Ordering::Relaxed);
-                let id = invocation_id.map(Cow::into_owned);
-                let uploads: Vec<_> = streams.into_iter().map(Cow::into_owned).collect();
-                if let Err(error) = self.start(id.as_deref(), &target, arguments, uploads, streaming) {
-                    self.answer(id.as_deref(), Err(&error));
-                }
-            }
-        }
-        Ok(Poll::Ready(()))
-    }
-
-    /// Hands what belongs to an upload to the method that takes it. Pending while that has too much already.
-    fn feed_upload(&mut self, message: &ClientMessage<'_>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(streams) = &mut self.streams else { return Poll::Ready(()) };
-        match message {
-            ClientMessage::StreamItem { id, item } => {
-                streams.item(context, id, || item.value().ok_or_else(|| HubError::new("an item can't be read")))
-            }
-            ClientMessage::Completion { id, outcome } => streams.end(context, id, outcome.as_ref().err().map(|error| &**error)),
-            _ => Poll::Ready(()),
-        }
-    }
-
-    /// Starts an invocation, or says why it can't be (spec: signalr.md D4).
-    fn start(&mut self, id: Option<&str>, target: &str, arguments: crate::signalr::protocol::Encoded<'_>, uploads: Vec<String>, streaming: bool) -> Result<(), String> {
-        let opened = if uploads.is_empty() {
-            Vec::new()
-        } else {
-            let streams = self.streams.get_or_insert_default();
-            streams.open(&uploads).ok_or_else(|| format!("{} HubException: too many streams", failed(target)))?
-        };
-        let mut call = Call { target, arguments, uploads: opened };
-        let running = self.server.hub.invoke(self.caller(), &mut call);
-        let left = call.uploads.len();
-        let running = match running {
-            Ok(_) if left > 0 => Err(Refusal::Streams { sent: left, expected: 0 }),
-            running => running,
-        };
-        let started = running.map_err(|refusal| {
-            let unable = format!("Failed to invoke '{target}' due to an error on the server.");
-            match refusal {
-                Refusal::NoSuchMethod => format!("{unable} HubException: Method does not exist."),
-                Refusal::Arguments if self.server.options.detailed_errors => {
-                    format!("{unable} InvalidDataException: Error binding arguments. Make sure that the types of the provided values match the types of the hub method being invoked.")
-                }
-                Refusal::Arguments => unable,
-                Refusal::Failed(error) => failed(target) + &error.suffix(self.server.options.detailed_errors),
-                Refusal::Streams { sent, expected } => {
-                    format!("{} HubException: Client sent {sent} stream(s), Hub method expects {expected}.", failed(target))
-                }
-            }
-        });
-        let result = started.and_then(|running| match (running, streaming) {
-            (Running::Answer(task), false) => {
-                self.running.push(Invocation { id: id.map(str::to_owned), target: target.to_owned(), uploads: uploads.clone(), task });
-                Ok(())
-            }
-            (Running::Answer(_), true) => {
-                Err(format!("The client attempted to invoke the non-streaming '{target}' method with a streaming invocation."))
-            }
-            (Running::Stream(_), false) => {
-                Err(format!("The client attempted to invoke the streaming '{target}' method with a non-streaming invocation."))
-            }
-            (Running::Stream(items), true) => {
-                let Some(id) = id else { return Ok(()) };
-                let streams = self.streams.get_or_insert_default();
-                if streams.is_running(id) {
-                    return Err(format!("Invocation ID '{id}' is already in use."));
-                }
-                if streams.start(id.to_owned(), items) { Ok(()) } else { Err(format!("{} HubException: too many streams", failed(target))) }
-            }
-        });
-        if let (Err(_), Some(streams)) = (&result, &mut self.streams) {
-            streams.close(&uploads);
-        }
-        result
-    }
-
-    fn finish(&mut self, invocation: Invocation, outcome: Result<Value, HubError>) {
-        // The clock of silence stood still meanwhile.
-        if self.silent_until.is_some() {
-            self.silent_until = Some(Instant::now() + self.server.options.client_timeout);
-        }
-        let Invocation { id, target, uploads, task: _ } = invocation;
-        if let Some(streams) = &mut self.streams {
-            streams.close(&uploads);
-        }
-        let failure = outcome.as_ref().err().map(|error| {
-            tracing::warn!(connection = &*self.client.id, target, %error, "a hub method failed");
-            failed(&target) + &error.suffix(self.server.options.detailed_errors)
-        });
-        self.answer(id.as_deref(), outcome.as_ref().map_err(|_| failure.as_deref().unwrap_or_default()));
-    }
-
-    fn answer(&self, id: Option<&str>, outcome: Result<&Value, &str>) {
-        if let Some(id) = id {
-            self.send(&ServerMessage::Completion { id, outcome: outcome.map_or_else(Completed::Error, Completed::Result) });
         }
     }
 
@@ -558,8 +416,4 @@ impl<H: Hub> Drop for Connection<H> {
         self.server.clients.disconnected(&self.client);
         self.server.metrics.connections_closed.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-fn failed(target: &str) -> String {
-    format!("An unexpected error occurred invoking '{target}' on the server.")
 }

@@ -2,6 +2,7 @@
 
 use crate::signalr::answer::{Answer, json, never_cache, text, typed, whole};
 use crate::signalr::connection::{Connection, Visitor};
+use crate::signalr::gate::Admitted;
 use crate::signalr::outbox::Outbox;
 use crate::signalr::registry::Client;
 use crate::signalr::sessions::{Handover, Session, Transport};
@@ -157,7 +158,7 @@ fn not_offered(transport: Transport) -> Answer {
 fn opening<H: Hub>(server: &Server<H>, request: &Request<Incoming>, expires: Option<Instant>) -> Visitor {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let kept = server.hub.keeps_requests().then(|| Arc::new(OpeningRequest { headers: request.headers().clone(), query }));
-    Visitor { request: kept, expires }
+    Visitor { request: kept, expires, admitted: request.extensions().get::<Arc<Admitted>>().cloned() }
 }
 
 fn other_transport() -> Answer {
@@ -246,7 +247,7 @@ fn switching(key: &[u8]) -> Answer {
 fn open_half<H: Hub>(server: &Arc<Server<H>>, token: &str, transport: Transport, visitor: Visitor) -> Option<Arc<Half>> {
     let idle = (transport == Transport::LongPolling).then_some(server.options.disconnect_timeout);
     let session = server.sessions.bind(token, |waiting| {
-        let client = Arc::new(Client::new(waiting.id, Outbox::new(server.options.outbox, None)));
+        let client = Arc::new(Client::new(waiting.id, Outbox::new(server.options.outbox, None, server.backlog.clone())));
         let connection = Connection::new(server.clone(), client.clone(), transport, visitor);
         Session::Half { transport, half: Half::start(connection, client, &waiting.early, idle) }
     });
@@ -347,7 +348,7 @@ async fn upgraded<H: Hub>(server: Arc<Server<H>>, opening: Opening, upgrade: OnU
             _ => None,
         };
         let id = id.unwrap_or_else(|| new_id().into());
-        let client = Arc::new(Client::new(id, Outbox::new(server.options.outbox, direct)));
+        let client = Arc::new(Client::new(id, Outbox::new(server.options.outbox, direct, server.backlog.clone())));
         let mut connection = Connection::new(server.clone(), client, Transport::WebSocket, visitor);
         if further.is_some() {
             connection.offer_resume();

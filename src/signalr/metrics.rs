@@ -14,6 +14,17 @@ pub struct Metrics {
     pub too_slow: AtomicU64,
     /// Connections turned away because there were too many.
     pub turned_away: AtomicU64,
+    /// Connections that have not said what they want: now, and refused because there were too many of them.
+    pub half_open: AtomicU64,
+    pub refused_half_open: AtomicU64,
+    /// Connections refused because their address had too many.
+    pub refused_address: AtomicU64,
+    /// Connections that ended in something that is no HTTP, was too large or came too slowly.
+    pub bad_requests: AtomicU64,
+    /// Times that a client sent more messages than it may in a second, and had to wait.
+    pub throttled: AtomicU64,
+    /// Connections ended because they broke the protocol, or sent too large a message.
+    pub breaches: AtomicU64,
     /// Messages from other servers dropped because this one could not keep up.
     pub dropped: AtomicU64,
 }

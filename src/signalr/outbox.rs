@@ -4,9 +4,13 @@
 //! frames that come together leave together: one system call, not one each. On a plain socket the
 //! flush happens right there; the connection's own task is woken only where the socket is full.
 
+mod backlog;
+mod queue;
 mod replay;
 
-use bytes::{Buf, Bytes};
+pub use backlog::Backlog;
+use bytes::Bytes;
+use queue::Queue;
 use replay::Replay;
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
@@ -15,9 +19,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 use tokio::net::TcpStream;
-
-/// Frames that one system call takes.
-const FRAMES_PER_WRITE: usize = 64;
 
 /// How much may wait for one connection before it is closed as too slow.
 #[derive(Debug, Clone, Copy)]
@@ -42,23 +43,15 @@ pub struct Outbox {
     /// Wakes the connection, where another task writes.
     owner: AtomicWaker,
     direct: Option<Arc<TcpStream>>,
+    backlog: Arc<Backlog>,
 }
 
-#[derive(Default)]
-struct Queue {
-    frames: VecDeque<Bytes>,
-    bytes: usize,
-    /// The first frame is written in part.
-    begun: bool,
-    /// Something was written.
-    wrote: bool,
-    /// Where the client may come back on another socket: what it has not acknowledged.
-    replay: Option<Box<Replay>>,
-}
+/// Frames that may be queued before they are counted with those of all connections.
+const UNCOUNTED: usize = 64;
 
 impl Outbox {
     /// `direct` is the socket where frames go as they are; without it only the connection's task writes.
-    pub fn new(limits: OutboxLimits, direct: Option<Arc<TcpStream>>) -> Self {
+    pub fn new(limits: OutboxLimits, direct: Option<Arc<TcpStream>>, backlog: Arc<Backlog>) -> Self {
         Outbox {
             queue: Mutex::default(),
             limits,
@@ -66,6 +59,7 @@ impl Outbox {
             waker: AtomicWaker::new(),
             owner: AtomicWaker::new(),
             direct,
+            backlog,
         }
     }
 
@@ -84,7 +78,8 @@ impl Outbox {
             return false;
         }
         let mut queue = self.lock();
-        if queue.frames.len() >= self.limits.messages || queue.bytes + frame.len() > self.limits.bytes {
+        let full = queue.frames.len() >= self.limits.messages || queue.bytes + frame.len() > self.limits.bytes;
+        if full || (queue.counted > 0 && self.backlog.is_too_much(queue.cost())) {
             drop(queue);
             self.overflowed.store(true, Ordering::Relaxed);
             self.wake();
@@ -96,7 +91,15 @@ impl Outbox {
             replay.queued(&frame, counted);
         }
         queue.frames.push_back(frame);
+        if queue.frames.len().is_multiple_of(UNCOUNTED) {
+            self.recount(&mut queue);
+        }
         first
+    }
+
+    fn recount(&self, queue: &mut Queue) {
+        let now = queue.cost();
+        self.backlog.recount(&mut queue.counted, now);
     }
 
     /// From now on counted frames are kept until they are acknowledged; at most `limit` bytes of
@@ -137,6 +140,9 @@ impl Outbox {
                 Err(_) => break false,
             }
         };
+        if queue.counted > 0 {
+            self.recount(&mut queue);
+        }
         drop(queue);
         if !flushed {
             self.waker.wake();
@@ -152,14 +158,18 @@ impl Outbox {
     ) -> io::Result<bool> {
         self.waker.register(context.waker());
         let mut queue = self.lock();
-        loop {
+        let written = loop {
             match queue.write(|slices| write(context, slices)) {
-                Ok(true) => return Ok(true),
+                Ok(true) => break Ok(true),
                 Ok(false) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Ok(false),
+                Err(error) => break Err(error),
             }
+        };
+        if queue.counted > 0 {
+            self.recount(&mut queue);
         }
+        written
     }
 
     /// Whether more was pushed than may wait.
@@ -189,6 +199,7 @@ impl Outbox {
         let mut queue = self.lock();
         queue.bytes = 0;
         let frames = std::mem::take(&mut queue.frames);
+        self.recount(&mut queue);
         drop(queue);
         if !frames.is_empty() {
             // There is room again for who produces.
@@ -218,6 +229,7 @@ impl Outbox {
         queue.bytes = begun.as_ref().map_or(0, Bytes::len);
         queue.frames = begun.into_iter().collect();
         queue.replay = None;
+        self.recount(&mut queue);
         self.overflowed.store(false, Ordering::Relaxed);
     }
 
@@ -227,45 +239,9 @@ impl Outbox {
     }
 }
 
-impl Queue {
-    /// One write of as much as fits into it; true once nothing is left.
-    fn write(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<bool> {
-        if self.frames.is_empty() {
-            // An idle connection holds no buffer.
-            self.frames = VecDeque::new();
-            return Ok(true);
-        }
-        if self.replay.as_ref().is_some_and(|replay| replay.is_full()) && !self.begun {
-            // Nothing more until the client acknowledges some; that wakes the writer.
-            return Ok(true);
-        }
-        let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
-        let count = self.frames.len().min(FRAMES_PER_WRITE);
-        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
-            *slice = IoSlice::new(frame);
-        }
-        let mut written = write(&slices[..count])?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        self.bytes -= written;
-        self.wrote = true;
-        while let Some(front) = self.frames.front_mut() {
-            if written < front.len() {
-                front.advance(written);
-                self.begun |= written > 0;
-                break;
-            }
-            written -= front.len();
-            self.frames.pop_front();
-            self.begun = false;
-            if let Some(replay) = &mut self.replay {
-                replay.wrote();
-            }
-        }
-        Ok(self.frames.is_empty() && {
-            self.frames = VecDeque::new();
-            true
-        })
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.backlog.recount(&mut queue.counted, 0);
     }
 }

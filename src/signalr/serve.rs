@@ -1,7 +1,8 @@
 //! HTTP/1.1 on listeners, with TLS or without: each request is answered by a site, until it is stopped.
 
-use crate::signalr::answer::Answer;
-use hyper::Request;
+use crate::signalr::answer::{Answer, text};
+use crate::signalr::gate::{Admitted, Gate};
+use hyper::{Request, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -9,6 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -35,17 +37,18 @@ pub trait Site: Send + Sync + 'static {
 }
 
 /// Serves one listener until `stop`; its connections are tracked, so that they can be waited for.
-pub async fn accept(listener: Listener, site: Arc<impl Site>, stop: CancellationToken, connections: TaskTracker) {
+pub async fn accept(listener: Listener, site: Arc<impl Site>, gate: Arc<Gate>, stop: CancellationToken, connections: TaskTracker) {
     loop {
         let stream = tokio::select! {
             accepted = listener.listener.accept() => accepted,
             () = stop.cancelled() => return,
         };
         match stream {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                let Some(admitted) = gate.enter(peer.ip()) else { continue };
                 // Hub messages are small and wait for nobody.
                 let _ = stream.set_nodelay(true);
-                connections.spawn(serve_connection(stream, listener.tls.clone(), site.clone(), stop.clone()));
+                connections.spawn(serve_connection(stream, listener.tls.clone(), site.clone(), admitted, stop.clone()));
             }
             Err(error) => {
                 // Out of file descriptors, as a rule: the listener stays, and tries again shortly.
@@ -56,24 +59,37 @@ pub async fn accept(listener: Listener, site: Arc<impl Site>, stop: Cancellation
     }
 }
 
-async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, site: Arc<impl Site>, stop: CancellationToken) {
-    let secure = tls.is_some();
-    let answer = move |request| {
+async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, site: Arc<impl Site>, admitted: Arc<Admitted>, stop: CancellationToken) {
+    let (secure, metrics) = (tls.is_some(), admitted.metrics().clone());
+    let answer = move |mut request: Request<Incoming>| {
+        // A WebSocket has still to shake hands.
+        if !request.headers().contains_key(header::UPGRADE) {
+            admitted.opened();
+        }
+        request.extensions_mut().insert(admitted.clone());
         let site = site.clone();
-        async move { site.answer(request, secure).await }
+        // The parser's own limit is that of a buffer which may have grown.
+        let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        async move {
+            if size > MAXIMUM_HEAD { text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "") } else { site.answer(request, secure).await }
+        }
     };
-    match tls {
-        None => serve_http(stream, stop, answer).await,
+    let served = match tls {
+        None => serve_http(stream, stop, answer).await.map_err(|error| error.to_string()),
         Some(acceptor) => match tokio::time::timeout(TLS_WITHIN, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(stream, stop, answer).await,
-            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!("a TLS handshake took too long"),
+            Ok(Ok(stream)) => serve_http(stream, stop, answer).await.map_err(|error| error.to_string()),
+            Ok(Err(error)) => Err(format!("a TLS handshake failed: {error}")),
+            Err(_) => Err("a TLS handshake took too long".into()),
         },
+    };
+    if let Err(error) = served {
+        metrics.bad_requests.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(error, "an HTTP connection ended badly");
     }
 }
 
 /// Speaks HTTP/1.1 on one connection until it ends, is upgraded, or `stop`.
-pub async fn serve_http<S, A, F>(stream: S, stop: CancellationToken, answer: A)
+pub async fn serve_http<S, A, F>(stream: S, stop: CancellationToken, answer: A) -> hyper::Result<()>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     A: Fn(Request<Incoming>) -> F + Send + 'static,
@@ -87,14 +103,11 @@ where
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(MAXIMUM_HEAD);
     let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    let result = tokio::select! {
+    tokio::select! {
         result = connection.as_mut() => result,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "an HTTP connection ended badly");
     }
 }

@@ -12,6 +12,7 @@ mod test_hub;
 mod weather;
 
 use harmony::listen::ListenUrl;
+use harmony::signalr::gate::{Gate, GateLimits};
 use harmony::signalr::serve::{self, Listener};
 use harmony::tls;
 use std::error::Error;
@@ -35,6 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let site = Arc::new(site::Conformance::new(std::env::var("RedisConnectionString").ok().as_deref())?);
+    let gate = Gate::new(GateLimits::default(), Arc::default());
     let (serving, connections) = (CancellationToken::new(), TaskTracker::new());
     let mut acceptor = None;
     for url in ListenUrl::parse_list(&urls)? {
@@ -46,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         for listener in url.bind()? {
             println!("Now listening on: {}://{}", if url.tls { "https" } else { "http" }, listener.local_addr()?);
             let listener = Listener { listener, tls: acceptor.clone().filter(|_| url.tls) };
-            connections.spawn(serve::accept(listener, site.clone(), serving.clone(), connections.clone()));
+            connections.spawn(serve::accept(listener, site.clone(), gate.clone(), serving.clone(), connections.clone()));
         }
     }
     println!("Application started. Press Ctrl+C to shut down.");

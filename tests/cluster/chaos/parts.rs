@@ -49,7 +49,12 @@ impl OwnRabbitMq {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         self.server = Some(command.spawn().expect("RabbitMQ"));
         let address = self.address();
-        wait_for("RabbitMQ", || block_on(async { Broker::connect(&address, "chaos", Duration::from_secs(2)).await }).ok().map(drop));
+        // One that was killed with much in its queues takes longer than anything else.
+        let deadline = std::time::Instant::now() + Duration::from_secs(240);
+        while block_on(async { Broker::connect(&address, "chaos", Duration::from_secs(2)).await }).is_err() {
+            assert!(std::time::Instant::now() < deadline, "RabbitMQ does not come back");
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
     }
 
     fn command(&self, program: &str) -> Command {

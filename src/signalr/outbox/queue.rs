@@ -1,0 +1,72 @@
+//! The frames that wait for one connection, and writing as many as fit.
+
+use super::backlog;
+use super::replay::Replay;
+use bytes::{Buf, Bytes};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+/// Frames that one system call takes.
+const FRAMES_PER_WRITE: usize = 64;
+
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) frames: VecDeque<Bytes>,
+    pub(super) bytes: usize,
+    /// What of it is counted with all others.
+    pub(super) counted: usize,
+    /// The first frame is written in part.
+    pub(super) begun: bool,
+    /// Something was written.
+    pub(super) wrote: bool,
+    /// Where the client may come back on another socket: what it has not acknowledged.
+    pub(super) replay: Option<Box<Replay>>,
+}
+
+impl Queue {
+    /// What it takes of the memory.
+    pub(super) fn cost(&self) -> usize {
+        self.bytes + self.frames.len() * backlog::FRAME
+    }
+
+    /// One write of as much as fits into it; true once nothing is left.
+    pub(super) fn write(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<bool> {
+        if self.frames.is_empty() {
+            // An idle connection holds no buffer.
+            self.frames = VecDeque::new();
+            return Ok(true);
+        }
+        if self.replay.as_ref().is_some_and(|replay| replay.is_full()) && !self.begun {
+            // Nothing more until the client acknowledges some; that wakes the writer.
+            return Ok(true);
+        }
+        let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+        let count = self.frames.len().min(FRAMES_PER_WRITE);
+        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+            *slice = IoSlice::new(frame);
+        }
+        let mut written = write(&slices[..count])?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.bytes -= written;
+        self.wrote = true;
+        while let Some(front) = self.frames.front_mut() {
+            if written < front.len() {
+                front.advance(written);
+                self.begun |= written > 0;
+                break;
+            }
+            written -= front.len();
+            self.frames.pop_front();
+            self.begun = false;
+            if let Some(replay) = &mut self.replay {
+                replay.wrote();
+            }
+        }
+        Ok(self.frames.is_empty() && {
+            self.frames = VecDeque::new();
+            true
+        })
+    }
+}
