@@ -240,10 +240,7 @@ impl<H: Hub> Connection<H> {
             };
             if shaking {
                 self.shake_hands(message)?;
-            } else if self.is_too_fast() {
-                self.stalled = true;
-                break;
-            } else if self.dispatch(protocol, message, context)?.is_pending() {
+            } else if self.is_too_fast() || self.dispatch(protocol, message, context)?.is_pending() {
                 self.stalled = true;
                 break;
             }

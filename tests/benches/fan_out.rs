@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench fan_out [CONNECTIONS]`; the .NET hub takes part where `HARMONY_PEER` names its
 //! folder. Messages come in by RabbitMQ where `HARMONY_TEST_RABBITMQ` says one is, which is how the
-//! .NET hub must get them; costs are processor seconds of the server alone, read from the system.
+//! .NET hub must get them; costs are processor seconds of the server alone, read from the system. Ours
+//! acknowledges each message after its fan-out, the .NET hub before.
 
 #![allow(clippy::print_stdout)] // a benchmark is there to print
 
@@ -116,6 +117,12 @@ struct Figures {
     /// Microseconds of the server's processor a delivery.
     paced: f64,
     burst: f64,
+    groups: f64,
+    /// Milliseconds from publishing to hearing, paced: half of all messages, and all but a hundredth.
+    median: f64,
+    late: f64,
+    /// Thousands of deliveries a second, from RabbitMQ to the clients, as fast as it goes.
+    throughput: f64,
     /// Kilobytes a connection.
     memory: f64,
     /// Connections opened in a second of the server's processor.
@@ -123,33 +130,99 @@ struct Figures {
     at_rest: f64,
 }
 
-/// Runs one server through all loads; `send` publishes messages to a board.
-fn measure(server: &Server, connections: usize, mut send: impl FnMut(usize, Duration)) -> Figures {
-    let board = "420371f9-ea23-46de-9ce3-00aeeec060a2";
-    let (rest, cpu) = (server.memory(), server.cpu());
-    let streams: Vec<_> = (0..connections).map(|_| join(&server.address, board)).collect();
-    let opening = connections as f64 / (server.cpu() - cpu).max(0.01);
-    let memory = (server.memory() - rest) / connections as f64;
-    let heard = Arc::new(AtomicU64::new(0));
-    let counter = heard.clone();
-    std::thread::spawn(move || drain(streams, counter));
-    let mut cost = |messages: usize, pause: Duration| {
-        let (before, cpu) = (heard.load(Ordering::Relaxed), server.cpu());
-        send(messages, pause);
-        let wanted = before + (messages * connections) as u64;
-        let mut last = (heard.load(Ordering::Relaxed), Instant::now());
-        while heard.load(Ordering::Relaxed) < wanted {
+/// Clients that listen and count.
+struct Crowd {
+    size: u64,
+    heard: Arc<AtomicU64>,
+}
+
+impl Crowd {
+    /// So many clients on each board.
+    fn gather(server: &Server, boards: &[String], each: usize) -> Self {
+        let streams: Vec<_> = (0..each).flat_map(|_| boards).map(|board| join(&server.address, board)).collect();
+        let crowd = Crowd { size: each as u64, heard: Arc::default() };
+        let counter = crowd.heard.clone();
+        std::thread::spawn(move || drain(streams, counter));
+        crowd
+    }
+
+    /// Publishes and waits until all of it is heard: the server's microseconds a delivery, and the seconds it took.
+    fn hears(&self, server: &Server, messages: usize, publish: impl FnOnce()) -> (f64, f64) {
+        let (before, cpu, began) = (self.heard.load(Ordering::Relaxed), server.cpu(), Instant::now());
+        publish();
+        let deliveries = messages as u64 * self.size;
+        let mut last = (before, Instant::now());
+        while last.0 < before + deliveries {
             std::thread::park_timeout(Duration::from_millis(5));
-            let now = heard.load(Ordering::Relaxed);
+            let now = self.heard.load(Ordering::Relaxed);
             if now != last.0 {
                 last = (now, Instant::now());
             }
-            assert!(last.1.elapsed() < QUIET, "{now} of {wanted} messages heard");
+            assert!(last.1.elapsed() < QUIET, "{now} of {} messages heard", before + deliveries);
         }
-        (server.cpu() - cpu) * 1e6 / (messages * connections) as f64
-    };
-    cost(20, Duration::from_millis(20)); // warm
-    Figures { paced: cost(250, Duration::from_millis(20)), burst: cost(400, Duration::ZERO), memory, opening, at_rest: rest }
+        ((server.cpu() - cpu) * 1e6 / deliveries as f64, began.elapsed().as_secs_f64())
+    }
+}
+
+/// Boards of the bench: one that all listen to, and a hundred small ones.
+fn boards(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("420371f9-ea23-46de-9ce3-{number:012x}")).collect()
+}
+
+/// Runs one server through all loads.
+fn measure(server: &Server, connections: usize, address: &BrokerAddress) -> Figures {
+    let (one, hundred) = (&boards(101)[..1], &boards(101)[1..]);
+    let (at_rest, cpu) = (server.memory(), server.cpu());
+    let crowd = Crowd::gather(server, one, connections);
+    let opening = connections as f64 / (server.cpu() - cpu).max(0.01);
+    let memory = (server.memory() - at_rest) / connections as f64;
+    crowd.hears(server, 20, || publish(address, one, 20, Pace::Every(Duration::from_millis(20)), &mut Vec::new())); // warm
+    let probe = Probe::start(server, &one[0]);
+    let mut published = Vec::new();
+    let (paced, _) = crowd.hears(server, 250, || publish(address, one, 250, Pace::Every(Duration::from_millis(20)), &mut published));
+    let (median, late) = probe.latency(&published);
+    let (burst, _) = crowd.hears(server, 400, || publish(address, one, 400, Pace::AtOnce, &mut Vec::new()));
+    let (_, seconds) = crowd.hears(server, 3000, || publish(address, one, 3000, Pace::AtOnce, &mut Vec::new()));
+    let throughput = 3000.0 * connections as f64 / seconds / 1e3;
+    let groups = Crowd::gather(server, hundred, connections * 2 / 100);
+    let (groups, _) = groups.hears(server, 6000, || publish(address, hundred, 6000, Pace::Every(Duration::from_micros(500)), &mut Vec::new()));
+    Figures { paced, burst, groups, median, late, throughput, memory, opening, at_rest }
+}
+
+/// A client that notes when it hears what.
+struct Probe(std::sync::mpsc::Receiver<(usize, Instant)>);
+
+impl Probe {
+    fn start(server: &Server, board: &str) -> Self {
+        let mut stream = join(&server.address, board);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
+            while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                let now = Instant::now();
+                bytes.extend_from_slice(&buffer[..read]);
+                while let Some(end) = memchr::memchr(0x1e, &bytes) {
+                    let message: Vec<u8> = bytes.drain(..=end).collect();
+                    let text = String::from_utf8_lossy(&message);
+                    let number = text.split("card number ").nth(1).and_then(|rest| rest.split('"').next()?.parse().ok());
+                    if let Some(number) = number
+                        && sender.send((number, now)).is_err()
+                    {
+                        return;
+                    }
+                }
+            }
+        });
+        Probe(receiver)
+    }
+
+    /// In milliseconds: the median and the 99th of a hundred.
+    fn latency(self, published: &[Instant]) -> (f64, f64) {
+        let heard = self.0.iter().take(published.len());
+        let mut times: Vec<_> = heard.map(|(number, at)| (at - published[number]).as_secs_f64() * 1e3).collect();
+        times.sort_by(f64::total_cmp);
+        (times[times.len() / 2], times[times.len() * 99 / 100])
+    }
 }
 
 /// The least that a server could do: write ready frames to sockets, one call each, all that waits at once.
@@ -161,7 +234,7 @@ fn plain_loop(connections: usize) -> (f64, f64) {
     let (clients, mut servers): (Vec<_>, Vec<_>) = (0..connections).map(pair).unzip();
     servers.iter().for_each(|server| server.set_nodelay(true).expect("no delay"));
     std::thread::spawn(move || drain(clients, Arc::default()));
-    let body = message(0).1;
+    let body = message(0, &boards(1)[0]);
     let payload = format!("{{\"type\":1,\"target\":\"OnCardTitleChanged\",\"arguments\":[{body}]}}\u{1e}");
     let one = harmony::signalr::transport::websocket::text_frame(payload.as_bytes());
     let cpu = || {
@@ -186,25 +259,40 @@ fn plain_loop(connections: usize) -> (f64, f64) {
     (paced, (cpu() - began) * 1e6 / (6 * 64 * connections) as f64)
 }
 
-fn message(number: usize) -> (&'static str, String) {
-    let body = format!(
-        "{{\"BoardId\":\"420371f9-ea23-46de-9ce3-00aeeec060a2\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"card number {number}\"}}"
-    );
-    ("CardTitleChanged", body)
+fn message(number: usize, board: &str) -> String {
+    format!("{{\"BoardId\":\"{board}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"card number {number}\"}}")
 }
 
-/// Publishes through RabbitMQ, confirming none, so that a burst is one.
-fn publish(address: &BrokerAddress, messages: usize, pause: Duration) {
+#[derive(Clone, Copy)]
+enum Pace {
+    Every(Duration),
+    /// None waits for the one before it.
+    AtOnce,
+}
+
+/// Publishes through RabbitMQ, to one board after the other; notes when.
+fn publish(address: &BrokerAddress, boards: &[String], messages: usize, pace: Pace, when: &mut Vec<Instant>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let broker = Broker::connect(address, "bench", Duration::from_secs(10)).await.expect("RabbitMQ");
-        for number in 0..messages {
-            let (notification, body) = message(number);
-            broker.publish(notification, body.as_bytes()).await.expect("a message");
-            if pause > Duration::ZERO {
-                tokio::time::sleep(pause).await;
+        let bodies: Vec<_> = (0..messages).map(|number| message(number, &boards[number % boards.len()])).collect();
+        let mut sent = futures_util::stream::FuturesUnordered::new();
+        let began = Instant::now();
+        for (number, body) in bodies.iter().enumerate() {
+            if let Pace::Every(pause) = pace {
+                tokio::time::sleep_until((began + pause * number as u32).into()).await;
+            }
+            when.push(Instant::now());
+            sent.push(broker.publish("CardTitleChanged", body.as_bytes()));
+            // Begins it, without waiting for its confirmation.
+            if let Pace::Every(_) = pace {
+                let _ = futures_util::FutureExt::now_or_never(futures_util::StreamExt::next(&mut sent));
             }
         }
+        while let Some(taken) = futures_util::StreamExt::next(&mut sent).await {
+            taken.expect("a message");
+        }
+        drop(sent);
         broker.close().await;
     });
 }
@@ -247,7 +335,7 @@ fn main() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harmony"));
         command.args(["hub", "--urls=http://127.0.0.1:0"]).envs(settings.clone());
         let server = start(command, None);
-        measure(&server, connections, |messages, pause| publish(&address, messages, pause))
+        measure(&server, connections, &address)
     };
     let (paced, burst) = plain_loop(connections);
     println!("{connections} connections in one group, messages by RabbitMQ, processor time of the server a delivery\n");
@@ -259,7 +347,7 @@ fn main() {
         command.env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
         let server = start(command, Some(format!("127.0.0.1:{port}")));
         std::thread::sleep(Duration::from_secs(3)); // it says nowhere when it consumes
-        measure(&server, connections, |messages, pause| publish(&address, messages, pause))
+        measure(&server, connections, &address)
     });
     let row = |name: &str, ours: f64, theirs: Option<f64>, plain: Option<f64>| {
         let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
@@ -269,7 +357,11 @@ fn main() {
     };
     let of = |pick: fn(&Figures) -> f64| theirs.as_ref().map(pick);
     row("paced, 50 a second (us)", ours.paced, of(|figures| figures.paced), Some(paced));
-    row("burst of 400 (us)", ours.burst, of(|figures| figures.burst), Some(burst));
+    row("burst of 400 at once (us)", ours.burst, of(|figures| figures.burst), Some(burst));
+    row("100 groups, 2,000 a second (us)", ours.groups, of(|figures| figures.groups), None);
+    row("paced, median (ms)", ours.median, of(|figures| figures.median), None);
+    row("paced, 99th of 100 (ms)", ours.late, of(|figures| figures.late), None);
+    row("throughput (1,000 a second)", ours.throughput, of(|figures| figures.throughput), None);
     row("memory a connection (KB)", ours.memory, of(|figures| figures.memory), None);
     row("memory at rest (MB)", ours.at_rest / 1024.0, of(|figures| figures.at_rest / 1024.0), None);
     row("opened a processor second", ours.opening, of(|figures| figures.opening), None);

@@ -74,9 +74,14 @@ impl Redis {
     }
 
     pub fn on(port: u16) -> Self {
+        Self::with(port, &[])
+    }
+
+    /// With settings of its own.
+    pub fn with(port: u16, settings: &[&str]) -> Self {
         let folder = Folder::new();
         let mut command = Command::new("redis-server");
-        command.current_dir(folder.path()).args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        command.current_dir(folder.path()).args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]).args(settings);
         let mut program = Program::start(&mut command);
         program.wait_for_line("Ready to accept connections");
         Redis { port, program, _folder: folder }

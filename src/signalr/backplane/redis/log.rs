@@ -72,6 +72,8 @@ pub(super) struct Mark {
     pub(super) end: Place,
 }
 
+/// An entry of the stream: its place, and its fields by name.
+type Entry = (String, Vec<(String, Vec<u8>)>);
 /// Channel and payload.
 pub(super) type Message = (String, Vec<u8>);
 
@@ -315,7 +317,7 @@ impl Log {
         loop {
             let mut command = ::redis::cmd("XRANGE");
             command.arg(&self.key).arg(&from).arg(end.to_string()).arg("COUNT").arg(CHUNK);
-            let entries: Vec<(String, Vec<(String, Vec<u8>)>)> = command.query_async(redis).await?;
+            let entries: Vec<Entry> = command.query_async(redis).await?;
             let Some((last, _)) = entries.last() else { return Ok(messages) };
             from = format!("({last}");
             for (_, fields) in entries {
@@ -328,7 +330,8 @@ impl Log {
 }
 
 pub(super) fn is_full(error: &RedisError) -> bool {
-    error.code() == Some("OOM") || error.to_string().contains("OOM command not allowed")
+    // Of a transaction the error's code is another.
+    error.code() == Some("OOM") || error.to_string().contains("OOM")
 }
 
 /// What will not be better the next time: no streams, no scripts, no permission for them.
