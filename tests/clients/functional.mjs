@@ -1,172 +1,184 @@
 // The official client against the conformance hubs: transports x protocols, streams, client results, redirects, tokens.
-// functional.mjs NODE_MODULES URL: prints a JSON line for each failure and a last one with "done".
-import { createRequire } from "node:module";
-import { deepStrictEqual as same } from "node:assert";
+// The same checks in Node (functional_node.mjs) and in a browser (functional_browser.mjs).
 
-const [modules, url] = process.argv.slice(2);
-const require = createRequire(modules + "/");
-const { HubConnectionBuilder, HttpTransportType, LogLevel, Subject } = require("@microsoft/signalr");
-const { MessagePackHubProtocol } = require("@microsoft/signalr-protocol-msgpack");
-
-let done = 0;
-let failed = 0;
-const failure = (what, error) => { failed += 1; console.log(JSON.stringify({ what, error: String(error?.stack ?? error) })); };
-async function check(what, body) {
-  try {
-    await Promise.race([body(), new Promise((_, reject) => setTimeout(() => reject(new Error("took too long")), 20000))]);
-    done += 1;
-  } catch (error) { failure(what, error); }
+// Equal as JSON, whatever the order of members.
+const plain = (value) => JSON.stringify(value, (_, part) => (part && typeof part === "object" && !Array.isArray(part)
+  ? Object.fromEntries(Object.entries(part).sort()) : part));
+function same(found, wanted) {
+  if (plain(found) !== plain(wanted)) throw new Error(`${plain(found)} is not ${plain(wanted)}`);
 }
-async function refused(promise, text) {
-  try { await promise; } catch (error) { same(error.message, text); return; }
-  throw new Error("it was not refused");
-}
-const build = (path, transport, protocol, options = {}) => {
-  const builder = new HubConnectionBuilder().withUrl(url + path, { transport, headers: { "x-test": "42" }, ...options }).configureLogging(LogLevel.None);
-  return (protocol ? builder.withHubProtocol(new MessagePackHubProtocol()) : builder).build();
-};
-const collect = (stream) => new Promise((resolve, reject) => {
-  const items = [];
-  stream.subscribe({ next: (item) => items.push(item), error: reject, complete: () => resolve(items) });
-});
-const heard = (connection, event) => new Promise((resolve) => connection.on(event, (...all) => resolve(all)));
 
-async function everything(path, name, transport, packed) {
-  const what = `${path} ${name} ${packed ? "messagepack" : "json"}`;
-  const connection = build(path, transport, packed);
-  try { await connection.start(); } catch (error) { return failure(what, error); }
-  const invoke = (...all) => connection.invoke(...all);
-  await check(`${what} echo`, async () => same(await invoke("Echo", "你好, world <&'\"> 😀"), "你好, world <&'\"> 😀"));
-  await check(`${what} method names in any case`, async () => same(await invoke("eChO", "x"), "x"));
-  await check(`${what} transport`, async () => same(await invoke("GetActiveTransportName"), name));
-  await check(`${what} id`, async () => same(await invoke("GetCallerConnectionId"), connection.connectionId));
-  await check(`${what} own header`, async () => same(await invoke("GetHeader", "x-test"), "42"));
-  await check(`${what} exception`, () => refused(invoke("ThrowException", "boom"),
-    "An unexpected error occurred invoking 'ThrowException' on the server. InvalidOperationException: boom"));
-  await check(`${what} no such method`, () => refused(invoke("Nope"), "Failed to invoke 'Nope' due to an error on the server. HubException: Method does not exist."));
-  await check(`${what} message`, async () => {
-    const message = heard(connection, "message");
-    await invoke("InvokeWithString", "hi");
-    same(await message, ["hi"]);
+// `report` is called with each failure, and at last with { done, failed }; `cut` ends the sockets of connections made
+// with the options `cuttable` without a word. `headers` names the transports to which headers can be added.
+export async function functional({ signalR, messagePack, url, report, cut, cuttable, headers }) {
+  const { HubConnectionBuilder, HttpTransportType, LogLevel, Subject } = signalR;
+  const { MessagePackHubProtocol } = messagePack;
+
+  let done = 0;
+  let failed = 0;
+  const failure = (what, error) => { failed += 1; report({ what, error: String(error?.stack ?? error) }); };
+  async function check(what, body) {
+    try {
+      await Promise.race([body(), new Promise((_, reject) => setTimeout(() => reject(new Error("took too long")), 20000))]);
+      done += 1;
+    } catch (error) { failure(what, error); }
+  }
+  async function refused(promise, text) {
+    try { await promise; } catch (error) { same(error.message, text); return; }
+    throw new Error("it was not refused");
+  }
+  const build = (path, transport, protocol, options = {}) => {
+    const builder = new HubConnectionBuilder().withUrl(url + path, { transport, headers: { "x-test": "42" }, ...options }).configureLogging(LogLevel.None);
+    return (protocol ? builder.withHubProtocol(new MessagePackHubProtocol()) : builder).build();
+  };
+  const collect = (stream) => new Promise((resolve, reject) => {
+    const items = [];
+    stream.subscribe({ next: (item) => items.push(item), error: reject, complete: () => resolve(items) });
   });
-  await check(`${what} object`, async () => {
-    const object = heard(connection, "CustomObject");
-    await invoke("SendCustomObject", { Name: "test", Value: 42 });
-    same(await object, [{ Name: "test", Value: 42 }]);
-  });
-  await check(`${what} stream`, async () => same(await collect(connection.stream("Stream")), ["a", "b", "c"]));
-  await check(`${what} empty stream`, async () => same(await collect(connection.stream("EmptyStream")), []));
-  await check(`${what} stream fails`, () => refused(collect(connection.stream("StreamThrowException", "boom")),
-    "An unexpected error occurred invoking 'StreamThrowException' on the server. InvalidOperationException: boom"));
-  await check(`${what} stream of a plain method`, () => refused(collect(connection.stream("Echo", "x")),
-    "The client attempted to invoke the non-streaming 'Echo' method with a streaming invocation."));
-  await check(`${what} plain call of a stream`, () => refused(invoke("Stream"),
-    "The client attempted to invoke the streaming 'Stream' method with a non-streaming invocation."));
-  await check(`${what} cancelled stream`, async () => {
-    const cancelled = heard(connection, "StreamCanceled");
-    const subscription = connection.stream("InfiniteStream").subscribe({ next() {}, error() {}, complete() {} });
-    await invoke("Echo", "started");
-    subscription.dispose();
-    await cancelled;
-  });
-  await check(`${what} upload`, async () => {
-    const subject = new Subject();
-    const whole = invoke("StreamingConcat", subject);
-    for (let item = 0; item < 200; item += 1) subject.next(`${item} `);
-    subject.complete();
-    same(await whole, Array.from({ length: 200 }, (_, item) => `${item} `).join(""));
-  });
-  await check(`${what} upload fails`, async () => {
-    const subject = new Subject();
-    const whole = invoke("StreamingConcat", subject);
-    subject.next("x");
-    subject.error("Something bad");
-    await refused(whole, "An unexpected error occurred invoking 'StreamingConcat' on the server. HubException: Something bad");
-  });
-  await check(`${what} upload where none is taken`, () => refused(invoke("Echo", "x", new Subject()),
-    "An unexpected error occurred invoking 'Echo' on the server. HubException: Client sent 1 stream(s), Hub method expects 0."));
-  await check(`${what} complex object`, async () => {
-    const value = await invoke("SendComplexObject");
-    same(value.String, "hello world");
-    same(value.IntArray, [1, 2, 3]);
-    same(packed ? Array.from(value.ByteArray) : value.ByteArray, packed ? [1, 2, 3] : "AQID");
-    same(packed ? value.DateTime : new Date(value.DateTime), new Date(Date.UTC(2000, 0, 1)));
-    const back = await invoke("EchoComplexObject", value);
-    same(packed ? { ...back, ByteArray: Array.from(back.ByteArray) } : back, packed ? { ...value, ByteArray: [1, 2, 3] } : value);
-  });
-  if (path === "/testhub") {
-    const result = async () => (await fetch(`${url}/clientresult/${connection.connectionId}`)).text();
-    await check(`${what} client result`, async () => {
-      connection.on("Result", () => 10);
-      same(await result(), "10");
-      connection.off("Result");
-      connection.on("Result", () => { throw new Error("from callback"); });
-      same(await result(), "Error: from callback");
-      connection.off("Result");
-      same(await result(), "Client didn't provide a result.");
+  const heard = (connection, event) => new Promise((resolve) => connection.on(event, (...all) => resolve(all)));
+
+  async function everything(path, name, transport, packed) {
+    const what = `${path} ${name} ${packed ? "messagepack" : "json"}`;
+    const connection = build(path, transport, packed);
+    try { await connection.start(); } catch (error) { return failure(what, error); }
+    const invoke = (...all) => connection.invoke(...all);
+    await check(`${what} echo`, async () => same(await invoke("Echo", "你好, world <&'\"> 😀"), "你好, world <&'\"> 😀"));
+    await check(`${what} method names in any case`, async () => same(await invoke("eChO", "x"), "x"));
+    await check(`${what} transport`, async () => same(await invoke("GetActiveTransportName"), name));
+    await check(`${what} id`, async () => same(await invoke("GetCallerConnectionId"), connection.connectionId));
+    if (headers.includes(name)) await check(`${what} own header`, async () => same(await invoke("GetHeader", "x-test"), "42"));
+    await check(`${what} exception`, () => refused(invoke("ThrowException", "boom"),
+      "An unexpected error occurred invoking 'ThrowException' on the server. InvalidOperationException: boom"));
+    await check(`${what} no such method`, () => refused(invoke("Nope"), "Failed to invoke 'Nope' due to an error on the server. HubException: Method does not exist."));
+    await check(`${what} message`, async () => {
+      const message = heard(connection, "message");
+      await invoke("InvokeWithString", "hi");
+      same(await message, ["hi"]);
+    });
+    await check(`${what} object`, async () => {
+      const object = heard(connection, "CustomObject");
+      await invoke("SendCustomObject", { Name: "test", Value: 42 });
+      same(await object, [{ Name: "test", Value: 42 }]);
+    });
+    await check(`${what} stream`, async () => same(await collect(connection.stream("Stream")), ["a", "b", "c"]));
+    await check(`${what} empty stream`, async () => same(await collect(connection.stream("EmptyStream")), []));
+    await check(`${what} stream fails`, () => refused(collect(connection.stream("StreamThrowException", "boom")),
+      "An unexpected error occurred invoking 'StreamThrowException' on the server. InvalidOperationException: boom"));
+    await check(`${what} stream of a plain method`, () => refused(collect(connection.stream("Echo", "x")),
+      "The client attempted to invoke the non-streaming 'Echo' method with a streaming invocation."));
+    await check(`${what} plain call of a stream`, () => refused(invoke("Stream"),
+      "The client attempted to invoke the streaming 'Stream' method with a non-streaming invocation."));
+    await check(`${what} cancelled stream`, async () => {
+      const cancelled = heard(connection, "StreamCanceled");
+      const subscription = connection.stream("InfiniteStream").subscribe({ next() {}, error() {}, complete() {} });
+      await invoke("Echo", "started");
+      subscription.dispose();
+      await cancelled;
+    });
+    await check(`${what} upload`, async () => {
+      const subject = new Subject();
+      const whole = invoke("StreamingConcat", subject);
+      for (let item = 0; item < 200; item += 1) subject.next(`${item} `);
+      subject.complete();
+      same(await whole, Array.from({ length: 200 }, (_, item) => `${item} `).join(""));
+    });
+    await check(`${what} upload fails`, async () => {
+      const subject = new Subject();
+      const whole = invoke("StreamingConcat", subject);
+      subject.next("x");
+      subject.error("Something bad");
+      await refused(whole, "An unexpected error occurred invoking 'StreamingConcat' on the server. HubException: Something bad");
+    });
+    await check(`${what} upload where none is taken`, () => refused(invoke("Echo", "x", new Subject()),
+      "An unexpected error occurred invoking 'Echo' on the server. HubException: Client sent 1 stream(s), Hub method expects 0."));
+    await check(`${what} complex object`, async () => {
+      const value = await invoke("SendComplexObject");
+      same(value.String, "hello world");
+      same(value.IntArray, [1, 2, 3]);
+      same(packed ? Array.from(value.ByteArray) : value.ByteArray, packed ? [1, 2, 3] : "AQID");
+      same(packed ? value.DateTime : new Date(value.DateTime), new Date(Date.UTC(2000, 0, 1)));
+      const back = await invoke("EchoComplexObject", value);
+      same(packed ? { ...back, ByteArray: Array.from(back.ByteArray) } : back, packed ? { ...value, ByteArray: [1, 2, 3] } : value);
+    });
+    if (path === "/testhub") {
+      const result = async () => (await fetch(`${url}/clientresult/${connection.connectionId}`)).text();
+      await check(`${what} client result`, async () => {
+        connection.on("Result", () => 10);
+        same(await result(), "10");
+        connection.off("Result");
+        connection.on("Result", () => { throw new Error("from callback"); });
+        same(await result(), "Error: from callback");
+        connection.off("Result");
+        same(await result(), "Client didn't provide a result.");
+      });
+    }
+    await check(`${what} stops and starts again`, async () => {
+      await connection.stop();
+      await connection.start();
+      same(await invoke("Echo", "again"), "again");
+      await connection.stop();
     });
   }
-  await check(`${what} stops and starts again`, async () => {
-    await connection.stop();
-    await connection.start();
-    same(await invoke("Echo", "again"), "again");
-    await connection.stop();
-  });
-}
 
-const transports = [["WebSockets", HttpTransportType.WebSockets], ["ServerSentEvents", HttpTransportType.ServerSentEvents], ["LongPolling", HttpTransportType.LongPolling]];
-for (const path of ["/testhub", "/testhub-nowebsockets"]) {
-  for (const [name, transport] of transports) {
-    for (const packed of [false, true]) {
-      if (name === "WebSockets" && path !== "/testhub") continue;
-      if (name === "ServerSentEvents" && packed) continue;
-      await everything(path, name, transport, packed);
+  const transports = [["WebSockets", HttpTransportType.WebSockets], ["ServerSentEvents", HttpTransportType.ServerSentEvents], ["LongPolling", HttpTransportType.LongPolling]];
+  for (const path of ["/testhub", "/testhub-nowebsockets"]) {
+    for (const [name, transport] of transports) {
+      for (const packed of [false, true]) {
+        if (name === "WebSockets" && path !== "/testhub") continue;
+        if (name === "ServerSentEvents" && packed) continue;
+        await everything(path, name, transport, packed);
+      }
     }
   }
-}
 
-await check("redirect", async () => {
-  const connection = build(`/redirect?baseUrl=${url}`, HttpTransportType.WebSockets);
-  await connection.start();
-  const before = await connection.invoke("GetNumRedirects");
-  await connection.stop();
-  await connection.start();
-  if (!(await connection.invoke("GetNumRedirects") > before)) throw new Error("not redirected again");
-  await connection.stop();
-});
-await check("bad negotiation", async () => {
-  try { await build("/bad-negotiate", HttpTransportType.LongPolling).start(); } catch (error) { return same(/400/.test(error.message), true); }
-  throw new Error("it started");
-});
-await check("without a token nobody is let in", async () => {
-  try { await build("/authorizedhub", HttpTransportType.WebSockets).start(); } catch (error) { return same(/401/.test(error.message), true); }
-  throw new Error("it started");
-});
-for (const [name, transport] of transports) {
-  await check(`with a token over ${name}`, async () => {
-    const accessTokenFactory = async () => (await fetch(`${url}/generateJwtToken`)).text();
-    const connection = build("/authorizedhub", transport, false, { accessTokenFactory });
+  await check("redirect", async () => {
+    const connection = build(`/redirect?baseUrl=${url}`, HttpTransportType.WebSockets);
     await connection.start();
-    same(await connection.invoke("Echo", "in"), "in");
+    const before = await connection.invoke("GetNumRedirects");
+    await connection.stop();
+    await connection.start();
+    if (!(await connection.invoke("GetNumRedirects") > before)) throw new Error("not redirected again");
     await connection.stop();
   });
-}
-await check("stateful reconnect", async () => {
-  let socket;
-  class Watched extends require("ws") { constructor(...all) { super(...all); socket = this; } }
-  const builder = new HubConnectionBuilder().withUrl(`${url}/testhub`, { transport: HttpTransportType.WebSockets, WebSocket: Watched })
-    .withStatefulReconnect({ bufferSize: 100000 }).configureLogging(LogLevel.None);
-  const connection = builder.build();
-  await connection.start();
-  const id = await connection.invoke("GetCallerConnectionId");
-  for (let round = 0; round < 3; round += 1) {
-    const first = socket;
-    first.terminate();
-    same(await connection.invoke("Echo", `round ${round}`), `round ${round}`);
-    same(await connection.invoke("GetCallerConnectionId"), id);
-    same(first === socket, false);
+  await check("bad negotiation", async () => {
+    try { await build("/bad-negotiate", HttpTransportType.LongPolling).start(); } catch (error) { return same(/400/.test(error.message), true); }
+    throw new Error("it started");
+  });
+  await check("without a token nobody is let in", async () => {
+    try { await build("/authorizedhub", HttpTransportType.WebSockets).start(); } catch (error) { return same(/401/.test(error.message), true); }
+    throw new Error("it started");
+  });
+  for (const [name, transport] of transports) {
+    await check(`with a token over ${name}`, async () => {
+      const accessTokenFactory = async () => (await fetch(`${url}/generateJwtToken`)).text();
+      const connection = build("/authorizedhub", transport, false, { accessTokenFactory });
+      await connection.start();
+      same(await connection.invoke("Echo", "in"), "in");
+      await connection.stop();
+    });
   }
-  await connection.stop();
-});
-console.log(JSON.stringify({ done, failed }));
-process.exit(0);
+  await check("automatic reconnect", async () => {
+    const connection = new HubConnectionBuilder().withUrl(`${url}/testhub`, { transport: HttpTransportType.WebSockets, ...cuttable })
+      .withAutomaticReconnect([0, 100, 500, 1000]).configureLogging(LogLevel.None).build();
+    await connection.start();
+    const id = connection.connectionId;
+    const back = new Promise((resolve) => connection.onreconnected(resolve));
+    await cut();
+    if (await back === id) throw new Error("it is the same connection");
+    same(await connection.invoke("Echo", "again"), "again");
+    await connection.stop();
+  });
+  await check("stateful reconnect", async () => {
+    const connection = new HubConnectionBuilder().withUrl(`${url}/testhub`, { transport: HttpTransportType.WebSockets, ...cuttable })
+      .withStatefulReconnect({ bufferSize: 100000 }).configureLogging(LogLevel.None).build();
+    await connection.start();
+    const id = await connection.invoke("GetCallerConnectionId");
+    for (let round = 0; round < 3; round += 1) {
+      await cut();
+      same(await connection.invoke("Echo", `round ${round}`), `round ${round}`);
+      same(await connection.invoke("GetCallerConnectionId"), id);
+    }
+    await connection.stop();
+  });
+  report({ done, failed });
+}

@@ -21,10 +21,24 @@ fn the_official_client_finds_everything_that_a_hub_can_do() {
         return;
     }
     let server = Conformance::start("");
-    let checks = suite("functional.mjs", &[&server.url]);
+    for (version, modules) in [("8", &[][..]), ("10", &["signalr-10", "signalr-protocol-msgpack-10"])] {
+        let checks = suite("functional_node.mjs", &[&[server.url.as_str()], modules].concat());
+        let done = checks.last().expect("an end");
+        assert_eq!(done["failed"], 0, "{checks:#?}");
+        eprintln!("{} checks by the official client {version} over every transport and protocol", done["done"]);
+    }
+}
+
+#[test]
+fn a_real_browser_finds_it_too() {
+    if !has("a_real_browser_finds_it_too", &[Part::Node, Part::Chromium]) {
+        return;
+    }
+    let server = Conformance::start("");
+    let checks = suite("functional_browser.mjs", &[&server.url]);
     let done = checks.last().expect("an end");
     assert_eq!(done["failed"], 0, "{checks:#?}");
-    eprintln!("{} checks by the official client over every transport and protocol", done["done"]);
+    eprintln!("{} checks by the official client in Chromium", done["done"]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub enum Part {
     RabbitMq,
     Docker,
     Node,
+    Chromium,
     Python,
     Peer,
 }
@@ -24,7 +25,8 @@ pub enum Part {
 impl Part {
     fn is_here(self) -> Result<(), &'static str> {
         let here = match self {
-            Part::Redis => std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join("redis-server").exists())),
+            Part::Redis => is_on_path("redis-server"),
+            Part::Chromium => is_on_path("chromium"),
             Part::RabbitMq => rabbitmq().is_some(),
             Part::Docker => registry().is_some(),
             Part::Node => node_modules().is_some(),
@@ -39,10 +41,15 @@ impl Part {
             Part::RabbitMq => "no RabbitMQ was started; tests/run does, on Debian, as root",
             Part::Docker => "no Docker with a registry was started; tests/run does, on Debian, as root",
             Part::Python => "the Python clients are not installed; tests/run does that, with pip",
+            Part::Chromium => "chromium is not installed; tests/run installs it on Debian, as root",
             Part::Node => "the JavaScript client is not installed; tests/run does that, with npm",
             Part::Peer => "the .NET peer is not here; HARMONY_PEER names its folder",
         })
     }
+}
+
+fn is_on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()))
 }
 
 /// Whether a test can run. Where it can't, that is said by name, and with `CI=true` it fails.
