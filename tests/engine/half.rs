@@ -43,21 +43,19 @@ fn long_polling_goes_step_by_step() {
     assert_eq!((post(HANDSHAKE).status, poll().body.as_str()), (200, "{}\u{1e}"));
     assert_eq!((post(JOIN).status, poll().body.as_str()), (200, JOINED));
 
-    // The older of two polls gives way to the newer.
-    let mut older = connect(hub.address());
-    older.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).expect("a poll");
-    let newer = {
-        let (address, path) = (hub.address().to_owned(), path.clone());
-        let waiting = std::thread::spawn(move || {
+    // The older of two polls gives way to the newer; which of these that is the hub alone knows.
+    let (answers, answered) = std::sync::mpsc::channel();
+    for _ in 0..2 {
+        let (address, path, answers) = (hub.address().to_owned(), path.clone(), answers.clone());
+        std::thread::spawn(move || {
             let mut stream = connect(&address);
             stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).expect("a poll");
-            read_answer(&mut stream, false)
+            let _ = answers.send(read_answer(&mut stream, false));
         });
-        assert_eq!(read_answer(&mut older, false).status, 204);
-        waiting
-    };
+    }
+    assert_eq!(answered.recv().expect("an answer").status, 204);
     assert_eq!(post("{\"type\":1,\"invocationId\":\"2\",\"target\":\"Nope\",\"arguments\":[]}\u{1e}").status, 200);
-    assert!(newer.join().expect("the newer poll").body.contains("Method does not exist"));
+    assert!(answered.recv().expect("the newer poll").body.contains("Method does not exist"));
 
     // Another transport is too late.
     let events = request(&hub, &format!("GET {path}"), "Accept: text/event-stream\r\n", "");
@@ -142,4 +140,59 @@ fn the_official_client_hears_over_every_transport() {
     }
     // On stop each is told, and comes back by itself as soon as there is a hub again.
     assert_eq!(hub.program.stop(), Some(0));
+}
+
+/// Whether an answer is the recorded one: status, headers, body.
+fn is_recorded(what: &str, answer: &Answer, recorded: &Value) {
+    let status = recorded["status"].as_str().expect("a status").split(' ').nth(1).expect("a number");
+    assert_eq!(answer.status.to_string(), status, "{what}: {answer:?}");
+    assert_eq!(answer.body, super::wire::dechunked(recorded), "{what}");
+    for header in recorded["headers"].as_array().expect("headers") {
+        let (name, value) = header.as_str().expect("a header").split_once(": ").expect("a value");
+        if !["Date", "Server", "Transfer-Encoding", "Content-Length"].contains(&name) {
+            assert_eq!(answer.header(&name.to_ascii_lowercase()), Some(value), "{what}: {name}");
+        }
+    }
+}
+
+#[test]
+fn long_polling_answers_are_the_real_hubs() {
+    let recorded = &crate::harness::fixture("wire.json")["longPolling"];
+    let hub = Hub::embedded(&[]);
+    let path = format!("/signalRHub?id={}", negotiate(&hub));
+    let poll = || request(&hub, &format!("GET {path}"), "", "");
+    let post = |body: &str| request(&hub, &format!("POST {path}"), "", body);
+    // The recorded client posted something that is no handshake before its first poll, and never got over it.
+    is_recorded("postBeforePoll", &post("x"), &recorded["postBeforePoll"]);
+    is_recorded("first", &poll(), &recorded["first"]);
+    is_recorded("handshakePost", &post(HANDSHAKE), &recorded["handshakePost"]);
+    is_recorded("handshake", &poll(), &recorded["handshake"]);
+    is_recorded("join", &post(JOIN), &recorded["join"]);
+    is_recorded("completion", &poll(), &recorded["completion"]);
+    is_recorded("displaced", &poll(), &recorded["displaced"]);
+    is_recorded("displacing", &poll(), &recorded["displacing"]);
+    let (_, answer) = WebSocket::upgrade(hub.address(), &path);
+    is_recorded("wsOnSame", &answer, &recorded["wsOnSame"]);
+    is_recorded("delete", &request(&hub, &format!("DELETE {path}"), "", ""), &recorded["delete"]);
+    is_recorded("afterDelete", &poll(), &recorded["afterDelete"]);
+    is_recorded("postAfterDelete", &post("x"), &recorded["postAfterDelete"]);
+}
+
+#[test]
+fn answers_beside_an_event_stream_are_the_real_hubs() {
+    let recorded = &crate::harness::fixture("wire.json")["sse"];
+    let hub = Hub::embedded(&[]);
+    let path = format!("/signalRHub?id={}", negotiate(&hub));
+    let mut stream = connect(hub.address());
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n").as_bytes()).expect("a request");
+    let open = Answer { body: super::wire::dechunked(&recorded["open"]), ..read_answer(&mut stream, true) };
+    is_recorded("open", &open, &recorded["open"]);
+    is_recorded("handshakePost", &request(&hub, &format!("POST {path}"), "", HANDSHAKE), &recorded["handshakePost"]);
+    is_recorded("joinPost", &request(&hub, &format!("POST {path}"), "", JOIN), &recorded["joinPost"]);
+    is_recorded("second", &request(&hub, &format!("GET {path}"), "Accept: text/event-stream\r\n", ""), &recorded["second"]);
+    is_recorded("poll", &request(&hub, &format!("GET {path}"), "", ""), &recorded["poll"]);
+    is_recorded("delete", &request(&hub, &format!("DELETE {path}"), "", ""), &recorded["delete"]);
+    // The stream itself, of which one event is one chunk here and several there.
+    let pieces: Vec<_> = recorded["stream"].as_str().expect("a stream").split("\r\n").collect();
+    assert!(pieces.iter().any(|piece| piece.contains(JOINED.trim_end_matches('\u{1e}'))), "the recorded stream has what ours has");
 }

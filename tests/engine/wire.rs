@@ -34,7 +34,7 @@ const HTTP: [(&str, &str); 24] = [
 ];
 
 /// A recorded body without its chunks.
-fn dechunked(recorded: &Value) -> String {
+pub(super) fn dechunked(recorded: &Value) -> String {
     let body = recorded["body"].as_str().expect("a body");
     let chunked = recorded["headers"].as_array().expect("headers").iter().any(|header| header == "Transfer-Encoding: chunked");
     if chunked { body.split("\r\n").skip(1).step_by(2).collect() } else { body.to_owned() }
