@@ -1,5 +1,6 @@
 //! The SignalR engine: parsers and writers against independent ones, the wire against recordings.
 
+mod autobahn;
 mod envelope;
 mod half;
 mod hostile;

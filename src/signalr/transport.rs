@@ -27,7 +27,7 @@ thread_local! {
 /// Runs a connection over a WebSocket until it is over. `early` came behind the upgrade request;
 /// `further` brings other sockets where the client may come back.
 pub async fn run_websocket<H: Hub>(connection: Connection<H>, socket: Socket, early: &[u8], further: Option<Further>) {
-    let mut websocket = WebSocket { connection, socket, decoder: Decoder::default(), closing: None, peer_closed: false, stuck: None };
+    let mut websocket = WebSocket { connection, socket, decoder: Decoder::default(), closing: None, peer_closed: false, farewell: None, stuck: None };
     if !early.is_empty() {
         websocket.take(&mut early.to_vec());
     }
@@ -101,6 +101,8 @@ struct WebSocket<H: Hub> {
     /// Set once our close frame is queued: how long the peer may take to answer.
     closing: Option<Pin<Box<Sleep>>>,
     peer_closed: bool,
+    /// The code to close with once all that came before is acted on.
+    farewell: Option<u16>,
     /// Set while the socket takes nothing: how long it may go on so.
     stuck: Option<Pin<Box<Sleep>>>,
 }
@@ -122,7 +124,7 @@ impl<H: Hub> WebSocket<H> {
     fn go_on(&mut self, socket: Socket, mut early: Vec<u8>) {
         self.socket = socket;
         self.decoder = Decoder::default();
-        (self.closing, self.stuck) = (None, None);
+        (self.closing, self.farewell, self.stuck) = (None, None, None);
         self.connection.resumed();
         self.take(&mut early);
     }
@@ -135,13 +137,13 @@ impl<H: Hub> WebSocket<H> {
     /// Ready when the socket can be dropped.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
         loop {
-            if self.closing.is_none()
-                && let Poll::Ready(ending) = self.connection.poll(context)
-            {
-                match ending {
-                    Ending::Gone => return Poll::Ready(End::Over),
-                    Ending::Stopping => self.close(1001),
-                    _ => self.close(1000),
+            if self.closing.is_none() {
+                match (self.connection.poll(context), self.farewell.take()) {
+                    (Poll::Ready(Ending::Gone), _) => return Poll::Ready(End::Over),
+                    (Poll::Ready(Ending::Stopping), _) => self.close(1001),
+                    (Poll::Ready(_), code) => self.close(code.unwrap_or(1000)),
+                    (Poll::Pending, Some(code)) => self.close(code),
+                    (Poll::Pending, None) => {}
                 }
             }
             let written = match self.poll_write(context) {
@@ -231,14 +233,14 @@ impl<H: Hub> WebSocket<H> {
             Err(Breach::Closed(code)) => {
                 self.peer_closed = true;
                 if !closing {
-                    self.close(if code == 1005 { 1000 } else { code });
+                    self.farewell = Some(if code == 1005 { 1000 } else { code });
                 }
             }
             Err(Breach::Frame(error)) => {
                 tracing::debug!(%error, "a WebSocket is closed");
                 self.peer_closed = true; // nothing more that it says can be understood
                 if !closing {
-                    self.close(error.close_code());
+                    self.farewell = Some(error.close_code());
                 }
             }
         }

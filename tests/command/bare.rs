@@ -307,6 +307,13 @@ fn plain_requests_are_sent_to_https_as_aspnet_core_sends_them() {
         let output = run(Command::new("curl").current_dir(folder.path()).args(["-sk", "-D", "-", "-o", "/dev/null", "-H", &format!("Host: {host}"), &format!("https://127.0.0.1:{secure}/healthz/live")]));
         text(&output.stdout).to_ascii_lowercase()
     };
+    // HTTP/2 is not spoken: who would rather have it is given HTTP/1.1, and who wants nothing else is told so.
+    let asked = |arguments: &[&str]| run(Command::new("curl").args(["-sk", "-m", "5", "-o", "/dev/null", "-w", "%{http_version} %{http_code}"]).args(arguments));
+    assert_eq!(text(&asked(&["--http2", &format!("https://127.0.0.1:{secure}/healthz/live")]).stdout), "1.1 200");
+    assert_eq!(text(&asked(&["--http2", "-H", "Host: localhost", &format!("http://127.0.0.1:{plain}/healthz/live")]).stdout), "1.1 307");
+    assert!(!asked(&["--http2-prior-knowledge", &format!("http://127.0.0.1:{plain}/healthz/live")]).status.success());
+    let only = run(Command::new("openssl").args(["s_client", "-alpn", "h2", "-connect", &format!("127.0.0.1:{secure}")]));
+    assert!(text(&only.stderr).contains("no application protocol"), "{}", text(&only.stderr));
     assert!(seen("hub.example").contains("strict-transport-security: max-age=2592000"));
     assert!(!seen("localhost").contains("strict-transport-security"));
     drop(hub);
