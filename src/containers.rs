@@ -89,13 +89,13 @@ pub struct ContainerSpec {
 }
 
 impl ContainerSpec {
-    /// Redis with a password where there is one, a limit to its memory, and nothing kept. The password goes into a
-    /// file: an argument could be read by every user of the machine.
-    pub fn redis(instance: &str, image: String, bind: IpAddr, port: u16, password: Option<&Secret>) -> Self {
+    /// Redis with a password where there is one, a limit to its memory, and nothing kept unless that is wanted. The
+    /// password goes into a file: an argument could be read by every user of the machine.
+    pub fn redis(instance: &str, image: String, bind: IpAddr, port: u16, password: Option<&Secret>, keeps: bool) -> Self {
         // Without a password Redis would answer only inside its container.
         let access = password.map_or_else(|| "protected-mode no".to_owned(), |password| format!("requirepass {}", password.reveal()));
-        let configuration =
-            format!("{access}\nmaxmemory {REDIS_MEMORY}\nmaxmemory-policy noeviction\nsave \"\"\nappendonly no\n");
+        let kept = if keeps { "appendonly yes" } else { "save \"\"\nappendonly no" };
+        let configuration = format!("{access}\nmaxmemory {REDIS_MEMORY}\nmaxmemory-policy noeviction\ndir /data\n{kept}\n");
         ContainerSpec {
             service: Service::Redis,
             instance: instance.to_owned(),
@@ -104,8 +104,8 @@ impl ContainerSpec {
             environment: Vec::new(),
             command: Some(vec!["redis-server".into(), REDIS_CONFIGURATION.into()]),
             files: vec![(REDIS_CONFIGURATION.into(), Secret::new(configuration))],
-            volume: None,
-            in_memory: vec!["/data"],
+            volume: keeps.then(|| (format!("harmony-{instance}-redis"), "/data")),
+            in_memory: if keeps { Vec::new() } else { vec!["/data"] },
             hostname: None,
             network: None,
         }

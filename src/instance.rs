@@ -26,6 +26,9 @@ pub struct State {
     pub redis_port: u16,
     pub rabbitmq_port: u16,
     pub management_port: u16,
+    /// Redis keeps its data.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub redis_volume: bool,
     /// The hub is a container, not a process.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hub_in_container: bool,

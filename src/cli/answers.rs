@@ -35,6 +35,10 @@ pub struct Answers {
     #[arg(long, value_name = "IMAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_image: Option<String>,
+    /// Whether Redis keeps its data in a volume; a backplane needs none [default: as before, at first false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redis_volume: Option<bool>,
     /// RabbitMQ: container, HOST:PORT or embedded [default: what answers at the configured address, else a container]
     #[arg(long, value_name = "WHERE", value_parser = Asked::parse_rabbitmq)]
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rabbitmq_word", deserialize_with = "parse_rabbitmq")]
@@ -164,6 +168,7 @@ impl Answers {
             redis_password_env: self.redis_password_env.or(lower.redis_password_env),
             redis_port: self.redis_port.or(lower.redis_port),
             redis_image: self.redis_image.or(lower.redis_image),
+            redis_volume: self.redis_volume.or(lower.redis_volume),
             rabbitmq: self.rabbitmq.or(lower.rabbitmq),
             rabbitmq_user: self.rabbitmq_user.or(lower.rabbitmq_user),
             rabbitmq_password_env: self.rabbitmq_password_env.or(lower.rabbitmq_password_env),

@@ -155,7 +155,8 @@ impl<'c> Surveyor<'c> {
         let text = rewrite(configured_text, &Endpoint::new(self.reached_at(), port), password.as_ref());
         let options = RedisOptions::parse(&text).map_err(crate::hub::settings::HubSettingsError::from)?;
         let image = self.image(Service::Redis, self.arguments.redis_image.as_deref());
-        let spec = ContainerSpec::redis(&self.context.instance.name, image, self.bind(), port, password.as_ref());
+        let keeps = self.arguments.redis_volume.unwrap_or(self.state.redis_volume);
+        let spec = ContainerSpec::redis(&self.context.instance.name, image, self.bind(), port, password.as_ref(), keeps);
         Ok(RedisDecision { choice: Choice::Container, options: Some(options), connection_string: Some(text), container: Some(spec), moved })
     }
 

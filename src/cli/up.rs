@@ -209,6 +209,7 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
         rabbitmq_port: rabbitmq.container.as_ref().map_or(0, ContainerSpec::port),
         management_port: rabbitmq.management_port,
         admin_port: known.admin_port,
+        redis_volume: redis.container.as_ref().is_some_and(|spec| spec.volume.is_some()),
         hub_in_container: arguments.hub.map_or(known.hub_in_container, |hub| hub == HubChoice::Container),
         bind: arguments.bind.or(known.bind).filter(|bind| !bind.is_loopback()),
     };

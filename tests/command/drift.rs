@@ -105,6 +105,11 @@ fn what_drifts_is_found_named_and_repaired() {
     up.repaired("image as before", &["--redis-image", &other], &[("replace", REDIS, "image changed from")]);
     docker(&["rmi", "-f", &tagged]);
 
+    const KEPT: &str = "its password or configuration changed";
+    up.repaired("Redis to keep its data", &["--redis-volume"], &[("replace", REDIS, KEPT)]);
+    assert!(docker(&["volume", "ls", "-q"]).contains(&format!("harmony-{}-redis", up.instance)));
+    up.repaired("and no longer", &["--redis-volume", "false"], &[("replace", REDIS, KEPT)]);
+
     let port = free_port().to_string();
     let moved = &["--redis-port", port.as_str()];
     let expected = [("edit", "appsettings.json", "RedisConnectionString"), ("edit", "appsettings.Production.json", "RedisConnectionString")];

@@ -24,6 +24,9 @@ use tokio::io::AsyncWriteExt;
 const STOP_SECONDS: i32 = 10;
 /// Before a pull is tried again.
 const PULL_PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+/// How often, and how soon, what the engine is still busy with is tried again.
+const TRIES: usize = 50;
+const TRY_AGAIN: Duration = Duration::from_millis(200);
 /// Whom the hub runs as in its container: nobody.
 const NOBODY: &str = "65532:65532";
 
@@ -172,15 +175,24 @@ impl Engine {
         }
     }
 
-    /// Removes a network; the containers that are still in it leave it.
+    /// Removes a network; the containers that are still in it leave it. Again, where the engine is still at what a
+    /// run wanted that was killed.
     pub async fn remove_network(&self, name: &str) -> Result<(), DockerError> {
         let docker = &self.observer.docker;
-        let inside = docker.inspect_network(name, None).await.ok().and_then(|network| network.containers).unwrap_or_default();
-        for id in inside.into_keys() {
-            let request = NetworkDisconnectRequest { container: id, force: Some(true) };
-            gone_is_fine(docker.disconnect_network(name, request).await, format!("leaving the network {name}"))?;
+        let mut tries = 0..TRIES;
+        loop {
+            let inside = docker.inspect_network(name, None).await.ok().and_then(|network| network.containers).unwrap_or_default();
+            for id in inside.into_keys() {
+                // One that has left meanwhile needs not; whether all have, the removal tells.
+                let _ = docker.disconnect_network(name, NetworkDisconnectRequest { container: id, force: Some(true) }).await;
+            }
+            match docker.remove_network(name).await {
+                Err(Error::DockerResponseServerError { message, .. }) if message.contains("active endpoints") && tries.next().is_some() => {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
+                removed => return gone_is_fine(removed, format!("removing the network {name}")),
+            }
         }
-        gone_is_fine(docker.remove_network(name).await, format!("removing the network {name}"))
     }
 
     /// Makes an image of a tar archive of its files.
@@ -262,7 +274,17 @@ impl Engine {
     /// Removes a container and its nameless volumes; named ones stay.
     pub async fn remove(&self, id: &str, name: &str) -> Result<(), DockerError> {
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        gone_is_fine(self.observer.docker.remove_container(id, Some(options)).await, format!("removing the container {name}"))
+        let docker = &self.observer.docker;
+        let mut tries = 0..TRIES;
+        loop {
+            match docker.remove_container(id, Some(options.clone())).await {
+                // For a run that was killed: it has to be gone all the same.
+                Err(Error::DockerResponseServerError { message, .. }) if message.contains("already in progress") && tries.next().is_some() => {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
+                removed => return gone_is_fine(removed, format!("removing the container {name}")),
+            }
+        }
     }
 
     pub async fn remove_volume(&self, name: &str) -> Result<(), DockerError> {
