@@ -95,7 +95,8 @@ struct There {
 
 impl There {
     async fn look(observer: &Observer, instance: &str, all: bool) -> Result<Self, DockerError> {
-        let (containers, networks) = tokio::try_join!(observer.containers(instance), observer.networks(instance))?;
+        let (containers, mut networks) = tokio::try_join!(observer.containers(instance), observer.networks(instance))?;
+        networks.dedup();
         let volumes = if all { observer.volumes(instance).await? } else { Vec::new() };
         let images = if all { observer.own_images(instance).await? } else { Vec::new() };
         Ok(There { containers, networks, volumes, images })

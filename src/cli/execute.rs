@@ -117,7 +117,12 @@ impl Work<'_> {
             (Target::File(_), _) => Ok(()),
             (Target::Hub, _) => self.run_hub(step).await,
             (Target::Network(name), Some(engine)) if step.action == Action::Remove => Ok(engine.remove_network(name).await?),
-            (Target::Network(name), Some(engine)) => self.keep(engine.create_network(name, &self.decided.instance).await?),
+            (Target::Network(name), Some(engine)) => {
+                if step.action == Action::Replace {
+                    engine.remove_network(name).await?;
+                }
+                self.keep(engine.create_network(name, &self.decided.instance).await?)
+            }
             (Target::Image(name), Some(engine)) => self.make_image(engine, name).await,
             (Target::Container(_), Some(engine)) => self.provide(engine, step).await,
             (Target::Volume(_) | Target::Network(_) | Target::Image(_) | Target::Container(_), _) => Ok(()),
@@ -188,7 +193,7 @@ impl Work<'_> {
 
     async fn join(&self, engine: &Engine, spec: &ContainerSpec, id: &str, networks: &[String]) -> Result<(), Failure> {
         match &spec.network {
-            Some(network) if !networks.contains(network) => Ok(engine.join(network, id, spec.service).await?),
+            Some(network) if !networks.contains(network) || self.decided.plan.step(&Target::Network(network.clone())).is_some() => Ok(engine.join(network, id, spec.service).await?),
             _ => Ok(()),
         }
     }

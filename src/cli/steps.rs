@@ -17,11 +17,14 @@ pub fn plan(decided: &Decided) -> Result<Plan, Failure> {
     plan_files(&mut plan, &decided.files);
     let settings: Vec<Target> = plan.steps.iter().map(|step| step.target.clone()).collect();
     let network = network_name(&decided.instance);
-    let has_network = decided.networks.contains(&network);
+    let networks = decided.networks.iter().filter(|name| **name == network).count();
     let in_container = decided.hosting.container().is_some();
-    if in_container && !has_network {
-        let cause = "the hub's container finds Redis and RabbitMQ by it";
-        plan.add(Step::new(Action::Create, Target::Network(network.clone()), cause).after(settings.clone()));
+    if in_container && networks != 1 {
+        let (action, cause) = match networks {
+            0 => (Action::Create, "the hub's container finds Redis and RabbitMQ by it"),
+            _ => (Action::Replace, "there are several of that name"),
+        };
+        plan.add(Step::new(action, Target::Network(network.clone()), cause).after(settings.clone()));
     }
     let before: Vec<_> = settings.iter().cloned().chain([Target::Network(network.clone())]).collect();
     let servers = [
@@ -50,7 +53,7 @@ pub fn plan(decided: &Decided) -> Result<Plan, Failure> {
             plan_process(&mut plan, decided, ready.into_iter().chain([hub.clone()]).collect())?;
         }
     }
-    if !in_container && has_network {
+    if !in_container && networks > 0 {
         let step = Step::new(Action::Remove, Target::Network(network), "no container needs it any more");
         plan.add(step.after(settings).after(servers).after([hub]));
     }
@@ -82,7 +85,7 @@ fn plan_container(plan: &mut Plan, decided: &Decided, service: Service, wanted: 
         (Some(_), Some(found)) if found.unfinished => Step::new(Action::Replace, target, "it was never started"),
         (Some(_), Some(found)) if !found.running => Step::new(Action::Start, target, "it is stopped"),
         (Some(spec), Some(found)) => match &spec.network {
-            Some(network) if !found.networks.contains(network) => {
+            Some(network) if !found.networks.contains(network) || plan.step(&Target::Network(network.clone())).is_some() => {
                 Step::new(Action::Edit, target, format!("it is not in the network {network}, by which the hub's container finds it"))
             }
             _ => return,

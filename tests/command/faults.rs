@@ -299,3 +299,63 @@ fn doctor_names_what_is_broken_and_its_cure() {
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).expect("a signal");
     has_failure(&found, "hub", "does not answer");
 }
+
+#[test]
+fn instances_with_like_names_do_not_touch_each_other() {
+    if !has("instances_with_like_names_do_not_touch_each_other", &[Part::Docker]) {
+        return;
+    }
+    // One's name is the beginning of the other's, and of its containers'.
+    let (folder, one) = (Folder::new(), unique("t"));
+    let other = format!("{one}-redis");
+    let _downs = [&one, &other].map(|name| Down(&folder, vec!["--instance".into(), name.clone()]));
+    let up = |instance: &str| {
+        let image = format!("{}/redis:7-alpine", registry().expect("a registry"));
+        let (url, port) = (format!("http://localhost:{}", free_port()), free_port().to_string());
+        let checkout = folder.path().join(instance).display().to_string();
+        std::fs::create_dir_all(&checkout).expect("a folder");
+        json(with(&folder, instance, &["up", "--yes", "--checkout", &checkout, "--redis", "container", "--rabbitmq", "embedded"]).args(["--redis-image", &image, "--hub-url", &url, "--redis-port", &port]))
+    };
+    let (first, second) = (up(&one), up(&other));
+    assert_ne!(first["redis"]["container"], second["redis"]["container"]);
+    assert_eq!(json(&mut with(&folder, &one, &["down", "--volumes", "--yes"]))["changes"], 2);
+    assert_eq!(leftovers(&one), "");
+    let status = json(&mut with(&folder, &other, &["status"]));
+    assert_eq!([&status["redis"]["state"], &status["hub"]["state"]], ["running", "running"], "{status}");
+}
+
+#[test]
+fn while_one_works_the_other_is_told_and_what_never_answers_is_given_up_in_time() {
+    if !has("while_one_works_the_other_is_told_and_what_never_answers_is_given_up_in_time", &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    let _down = Down(&folder, vec!["--instance".into(), instance.clone()]);
+    // A Redis that starts and says nothing.
+    let image = format!("{}/redis:7-alpine", registry().expect("a registry"));
+    assert!(run(Command::new("docker").args(["pull", "-q", &image])).status.success());
+    let silent = format!("{instance}:silent");
+    let container = docker(&["create", &image, "true"]);
+    // What it is told to run stands behind the shell's program, and is passed over.
+    docker(&["commit", "--change", "ENTRYPOINT [\"/bin/sh\",\"-c\",\"sleep 1000\"]", container.trim(), &silent]);
+    docker(&["rm", "-v", container.trim()]);
+    let url = format!("http://localhost:{}", free_port());
+    let port = free_port().to_string();
+    let up = |timeout: &str| {
+        let mut command = with(&folder, &instance, &["up", "--yes", "--timeout", timeout, "--hub-url", &url, "--redis", "container", "--rabbitmq", "embedded"]);
+        command.args(["--redis-image", &silent, "--redis-port", &port, "--bind", "0.0.0.0"]);
+        command
+    };
+    let mut first = Program::start(&mut up("60s"));
+    let said = first.wait_for_line("published on 0.0.0.0: ");
+    assert!(said.contains("who reaches that address reaches them"), "{said}");
+    let (code, second) = error(&mut up("60s"));
+    assert_eq!((code, &second["code"]), (Some(1), &"instanceBusy".into()), "{second}");
+    assert!(second["message"].as_str().expect("words").contains("harmony up (pid "), "{second}");
+    first.signal(rustix::process::Signal::INT);
+    first.wait();
+    let (code, late) = error(&mut up("1500ms"));
+    assert_eq!((code, &late["code"]), (Some(5), &"serviceNotReady".into()), "{late}");
+    docker(&["rmi", "-f", &silent]);
+    assert_eq!(leftovers(&instance), "");
+}

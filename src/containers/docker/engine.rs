@@ -12,7 +12,7 @@ use bollard::models::{
     PortBinding, RestartPolicy, RestartPolicyNameEnum, VolumeCreateRequest,
 };
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
+    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, ListNetworksOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
     RemoveVolumeOptionsBuilder, StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
@@ -175,24 +175,34 @@ impl Engine {
         }
     }
 
-    /// Removes a network; the containers that are still in it leave it. Again, where the engine is still at what a
-    /// run wanted that was killed.
+    /// Removes a network, and any other of the same name; the containers that are still in it leave it. Again, where
+    /// the engine is still at what a run wanted that was killed.
     pub async fn remove_network(&self, name: &str) -> Result<(), DockerError> {
         let docker = &self.observer.docker;
-        let mut tries = 0..TRIES;
-        loop {
-            let inside = docker.inspect_network(name, None).await.ok().and_then(|network| network.containers).unwrap_or_default();
-            for id in inside.into_keys() {
-                // One that has left meanwhile needs not; whether all have, the removal tells.
-                let _ = docker.disconnect_network(name, NetworkDisconnectRequest { container: id, force: Some(true) }).await;
-            }
-            match docker.remove_network(name).await {
-                Err(Error::DockerResponseServerError { message, .. }) if message.contains("active endpoints") && tries.next().is_some() => {
-                    tokio::time::sleep(TRY_AGAIN).await;
+        let filters = HashMap::from([("name", vec![name.to_owned()])]);
+        let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
+        let found = docker.list_networks(Some(options)).await.map_err(refused("listing networks"))?;
+        // The engine finds parts of names too.
+        for id in found.into_iter().filter(|network| network.name.as_deref() == Some(name)).filter_map(|network| network.id) {
+            let mut tries = 0..TRIES;
+            loop {
+                let inside = docker.inspect_network(&id, None).await.ok().and_then(|network| network.containers).unwrap_or_default();
+                for container in inside.into_keys() {
+                    // One that has left meanwhile needs not; whether all have, the removal tells.
+                    let _ = docker.disconnect_network(&id, NetworkDisconnectRequest { container, force: Some(true) }).await;
                 }
-                removed => return gone_is_fine(removed, format!("removing the network {name}")),
+                match docker.remove_network(&id).await {
+                    Err(Error::DockerResponseServerError { message, .. }) if message.contains("active endpoints") && tries.next().is_some() => {
+                        tokio::time::sleep(TRY_AGAIN).await;
+                    }
+                    removed => {
+                        gone_is_fine(removed, format!("removing the network {name}"))?;
+                        break;
+                    }
+                }
             }
         }
+        Ok(())
     }
 
     /// Makes an image of a tar archive of its files.
