@@ -351,7 +351,7 @@ fn while_one_works_the_other_is_told_and_what_never_answers_is_given_up_in_time(
     assert!(said.contains("who reaches that address reaches them"), "{said}");
     let (code, second) = error(&mut up("60s"));
     assert_eq!((code, &second["code"]), (Some(1), &"instanceBusy".into()), "{second}");
-    assert!(second["message"].as_str().expect("words").contains("harmony up (pid "), "{second}");
+    assert!(second["message"].as_str().expect("words").contains("harmony up --yes (pid "), "{second}");
     first.signal(rustix::process::Signal::INT);
     first.wait();
     let (code, late) = error(&mut up("1500ms"));

@@ -149,7 +149,7 @@ impl Publisher {
                     }
                     number += count;
                     let pause = pause.load(Ordering::Relaxed);
-                    if pause > 0 {
+                    if pause > 0 && pause != HOLD {
                         tokio::time::sleep(Duration::from_millis(pause as u64)).await;
                     }
                 }
