@@ -405,7 +405,8 @@ async fn listen_task(shared: Arc<Shared>) {
         tokio::select! {
             result = subscribe_for_ever(&shared, &mut connection) => {
                 if let Err(error) = result {
-                    tracing::warn!(%error, "Redis: a subscription failed");
+                    tracing::warn!(%error, "Redis: listening failed, and is begun anew");
+                    tokio::time::sleep(FIRST_RETRY).await;
                 }
             }
             _ = alive => {}

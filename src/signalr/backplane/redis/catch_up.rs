@@ -3,8 +3,8 @@
 use super::log::{CHUNK, CatchingUp, Counts, Log, Message, Place, is_forbidden, is_full};
 use super::{FIRST_RETRY, Shared};
 use crate::message_pack::{self, Reader};
-use ::redis::RedisError;
 use ::redis::aio::MultiplexedConnection;
+use ::redis::{ErrorKind, RedisError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,8 +24,14 @@ impl Shared {
                 self.log.lock().catching_up = None;
                 Ok(())
             }
-            Err(error) if is_full(&error) => Ok(()),
-            marked => marked.map(drop),
+            Err(error) if is_full(&error) => {
+                self.log.full.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            marked => {
+                self.log.full.store(false, Ordering::Relaxed);
+                marked.map(drop)
+            }
         }
     }
 
@@ -40,12 +46,18 @@ impl Shared {
                 self.log.marked.notified().await;
             }
         };
-        let _ = tokio::time::timeout(ANSWER_WITHIN, reached).await;
+        // It comes on this connection, right beside the answer; only a Redis that is full has sent none.
+        if tokio::time::timeout(ANSWER_WITHIN, reached).await.is_err() && !self.log.full.load(Ordering::Relaxed) {
+            return Err(RedisError::from((ErrorKind::Client, "Redis did not say where its log ends")));
+        }
         let Some((since, end, mut heard)) = self.log.gap() else {
             self.release_held().await;
             return Ok(());
         };
-        let logged = self.log.read(redis, since, end).await?;
+        let logged = match self.log.read(redis, since, end).await {
+            Err(error) if is_forbidden(&error) => Vec::new(),
+            logged => logged?,
+        };
         let (mut missed, mut known) = (0, Counts::new());
         for message in logged {
             self.log.count(&mut known, &message);

@@ -88,6 +88,8 @@ pub(super) struct Log {
     pub(super) marked: Notify,
     /// This Redis, or this user of it, has no streams: messages are published and no more.
     pub(super) unavailable: AtomicBool,
+    /// Redis had no room for the last mark.
+    pub(super) full: AtomicBool,
 }
 
 #[derive(Default)]
@@ -125,6 +127,7 @@ impl Log {
             hasher: RandomState::new(),
             marked: Notify::new(),
             unavailable: AtomicBool::new(false),
+            full: AtomicBool::new(false),
         }
     }
 
