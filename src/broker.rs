@@ -23,6 +23,8 @@ const ROUTING_KEYS: [&str; 2] = ["notifications.signalr", "notifications"];
 /// The header that names a notification's type.
 pub const TYPE_HEADER: &str = "notification_type";
 const CONSUMER: &str = "harmony";
+/// The largest frame; the client keeps room for 32 of them each way, and with the usual 128 KB had eight megabytes.
+const FRAME_BYTES: u32 = 16 << 10;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why RabbitMQ can't be used.
@@ -85,7 +87,7 @@ impl Broker {
                 port: address.endpoint.port,
             },
             vhost: address.virtual_host.clone(),
-            query: AMQPQueryString { heartbeat: Some(10), ..AMQPQueryString::default() },
+            query: AMQPQueryString { heartbeat: Some(10), frame_max: Some(FRAME_BYTES), ..AMQPQueryString::default() },
         };
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let connecting = async {

@@ -176,7 +176,14 @@ impl Work<'_> {
                     // Before anything is stopped: what can't be had must not cost what is there.
                     self.have_image(engine, spec).await?;
                 }
+                if service == Service::Hub {
+                    // A process of a run that was killed may be about to take the port.
+                    hub_process::supervisor::end(&self.context.instance)?;
+                }
                 if let Some(found) = found {
+                    if found.unfinished {
+                        engine.observer().settle(&found.id).await;
+                    }
                     engine.stop(&found.id, service.name()).await?;
                     engine.remove(&found.id, service.name()).await?;
                 }

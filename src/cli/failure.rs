@@ -212,7 +212,7 @@ impl From<DockerError> for Failure {
                 let (why, fix) = explain_pull(&error);
                 Failure::new(Exit::Failed, "imageUnavailable", format!("the image {image} can't be had")).why(why).fix(fix)
             }
-            DockerError::PortTaken { port } => port_in_use(port, None),
+            DockerError::PortTaken { port } => port_in_use(port, crate::containers::ports::holder(port).as_deref()),
             DockerError::Refused { .. } => Failure::new(Exit::Failed, "docker", message),
         }
     }

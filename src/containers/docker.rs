@@ -7,7 +7,7 @@ pub mod engine;
 use super::whereabouts::Whereabouts;
 use super::{HASH_LABEL, INSTANCE_LABEL, Published, SERVICE_LABEL, VERSION_LABEL};
 use bollard::errors::Error;
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerState, ContainerStateStatusEnum, ContainerSummary};
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, LogsOptionsBuilder,
 };
@@ -23,6 +23,8 @@ use std::time::Duration;
 const ANSWER_SECONDS: u64 = 120;
 const LAST_LINES: &str = "10";
 const POLL: Duration = Duration::from_millis(200);
+/// So often is looked whether a container still starts.
+const SETTLE: usize = 8;
 
 /// What Docker did not do, and why.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -160,6 +162,18 @@ impl Observer {
         // One that is about to be started again has ended too.
         let running = state.running.unwrap_or(false) && !state.restarting.unwrap_or(false);
         if running { None } else { Some(state.exit_code.unwrap_or_default()) }
+    }
+
+    /// Waits, for a time, for a container that was made and may be starting still: what is taken away from under its
+    /// start leaves its ports taken.
+    pub async fn settle(&self, id: &str) {
+        let made = |state: &ContainerState| state.status == Some(ContainerStateStatusEnum::CREATED);
+        for _ in 0..SETTLE {
+            match self.docker.inspect_container(id, None).await.ok().and_then(|container| container.state) {
+                Some(state) if made(&state) => tokio::time::sleep(POLL).await,
+                _ => return,
+            }
+        }
     }
 
     /// Returns once a container has ended.
