@@ -20,7 +20,7 @@ use crate::hub_process::{self, Running};
 use crate::instance::State;
 use crate::plan::Plan;
 use crate::schema;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use url::Url;
 
 /// Harmony's own default.
@@ -28,6 +28,8 @@ pub const HUB_URL: &str = "https://localhost:7262";
 const LOG_LEVELS: [&str; 2] = ["Serilog:MinimumLevel:Default", "Serilog:MinimumLevel"];
 /// How often a port may be snatched away between looking and using it.
 const PORT_RACES: usize = 4;
+
+const PORT_PAUSE: Duration = Duration::from_millis(300);
 
 /// Everything decided, before anything is done.
 pub struct Decided {
@@ -96,7 +98,7 @@ pub async fn bring_up(context: &Context, answers: &Answers, showing: Showing) ->
         match execute::execute(context, decided, began).await {
             Ok(report) => return finish(context, &report),
             // Free when it was looked at, taken when it was used: another is chosen.
-            Err(failure) if failure.is_port_in_use() && tries.next().is_some() => {}
+            Err(failure) if failure.is_port_in_use() && tries.next().is_some() => tokio::time::sleep(PORT_PAUSE).await,
             Err(failure) => return Err(failure),
         }
     }
@@ -240,6 +242,9 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
         (Some(observer), Hosting::Container { image, .. }) => observer.has_image(&image.name).await,
         _ => false,
     };
+    if hosting.process().is_some() && !runs {
+        ports::settle(hub_url.port_or_known_default().unwrap_or_default()).await;
+    }
     let mut decided = Decided {
         files,
         redis,

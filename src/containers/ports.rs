@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+const SETTLE: usize = 20;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Whether a server could listen on a port of an address.
 pub fn is_free(address: IpAddr, port: u16) -> bool {
@@ -39,6 +43,18 @@ fn listening_inode(line: &str, port: u16) -> Option<String> {
     let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
     let (_, hex) = local.rsplit_once(':')?;
     (*state == LISTEN && u16::from_str_radix(hex, 16).ok()? == port).then(|| (*inode).to_owned())
+}
+
+/// Waits, for a time, for a port that nobody can be named for any more, or only the engine's own proxy: they are
+/// about to let go of it.
+pub async fn settle(port: u16) {
+    for _ in 0..SETTLE {
+        let leaving = || holder(port).is_none_or(|holder| holder.starts_with("docker-proxy"));
+        if is_free_on_localhost(port) || !leaving() {
+            return;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// Whether both loopback addresses can be listened on, which is what `localhost` means.
