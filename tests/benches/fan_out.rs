@@ -276,18 +276,22 @@ fn publish(address: &BrokerAddress, boards: &[String], messages: usize, pace: Pa
     runtime.block_on(async {
         let broker = Broker::connect(address, "bench", Duration::from_secs(10)).await.expect("RabbitMQ");
         let bodies: Vec<_> = (0..messages).map(|number| message(number, &boards[number % boards.len()])).collect();
+        let publish = |body| broker.publish("CardTitleChanged", body);
         let mut sent = futures_util::stream::FuturesUnordered::new();
         let began = Instant::now();
         for (number, body) in bodies.iter().enumerate() {
             if let Pace::Every(pause) = pace {
-                tokio::time::sleep_until((began + pause * number as u32).into()).await;
+                // Those before it go on meanwhile: publishing takes several round trips.
+                let mut due = std::pin::pin!(tokio::time::sleep_until((began + pause * number as u32).into()));
+                loop {
+                    tokio::select! {
+                        () = &mut due => break,
+                        Some(taken) = futures_util::StreamExt::next(&mut sent) => Result::<(), harmony::broker::BrokerError>::expect(taken, "a message"),
+                    }
+                }
             }
             when.push(Instant::now());
-            sent.push(broker.publish("CardTitleChanged", body.as_bytes()));
-            // Begins it, without waiting for its confirmation.
-            if let Pace::Every(_) = pace {
-                let _ = futures_util::FutureExt::now_or_never(futures_util::StreamExt::next(&mut sent));
-            }
+            sent.push(publish(body.as_bytes()));
         }
         while let Some(taken) = futures_util::StreamExt::next(&mut sent).await {
             taken.expect("a message");
