@@ -9,6 +9,10 @@ use tokio::net::TcpListener;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
 
+/// Bytes that the system may hold for a connection beside those under way; it takes up to 4 MB otherwise.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 64 << 10;
+
 /// `scheme://host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenUrl {
@@ -132,6 +136,9 @@ fn bind(address: SocketAddr, dual_stack: bool) -> io::Result<TcpListener> {
     }
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    // Connections take it over from the listener: what a client does not read waits where it is counted.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
