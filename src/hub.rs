@@ -58,7 +58,11 @@ pub async fn run(settings: HubSettings, listeners: Vec<Listener>, admin: Vec<Tcp
     }
     match settings.broker {
         Some(address) => {
-            Consumer::new(address, hub.server.clone(), hub.status.clone(), stop.clone()).run().await;
+            let consumer = Consumer::new(address, hub.server.clone(), hub.status.clone(), stop.clone());
+            // A task, since what runs on the main thread is woken across threads for each message.
+            if let Err(panicked) = tokio::spawn(consumer.run()).await {
+                std::panic::resume_unwind(panicked.into_panic());
+            }
         }
         None => hub.status.set_broker(true),
     }

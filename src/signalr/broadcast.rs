@@ -78,7 +78,7 @@ impl Broadcast {
     }
 
     /// The WebSocket frame, shared. Empty, and so nothing, where what came can't be said in the protocol.
-    pub fn frame(&self, protocol: Protocol) -> Bytes {
+    pub fn frame(&self, protocol: Protocol) -> &Bytes {
         let made = || {
             let other = match protocol {
                 Protocol::Json => self.payload(Protocol::MessagePack).and_then(message_pack::to_json),
@@ -86,6 +86,6 @@ impl Broadcast {
             };
             other.map(|payload| protocol.frame(&payload)).unwrap_or_default()
         };
-        self.form(protocol).get_or_init(made).clone()
+        self.form(protocol).get_or_init(made)
     }
 }

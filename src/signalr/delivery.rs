@@ -7,7 +7,7 @@
 //! a system call, and a message that comes alone never waits.
 
 use crate::signalr::broadcast::Broadcast;
-use crate::signalr::registry::Registry;
+use crate::signalr::registry::{Client, Registry};
 use crate::signalr::metrics::Metrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +21,9 @@ const WAITING_AT_MOST: usize = 1 << 16;
 const BYTES_AT_MOST: usize = 64 << 20;
 /// Broadcasts queued for their members before sockets are flushed.
 const BATCH: usize = 256;
+
+/// Clients that are written to in one go; others are another processor's, where one is free.
+const SHARE: usize = 256;
 
 /// With a backlog, the pause is this many times the last flush, and not longer than that.
 const PAUSE_FACTOR: u32 = 3;
@@ -83,32 +86,53 @@ impl Delivery {
     }
 }
 
+/// Writes what is queued for clients, or a message that is not queued, on as many processors as there are.
+async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) {
+    fn write(clients: impl Iterator<Item = Arc<Client>>, single: Option<&Broadcast>) {
+        for client in clients {
+            match single {
+                Some(broadcast) => client.send(broadcast),
+                None => client.outbox.flush(),
+            }
+        }
+    }
+    let (single, mut shares) = (Arc::new(single), Vec::new());
+    while clients.len() > SHARE {
+        let (share, single) = (clients.split_off(clients.len() - SHARE), single.clone());
+        shares.push(tokio::spawn(async move { write(share.into_iter(), (*single).as_ref()) }));
+    }
+    write(clients.drain(..), (*single).as_ref());
+    for share in shares {
+        // What comes next must not overtake this.
+        let _ = share.await;
+    }
+}
+
 async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: mpsc::Receiver<(Target, Broadcast)>, queue: Arc<Queue>) {
     let mut batch = Vec::new();
     let mut dirty = Vec::new();
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
         let (mut delivered, mut bytes) = (0, 0);
-        for (target, broadcast) in batch.drain(..) {
+        // One that comes alone needs no queues.
+        let alone = batch.len() == 1;
+        for (target, broadcast) in &batch {
             bytes += broadcast.size();
-            delivered += match &target {
-                Target::All => registry.queue_for_all(&broadcast, &mut dirty),
-                Target::Group(group) => registry.queue_for_group(group, &broadcast, &mut dirty),
-                Target::Connection(id) => match registry.client(id) {
-                    Some(client) => {
-                        if client.outbox.push(broadcast.frame(client.protocol())) {
-                            dirty.push(client);
-                        }
-                        1
-                    }
-                    None => 0,
-                },
+            let visit = |client: &Arc<Client>| {
+                if alone || client.queue(broadcast) {
+                    dirty.push(client.clone());
+                }
+            };
+            delivered += match target {
+                Target::All => registry.visit_all(broadcast, visit),
+                Target::Group(group) => registry.visit_group(group, broadcast, visit),
+                Target::Connection(id) => registry.client(id).as_ref().map(visit).into_iter().count(),
             };
         }
         metrics.delivered.fetch_add(delivered as u64, Ordering::Relaxed);
         let flushing = Instant::now();
-        for client in dirty.drain(..) {
-            client.outbox.flush();
-        }
+        let single = if alone { batch.pop().map(|(_, broadcast)| broadcast) } else { None };
+        write(&mut dirty, single).await;
+        batch.clear();
         // What was sent and what was taken meet in any order: below nothing is nothing.
         let _ = queue.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(bytes)));
         queue.drained.notify_waiters();

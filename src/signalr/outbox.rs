@@ -12,6 +12,7 @@ pub use backlog::Backlog;
 use bytes::Bytes;
 use queue::Queue;
 use replay::Replay;
+use rustix::net::SendFlags;
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -71,6 +72,26 @@ impl Outbox {
     /// Queues a frame that does not count where a client may come back: a ping, a close, an acknowledgement.
     pub fn push_control(&self, frame: Bytes) -> bool {
         self.queue(frame, false)
+    }
+
+    /// Writes a frame now where nothing waits before it, as far as the socket takes it; what it does
+    /// not take waits.
+    pub fn send(&self, frame: &Bytes) {
+        if let Some(socket) = &self.direct {
+            let mut queue = self.lock();
+            if queue.is_idle() && let Ok(written @ 1..) = rustix::net::send(socket, frame, SendFlags::DONTWAIT) {
+                queue.wrote = true;
+                if written < frame.len() {
+                    queue.begin(frame.slice(written..));
+                    drop(queue);
+                    self.waker.wake();
+                }
+                return;
+            }
+        }
+        if self.push(frame.clone()) {
+            self.flush();
+        }
     }
 
     fn queue(&self, frame: Bytes, counted: bool) -> bool {

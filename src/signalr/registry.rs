@@ -37,11 +37,14 @@ impl Client {
         self.message_pack.store(protocol == Protocol::MessagePack, Ordering::Relaxed);
     }
 
-    /// Queues a message for this client alone, and has it written.
+    /// Sends a message to this client now.
     pub fn send(&self, broadcast: &Broadcast) {
-        if self.outbox.push(broadcast.frame(self.protocol())) {
-            self.outbox.flush();
-        }
+        self.outbox.send(broadcast.frame(self.protocol()));
+    }
+
+    /// Queues a message for this client; true where it is the first, so that a flush is owed.
+    pub fn queue(&self, broadcast: &Broadcast) -> bool {
+        self.outbox.push(broadcast.frame(self.protocol()).clone())
     }
 
     /// Broadcasts reach the client from its handshake until its end.
@@ -131,15 +134,15 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Queues a broadcast for a group's members; those that must be flushed are added to `dirty`.
-    pub fn queue_for_group(&self, group: &str, broadcast: &Broadcast, dirty: &mut Vec<Arc<Client>>) -> usize {
+    /// Visits the members of a group that a broadcast is for, and counts them. Joins wait meanwhile.
+    pub fn visit_group(&self, group: &str, broadcast: &Broadcast, visit: impl FnMut(&Arc<Client>)) -> usize {
         let shard = self.shard(group).read().unwrap_or_else(PoisonError::into_inner);
-        shard.get(group).map_or(0, |members| queue(members.values(), broadcast, dirty))
+        shard.get(group).map_or(0, |members| visit_all(members.values(), broadcast, visit))
     }
 
-    /// Queues a broadcast for everybody.
-    pub fn queue_for_all(&self, broadcast: &Broadcast, dirty: &mut Vec<Arc<Client>>) -> usize {
-        queue(self.clients.read().unwrap_or_else(PoisonError::into_inner).values(), broadcast, dirty)
+    /// Visits all that a broadcast is for, and counts them. Who comes or goes waits meanwhile.
+    pub fn visit_all(&self, broadcast: &Broadcast, visit: impl FnMut(&Arc<Client>)) -> usize {
+        visit_all(self.clients.read().unwrap_or_else(PoisonError::into_inner).values(), broadcast, visit)
     }
 
     /// Every client there is now.
@@ -152,20 +155,7 @@ impl Registry {
     }
 }
 
-fn queue<'c>(
-    members: impl Iterator<Item = &'c Arc<Client>>,
-    broadcast: &Broadcast,
-    dirty: &mut Vec<Arc<Client>>,
-) -> usize {
-    let mut count = 0;
-    for client in members {
-        if !client.ready.load(Ordering::Acquire) || broadcast.excluded.iter().any(|id| **id == *client.id) {
-            continue;
-        }
-        count += 1;
-        if client.outbox.push(broadcast.frame(client.protocol())) {
-            dirty.push(client.clone());
-        }
-    }
-    count
+fn visit_all<'c>(members: impl Iterator<Item = &'c Arc<Client>>, broadcast: &Broadcast, visit: impl FnMut(&'c Arc<Client>)) -> usize {
+    let hears = |client: &&Arc<Client>| client.ready.load(Ordering::Acquire) && !broadcast.excluded.iter().any(|id| **id == *client.id);
+    members.filter(hears).map(visit).count()
 }

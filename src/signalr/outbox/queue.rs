@@ -29,6 +29,18 @@ impl Queue {
         self.bytes + self.frames.len() * backlog::FRAME
     }
 
+    /// Whether a frame may go out beside the queue.
+    pub(super) fn is_idle(&self) -> bool {
+        self.frames.is_empty() && self.replay.is_none()
+    }
+
+    /// Takes the rest of a frame that was written in part.
+    pub(super) fn begin(&mut self, rest: Bytes) {
+        self.bytes += rest.len();
+        self.frames.push_back(rest);
+        self.begun = true;
+    }
+
     /// One write of as much as fits into it; true once nothing is left.
     pub(super) fn write(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<bool> {
         if self.frames.is_empty() {

@@ -3,115 +3,27 @@
 //! `cargo bench --bench fan_out [CONNECTIONS]`; the .NET hub takes part where `HARMONY_PEER` names its
 //! folder. Messages come in by RabbitMQ where `HARMONY_TEST_RABBITMQ` says one is, which is how the
 //! .NET hub must get them; costs are processor seconds of the server alone, read from the system. Ours
-//! acknowledges each message after its fan-out, the .NET hub before.
+//! acknowledges each message after its fan-out, the .NET hub before. `fan_out scale` shows instead what
+//! a delivery costs our hub among ever more clients, as many as the machine has files for.
 
 #![allow(clippy::print_stdout)] // a benchmark is there to print
 
-use harmony::broker::Broker;
-use harmony::connection_string::{Endpoint, amqp::BrokerAddress};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+mod crowd;
+mod plain_loop;
+mod publisher;
+mod server;
 
-const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
-const MASK: [u8; 4] = [1, 2, 3, 4];
-/// Longer than any pause between messages that is not the end.
-const QUIET: Duration = Duration::from_secs(20);
-
-/// A server under load, and what its process has used.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // A benchmark that fails must not leave servers behind.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    /// Processor seconds so far: user and system time, in hundredths.
-    fn cpu(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
-        let fields: Vec<_> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
-        let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().expect("ticks")).sum();
-        ticks as f64 / 100.0
-    }
-
-    /// Kilobytes in memory.
-    fn memory(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
-    }
-}
-
-fn frame(text: &str) -> Vec<u8> {
-    let mut frame = vec![0x81];
-    match text.len() {
-        length @ 0..126 => frame.push(0x80 | length as u8),
-        length => frame.extend([0x80 | 126, (length >> 8) as u8, length as u8]),
-    }
-    frame.extend(MASK);
-    frame.extend(text.bytes().enumerate().map(|(at, byte)| byte ^ MASK[at % 4]));
-    frame
-}
-
-/// Opens a WebSocket and joins a board; the socket, ready for what is broadcast.
-fn join(address: &str, board: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).expect("a connection");
-    let request = format!(
-        "GET /signalRHub HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).expect("a request");
-    read_until(&mut stream, b"\r\n\r\n");
-    stream.write_all(&frame(HANDSHAKE)).expect("a handshake");
-    read_until(&mut stream, b"{}\x1e");
-    let call = format!("{{\"type\":1,\"invocationId\":\"1\",\"target\":\"ListenForBoardEvents\",\"arguments\":[\"{board}\"]}}\u{1e}");
-    stream.write_all(&frame(&call)).expect("a call");
-    read_until(&mut stream, b"null}\x1e");
-    stream
-}
-
-fn read_until(stream: &mut TcpStream, end: &[u8]) {
-    let mut bytes = Vec::new();
-    while !bytes.ends_with(end) {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).expect("a byte");
-        bytes.push(byte[0]);
-    }
-}
-
-/// Drains sockets on one thread and counts the separators that come: one for each message.
-fn drain(streams: Vec<TcpStream>, heard: Arc<AtomicU64>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let mut tasks = Vec::new();
-        for stream in streams {
-            stream.set_nonblocking(true).expect("a socket");
-            let mut stream = tokio::net::TcpStream::from_std(stream).expect("a socket");
-            let heard = heard.clone();
-            tasks.push(tokio::spawn(async move {
-                use tokio::io::AsyncReadExt;
-                let mut buffer = vec![0; 16 << 10];
-                while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-                    let count = memchr::memchr_iter(0x1e, &buffer[..length]).count();
-                    heard.fetch_add(count as u64, Ordering::Relaxed);
-                }
-            }));
-        }
-        for task in tasks {
-            // A task ends with its socket.
-            let _ = task.await;
-        }
-    });
-}
+use crate::crowd::{Crowd, Probe, idle_with_tls, open};
+use crate::plain_loop::{READ_FROM, plain_loop, read_from};
+use crate::publisher::{Pace, message, publish};
+use crate::server::{Server, start};
+use harmony::connection_string::Endpoint;
+use harmony::connection_string::amqp::BrokerAddress;
+use rustls::pki_types::CertificateDer;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
 struct Figures {
     /// Microseconds of the server's processor a delivery.
@@ -130,57 +42,33 @@ struct Figures {
     at_rest: f64,
 }
 
-/// Clients that listen and count.
-struct Crowd {
-    size: u64,
-    heard: Arc<AtomicU64>,
-}
-
-impl Crowd {
-    /// So many clients on each board.
-    fn gather(server: &Server, boards: &[String], each: usize) -> Self {
-        let streams: Vec<_> = (0..each).flat_map(|_| boards).map(|board| join(&server.address, board)).collect();
-        let crowd = Crowd { size: each as u64, heard: Arc::default() };
-        let counter = crowd.heard.clone();
-        std::thread::spawn(move || drain(streams, counter));
-        crowd
-    }
-
-    /// Publishes and waits until all of it is heard: the server's microseconds a delivery, and the seconds it took.
-    fn hears(&self, server: &Server, messages: usize, publish: impl FnOnce()) -> (f64, f64) {
-        let (before, cpu, began) = (self.heard.load(Ordering::Relaxed), server.cpu(), Instant::now());
-        publish();
-        let deliveries = messages as u64 * self.size;
-        let mut last = (before, Instant::now());
-        while last.0 < before + deliveries {
-            std::thread::park_timeout(Duration::from_millis(5));
-            let now = self.heard.load(Ordering::Relaxed);
-            if now != last.0 {
-                last = (now, Instant::now());
-            }
-            assert!(last.1.elapsed() < QUIET, "{now} of {} messages heard", before + deliveries);
-        }
-        ((server.cpu() - cpu) * 1e6 / deliveries as f64, began.elapsed().as_secs_f64())
-    }
-}
-
 /// Boards of the bench: one that all listen to, and a hundred small ones.
 fn boards(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("420371f9-ea23-46de-9ce3-{number:012x}")).collect()
 }
 
+/// Clients among the crowd that note when they hear what.
+const PROBES: usize = 5;
+
 /// Runs one server through all loads.
 fn measure(server: &Server, connections: usize, address: &BrokerAddress) -> Figures {
     let (one, hundred) = (&boards(101)[..1], &boards(101)[1..]);
     let (at_rest, cpu) = (server.memory(), server.cpu());
-    let crowd = Crowd::gather(server, one, connections);
+    let (mut streams, mut probes) = (Vec::new(), Vec::new());
+    for _ in 0..PROBES {
+        // Who joined first may be served first.
+        streams.extend(open(server, one, connections / PROBES));
+        probes.push(Probe::start(server, &one[0]));
+    }
+    let crowd = Crowd::of(streams, connections / PROBES * PROBES);
     let opening = connections as f64 / (server.cpu() - cpu).max(0.01);
     let memory = (server.memory() - at_rest) / connections as f64;
     crowd.hears(server, 20, || publish(address, one, 20, Pace::Every(Duration::from_millis(20)), &mut Vec::new())); // warm
-    let probe = Probe::start(server, &one[0]);
     let mut published = Vec::new();
     let (paced, _) = crowd.hears(server, 250, || publish(address, one, 250, Pace::Every(Duration::from_millis(20)), &mut published));
-    let (median, late) = probe.latency(&published);
+    let mut latencies: Vec<_> = probes.into_iter().flat_map(|probe| probe.latencies(20, &published)).collect();
+    latencies.sort_by(f64::total_cmp);
+    let (median, late) = (latencies[latencies.len() / 2], latencies[latencies.len() * 99 / 100]);
     let (burst, _) = crowd.hears(server, 400, || publish(address, one, 400, Pace::AtOnce, &mut Vec::new()));
     let (_, seconds) = crowd.hears(server, 3000, || publish(address, one, 3000, Pace::AtOnce, &mut Vec::new()));
     let throughput = 3000.0 * connections as f64 / seconds / 1e3;
@@ -189,169 +77,103 @@ fn measure(server: &Server, connections: usize, address: &BrokerAddress) -> Figu
     Figures { paced, burst, groups, median, late, throughput, memory, opening, at_rest }
 }
 
-/// A client that notes when it hears what.
-struct Probe(std::sync::mpsc::Receiver<(usize, Instant)>);
-
-impl Probe {
-    fn start(server: &Server, board: &str) -> Self {
-        let mut stream = join(&server.address, board);
-        let (sender, receiver) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            let (mut bytes, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
-            while let Ok(read @ 1..) = stream.read(&mut buffer) {
-                let now = Instant::now();
-                bytes.extend_from_slice(&buffer[..read]);
-                while let Some(end) = memchr::memchr(0x1e, &bytes) {
-                    let message: Vec<u8> = bytes.drain(..=end).collect();
-                    let text = String::from_utf8_lossy(&message);
-                    let number = text.split("card number ").nth(1).and_then(|rest| rest.split('"').next()?.parse().ok());
-                    if let Some(number) = number
-                        && sender.send((number, now)).is_err()
-                    {
-                        return;
-                    }
-                }
-            }
-        });
-        Probe(receiver)
-    }
-
-    /// In milliseconds: the median and the 99th of a hundred.
-    fn latency(self, published: &[Instant]) -> (f64, f64) {
-        let heard = self.0.iter().take(published.len());
-        let mut times: Vec<_> = heard.map(|(number, at)| (at - published[number]).as_secs_f64() * 1e3).collect();
-        times.sort_by(f64::total_cmp);
-        (times[times.len() / 2], times[times.len() * 99 / 100])
-    }
+/// Kilobytes of a connection with TLS.
+fn memory_with_tls(server: &Server, connections: usize, certificate: &CertificateDer<'static>) -> f64 {
+    let before = server.memory();
+    let idle = idle_with_tls(server, &boards(1)[0], connections, certificate);
+    let memory = (server.memory() - before) / connections as f64;
+    drop(idle);
+    memory
 }
 
-/// The least that a server could do: write ready frames to sockets, one call each, all that waits at once.
-fn plain_loop(connections: usize) -> (f64, f64) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    // One by one: a listener's backlog is short.
-    let pair = |_| (TcpStream::connect(address).expect("a connection"), listener.accept().expect("a connection").0);
-    let (clients, mut servers): (Vec<_>, Vec<_>) = (0..connections).map(pair).unzip();
-    servers.iter().for_each(|server| server.set_nodelay(true).expect("no delay"));
-    std::thread::spawn(move || drain(clients, Arc::default()));
-    let body = message(0, &boards(1)[0]);
-    let payload = format!("{{\"type\":1,\"target\":\"OnCardTitleChanged\",\"arguments\":[{body}]}}\u{1e}");
-    let one = harmony::signalr::transport::websocket::text_frame(payload.as_bytes());
-    let cpu = || {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-    };
-    let began = cpu();
-    for _ in 0..250 {
-        for server in &mut servers {
-            server.write_all(&one).expect("a write");
+/// The plain loop, while the same messages go through RabbitMQ: (paced, burst).
+fn beside_the_same_messages(connections: usize, address: &BrokerAddress, messages: usize, pause: Duration) -> (f64, f64) {
+    let address = address.clone();
+    plain_loop(connections, &message(0, &boards(1)[0]), messages, pause, move || {
+        publish(&address, &boards(1), messages, Pace::Every(pause), &mut Vec::new());
+    })
+}
+
+/// What a delivery costs among ever more clients of one board, at the same number of deliveries a second.
+fn scale(server: &Server, address: &BrokerAddress, most: usize) {
+    const DELIVERIES_A_SECOND: usize = 50_000;
+    println!("{:>12}{:>18}{:>18}{:>14}", "connections", "us a delivery", "the plain loop", "KB each");
+    let board = &boards(1)[..];
+    let at_rest = server.memory();
+    let mut crowd = Crowd::gather(server, board, 0);
+    let mut count = 0;
+    for next in [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000].map(|next: usize| next.min(most)) {
+        if next == count {
+            break;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        crowd.grow(open(server, board, next - count), next - count);
+        count = next;
+        let memory = (server.memory() - at_rest) / count as f64;
+        let pause = Duration::from_secs_f64(count as f64 / DELIVERIES_A_SECOND as f64);
+        crowd.hears(server, 5, || publish(address, board, 5, Pace::Every(pause), &mut Vec::new())); // warm
+        let messages = (500_000 / count).max(10);
+        let (cost, _) = crowd.hears(server, messages, || publish(address, board, messages, Pace::Every(pause), &mut Vec::new()));
+        let (plain, _) = beside_the_same_messages(count, address, messages, pause);
+        println!("{count:>12}{cost:>18.2}{plain:>18.2}{memory:>14.2}");
     }
-    let paced = (cpu() - began) * 1e6 / (250 * connections) as f64;
-    let many = one.repeat(64);
-    let began = cpu();
-    for _ in 0..6 {
-        for server in &mut servers {
-            server.write_all(&many).expect("a write");
-        }
-    }
-    (paced, (cpu() - began) * 1e6 / (6 * 64 * connections) as f64)
 }
 
-fn message(number: usize, board: &str) -> String {
-    format!("{{\"BoardId\":\"{board}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"card number {number}\"}}")
-}
-
-#[derive(Clone, Copy)]
-enum Pace {
-    Every(Duration),
-    /// None waits for the one before it.
-    AtOnce,
-}
-
-/// Publishes through RabbitMQ, to one board after the other; notes when.
-fn publish(address: &BrokerAddress, boards: &[String], messages: usize, pace: Pace, when: &mut Vec<Instant>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let broker = Broker::connect(address, "bench", Duration::from_secs(10)).await.expect("RabbitMQ");
-        let bodies: Vec<_> = (0..messages).map(|number| message(number, &boards[number % boards.len()])).collect();
-        let publish = |body| broker.publish("CardTitleChanged", body);
-        let mut sent = futures_util::stream::FuturesUnordered::new();
-        let began = Instant::now();
-        for (number, body) in bodies.iter().enumerate() {
-            if let Pace::Every(pause) = pace {
-                // Those before it go on meanwhile: publishing takes several round trips.
-                let mut due = std::pin::pin!(tokio::time::sleep_until((began + pause * number as u32).into()));
-                loop {
-                    tokio::select! {
-                        () = &mut due => break,
-                        Some(taken) = futures_util::StreamExt::next(&mut sent) => Result::<(), harmony::broker::BrokerError>::expect(taken, "a message"),
-                    }
-                }
-            }
-            when.push(Instant::now());
-            sent.push(publish(body.as_bytes()));
-        }
-        while let Some(taken) = futures_util::StreamExt::next(&mut sent).await {
-            taken.expect("a message");
-        }
-        drop(sent);
-        broker.close().await;
-    });
-}
-
-fn start(mut command: Command, address: Option<String>) -> Server {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a server");
-    let output = child.stdout.take().expect("a pipe");
-    let mut lines = BufReader::new(output).lines();
-    let address = address.unwrap_or_else(|| {
-        let line = lines.by_ref().map_while(Result::ok).find_map(|line| line.strip_prefix("Now listening on: http://").map(str::to_owned));
-        line.expect("an address")
-    });
-    std::thread::spawn(move || lines.for_each(drop));
-    let server = Server { child, address };
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !ready(&server.address) {
-        assert!(Instant::now() < deadline, "the server is not ready");
-        std::thread::park_timeout(Duration::from_millis(50));
-    }
-    server
-}
-
-/// Whether the hub takes notifications; the reference hub has no health check, so any answer will do.
-fn ready(address: &str) -> bool {
-    let Ok(mut stream) = TcpStream::connect(address) else { return false };
-    let sent = stream.write_all(b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    let mut answer = String::new();
-    sent.and_then(|()| stream.read_to_string(&mut answer)).is_ok_and(|_| !answer.contains(" 503 "))
+/// As many files as this process, and the hubs that it starts, may open.
+fn files() -> usize {
+    let most = getrlimit(Resource::Nofile).maximum;
+    // A process that asks for more than it may have keeps what it has.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most });
+    most.map_or(usize::MAX, |most| most as usize)
 }
 
 fn main() {
-    let connections = std::env::args().nth(1).and_then(|number| number.parse().ok()).unwrap_or(1000);
-    let Some((amqp, _)) = std::env::var("HARMONY_TEST_RABBITMQ").ok().and_then(|ports| Some(ports.split_once(':')?.0.parse().ok()?).map(|port: u16| (port, ()))) else {
+    let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    if let [READ_FROM, address, connections] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return read_from(address, connections.parse().expect("a number"));
+    }
+    let connections = arguments.first().and_then(|number| number.parse().ok()).unwrap_or(1000);
+    let amqp = std::env::var("HARMONY_TEST_RABBITMQ").ok().and_then(|ports| ports.split_once(':')?.0.parse().ok());
+    let Some(amqp) = amqp else {
         println!("not measured: HARMONY_TEST_RABBITMQ names no RabbitMQ; tests/run --bench fan_out starts one");
         return;
     };
+    harmony::tls::install_provider();
+    let files = files();
     let address = BrokerAddress::new(Endpoint::new("127.0.0.1", amqp), "", "", "/");
-    let settings = [("BrokerConfiguration__Host", "127.0.0.1".to_owned()), ("BrokerConfiguration__Port", amqp.to_string())];
-    let ours = {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let folder = tempfile::tempdir().expect("a folder");
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate, made.cert.pem()).expect("a file");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    let settings = [
+        ("BrokerConfiguration__Host", "127.0.0.1".to_owned()),
+        ("BrokerConfiguration__Port", amqp.to_string()),
+        ("Kestrel__Certificates__Default__Path", certificate.display().to_string()),
+        ("Kestrel__Certificates__Default__KeyPath", key.display().to_string()),
+    ];
+    let ours = |scheme| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harmony"));
-        command.args(["hub", "--urls=http://127.0.0.1:0"]).envs(settings.clone());
-        let server = start(command, None);
-        measure(&server, connections, &address)
+        command.arg("hub");
+        start(command, scheme, &settings)
     };
-    let (paced, burst) = plain_loop(connections);
+    if arguments.first().is_some_and(|first| first == "scale") {
+        // Some are needed for the rest.
+        return scale(&ours("http"), &address, files - 500);
+    }
+    let tls = |server: Server| memory_with_tls(&server, connections, made.cert.der());
+    let (ours, ours_with_tls) = (measure(&ours("http"), connections, &address), tls(ours("https")));
+    let (paced, burst) = beside_the_same_messages(connections, &address, 250, Duration::from_millis(20));
     println!("{connections} connections in one group, messages by RabbitMQ, processor time of the server a delivery\n");
     println!("{:<34}{:>12}{:>12}{:>12}", "", "ours", ".NET", "plain loop");
-    let theirs = std::env::var_os("HARMONY_PEER").map(std::path::PathBuf::from).map(|peer| {
-        let port = harmony::containers::ports::free_port().expect("a port");
-        let mut command = Command::new(peer.join("dotnet/dotnet"));
-        command.arg(peer.join("refhub/refhub.dll")).args(["--urls", &format!("http://127.0.0.1:{port}")]).envs(settings);
-        command.env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
-        let server = start(command, Some(format!("127.0.0.1:{port}")));
-        std::thread::sleep(Duration::from_secs(3)); // it says nowhere when it consumes
-        measure(&server, connections, &address)
+    let theirs = std::env::var_os("HARMONY_PEER").map(PathBuf::from).map(|peer| {
+        let theirs = |scheme| {
+            let mut command = Command::new(peer.join("dotnet/dotnet"));
+            command.arg(peer.join("refhub/refhub.dll")).env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
+            let server = start(command, scheme, &settings);
+            std::thread::sleep(Duration::from_secs(3)); // it says nowhere when it consumes
+            server
+        };
+        (measure(&theirs("http"), connections, &address), tls(theirs("https")))
     });
     let row = |name: &str, ours: f64, theirs: Option<f64>, plain: Option<f64>| {
         let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
@@ -359,7 +181,7 @@ fn main() {
         let floor = plain.map_or_else(String::new, |plain| format!("{:>7.2}x of the loop", ours / plain));
         println!("{name:<34}{ours:>12.2}{:>12}{:>12}{ratio}{floor}", cell(theirs), cell(plain));
     };
-    let of = |pick: fn(&Figures) -> f64| theirs.as_ref().map(pick);
+    let of = |pick: fn(&Figures) -> f64| theirs.as_ref().map(|(figures, _)| pick(figures));
     row("paced, 50 a second (us)", ours.paced, of(|figures| figures.paced), Some(paced));
     row("burst of 400 at once (us)", ours.burst, of(|figures| figures.burst), Some(burst));
     row("100 groups, 2,000 a second (us)", ours.groups, of(|figures| figures.groups), None);
@@ -367,6 +189,7 @@ fn main() {
     row("paced, 99th of 100 (ms)", ours.late, of(|figures| figures.late), None);
     row("throughput (1,000 a second)", ours.throughput, of(|figures| figures.throughput), None);
     row("memory a connection (KB)", ours.memory, of(|figures| figures.memory), None);
+    row("memory a connection, TLS (KB)", ours_with_tls, theirs.as_ref().map(|(_, tls)| *tls), None);
     row("memory at rest (MB)", ours.at_rest / 1024.0, of(|figures| figures.at_rest / 1024.0), None);
     row("opened a processor second", ours.opening, of(|figures| figures.opening), None);
 }

@@ -1,0 +1,48 @@
+//! Messages for a hub, by RabbitMQ.
+
+use harmony::broker::{Broker, BrokerError};
+use harmony::connection_string::amqp::BrokerAddress;
+use std::time::{Duration, Instant};
+
+/// A notification as Harmony.Api writes it.
+pub fn message(number: usize, board: &str) -> String {
+    format!("{{\"BoardId\":\"{board}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"card number {number}\"}}")
+}
+
+#[derive(Clone, Copy)]
+pub enum Pace {
+    Every(Duration),
+    /// None waits for the one before it.
+    AtOnce,
+}
+
+/// Publishes through RabbitMQ, to one board after the other; notes when.
+pub fn publish(address: &BrokerAddress, boards: &[String], messages: usize, pace: Pace, when: &mut Vec<Instant>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let broker = Broker::connect(address, "bench", Duration::from_secs(10)).await.expect("RabbitMQ");
+        let bodies: Vec<_> = (0..messages).map(|number| message(number, &boards[number % boards.len()])).collect();
+        let publish = |body| broker.publish("CardTitleChanged", body);
+        let mut sent = futures_util::stream::FuturesUnordered::new();
+        let began = Instant::now();
+        for (number, body) in bodies.iter().enumerate() {
+            if let Pace::Every(pause) = pace {
+                // Those before it go on meanwhile: publishing takes several round trips.
+                let mut due = std::pin::pin!(tokio::time::sleep_until((began + pause * number as u32).into()));
+                loop {
+                    tokio::select! {
+                        () = &mut due => break,
+                        Some(taken) = futures_util::StreamExt::next(&mut sent) => Result::<(), BrokerError>::expect(taken, "a message"),
+                    }
+                }
+            }
+            when.push(Instant::now());
+            sent.push(publish(body.as_bytes()));
+        }
+        while let Some(taken) = futures_util::StreamExt::next(&mut sent).await {
+            taken.expect("a message");
+        }
+        drop(sent);
+        broker.close().await;
+    });
+}
