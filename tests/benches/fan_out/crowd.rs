@@ -128,6 +128,11 @@ impl Crowd {
         crowd
     }
 
+    /// How many are on each board.
+    pub fn size(&self) -> usize {
+        self.size as usize
+    }
+
     /// So many more on each board.
     pub fn grow(&mut self, streams: Vec<TcpStream>, each: usize) {
         self.size += each as u64;

@@ -97,24 +97,26 @@ fn beside_the_same_messages(connections: usize, address: &BrokerAddress, message
 /// What a delivery costs among ever more clients of one board, at the same number of deliveries a second.
 fn scale(server: &Server, address: &BrokerAddress, most: usize) {
     const DELIVERIES_A_SECOND: usize = 50_000;
+    let mut sizes = [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000].map(|size: usize| size.min(most)).to_vec();
+    sizes.dedup();
+    let load = |size: usize| ((500_000 / size).max(10), Duration::from_secs_f64(size as f64 / DELIVERIES_A_SECOND as f64));
+    // First, since the files of this process are not enough for both.
+    let plain = sizes.iter().map(|size| {
+        let (messages, pause) = load(*size);
+        beside_the_same_messages(*size, address, messages, pause).0
+    });
+    let plain: Vec<_> = plain.collect();
     println!("{:>12}{:>18}{:>18}{:>14}", "connections", "us a delivery", "the plain loop", "KB each");
     let board = &boards(1)[..];
     let at_rest = server.memory();
     let mut crowd = Crowd::gather(server, board, 0);
-    let mut count = 0;
-    for next in [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000].map(|next: usize| next.min(most)) {
-        if next == count {
-            break;
-        }
-        crowd.grow(open(server, board, next - count), next - count);
-        count = next;
-        let memory = (server.memory() - at_rest) / count as f64;
-        let pause = Duration::from_secs_f64(count as f64 / DELIVERIES_A_SECOND as f64);
+    for (size, plain) in sizes.into_iter().zip(plain) {
+        crowd.grow(open(server, board, size - crowd.size()), size - crowd.size());
+        let memory = (server.memory() - at_rest) / size as f64;
+        let (messages, pause) = load(size);
         crowd.hears(server, 5, || publish(address, board, 5, Pace::Every(pause), &mut Vec::new())); // warm
-        let messages = (500_000 / count).max(10);
         let (cost, _) = crowd.hears(server, messages, || publish(address, board, messages, Pace::Every(pause), &mut Vec::new()));
-        let (plain, _) = beside_the_same_messages(count, address, messages, pause);
-        println!("{count:>12}{cost:>18.2}{plain:>18.2}{memory:>14.2}");
+        println!("{size:>12}{cost:>18.2}{plain:>18.2}{memory:>14.2}");
     }
 }
 
