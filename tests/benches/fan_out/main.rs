@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench fan_out [CONNECTIONS]`; the .NET hub takes part where `HARMONY_PEER` names its
 //! folder. Messages come in by RabbitMQ where `HARMONY_TEST_RABBITMQ` says one is, which is how the
-//! .NET hub must get them; costs are processor seconds of the server alone, read from the system. Ours
+//! .NET hub must get them, and what tells the loop to write; costs are processor seconds of the server
+//! alone, read from the system, of which the loop's are those of its thread. Ours
 //! acknowledges each message after its fan-out, the .NET hub before. `fan_out scale` shows instead what
 //! a delivery costs our hub among ever more clients, as many as the machine has files for.
 
@@ -15,7 +16,7 @@ mod server;
 
 use crate::crowd::{Crowd, Probe, idle_with_tls, open};
 use crate::plain_loop::{READ_FROM, plain_loop, read_from};
-use crate::publisher::{Pace, message, publish};
+use crate::publisher::{Pace, consume, message, publish};
 use crate::server::{Server, start};
 use harmony::connection_string::Endpoint;
 use harmony::connection_string::amqp::BrokerAddress;
@@ -86,26 +87,27 @@ fn memory_with_tls(server: &Server, connections: usize, certificate: &Certificat
     memory
 }
 
-/// The plain loop, while the same messages go through RabbitMQ: (paced, burst).
-fn beside_the_same_messages(connections: usize, address: &BrokerAddress, messages: usize, pause: Duration) -> (f64, f64) {
-    let address = address.clone();
-    plain_loop(connections, &message(0, &boards(1)[0]), messages, pause, move || {
-        publish(&address, &boards(1), messages, Pace::Every(pause), &mut Vec::new());
-    })
+/// The plain loop, told by the same messages from RabbitMQ: (paced, burst). No hub may run beside it.
+fn told_by_the_same_messages(connections: usize, address: &BrokerAddress, messages: usize, pause: Duration) -> (f64, f64) {
+    let told = consume(address, messages);
+    let publishing = address.clone();
+    std::thread::spawn(move || publish(&publishing, &boards(1), messages, Pace::Every(pause), &mut Vec::new()));
+    plain_loop(connections, &message(0, &boards(1)[0]), told)
 }
 
 /// What a delivery costs among ever more clients of one board, at the same number of deliveries a second.
-fn scale(server: &Server, address: &BrokerAddress, most: usize) {
+fn scale(start: impl FnOnce() -> Server, address: &BrokerAddress, most: usize) {
     const DELIVERIES_A_SECOND: usize = 50_000;
     let mut sizes = [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000].map(|size: usize| size.min(most)).to_vec();
     sizes.dedup();
     let load = |size: usize| ((500_000 / size).max(10), Duration::from_secs_f64(size as f64 / DELIVERIES_A_SECOND as f64));
-    // First, since the files of this process are not enough for both.
+    // First, since the files of this process are not enough for both, nor the messages.
     let plain = sizes.iter().map(|size| {
         let (messages, pause) = load(*size);
-        beside_the_same_messages(*size, address, messages, pause).0
+        told_by_the_same_messages(*size, address, messages, pause).0
     });
     let plain: Vec<_> = plain.collect();
+    let server = &start();
     println!("{:>12}{:>18}{:>18}{:>14}", "connections", "us a delivery", "the plain loop", "KB each");
     let board = &boards(1)[..];
     let at_rest = server.memory();
@@ -160,11 +162,11 @@ fn main() {
     };
     if arguments.first().is_some_and(|first| first == "scale") {
         // Some are needed for the rest.
-        return scale(&ours("http"), &address, files - 500);
+        return scale(|| ours("http"), &address, files - 500);
     }
     let tls = |server: Server| memory_with_tls(&server, connections, made.cert.der());
     let (ours, ours_with_tls) = (measure(&ours("http"), connections, &address), tls(ours("https")));
-    let (paced, burst) = beside_the_same_messages(connections, &address, 250, Duration::from_millis(20));
+    let (paced, burst) = told_by_the_same_messages(connections, &address, 250, Duration::from_millis(20));
     println!("{connections} connections in one group, messages by RabbitMQ, processor time of the server a delivery\n");
     println!("{:<34}{:>12}{:>12}{:>12}", "", "ours", ".NET", "plain loop");
     let theirs = std::env::var_os("HARMONY_PEER").map(PathBuf::from).map(|peer| {

@@ -5,7 +5,6 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// What this program is asked to do for the loop: read from ADDRESS by so many CONNECTIONS until they end.
 pub const READ_FROM: &str = "read-from";
@@ -14,10 +13,10 @@ pub fn read_from(address: &str, connections: usize) {
     drain((0..connections).map(|_| connect(address)).collect(), Arc::default());
 }
 
-/// The least that a server could do, by so many connections: write ready frames to sockets, one call
-/// each, all that waits at once. Microseconds of its processor for each of `messages`, one every
-/// `pause` while `meanwhile` goes on, and in a burst.
-pub fn plain_loop(connections: usize, body: &str, messages: usize, pause: Duration, meanwhile: impl FnOnce() + Send + 'static) -> (f64, f64) {
+/// The least that a hub could do, by so many connections: write ready frames to sockets, one call
+/// each, all that waits at once. Microseconds of the loop's processor for each: of those that it is
+/// told to write, and in a burst. Taking messages in is not its work.
+pub fn plain_loop(connections: usize, body: &str, told: impl IntoIterator<Item = ()>) -> (f64, f64) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     // A server's clients are another process.
@@ -32,14 +31,12 @@ pub fn plain_loop(connections: usize, body: &str, messages: usize, pause: Durati
             server.write_all(frames).expect("a write");
         }
     };
-    let meanwhile = std::thread::spawn(meanwhile);
-    let (cpu, began) = (processor_seconds(), Instant::now());
-    for message in 1..=messages {
+    let (mut messages, cpu) = (0, processor_seconds());
+    for () in told {
         write(&one);
-        std::thread::sleep((pause * message as u32).saturating_sub(began.elapsed()));
+        messages += 1;
     }
     let paced = (processor_seconds() - cpu) * 1e6 / (messages * connections) as f64;
-    meanwhile.join().expect("its end");
     let many = one.repeat(64);
     let cpu = processor_seconds();
     (0..6).for_each(|_| write(&many));

@@ -1,7 +1,8 @@
-//! Messages for a hub, by RabbitMQ.
+//! Messages for a hub, into RabbitMQ and out of it.
 
 use harmony::broker::{Broker, BrokerError};
 use harmony::connection_string::amqp::BrokerAddress;
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 /// A notification as Harmony.Api writes it.
@@ -45,4 +46,28 @@ pub fn publish(address: &BrokerAddress, boards: &[String], messages: usize, pace
         drop(sent);
         broker.close().await;
     });
+}
+
+/// Says when one of so many messages has come, as a hub takes them.
+pub fn consume(address: &BrokerAddress, messages: usize) -> Receiver<()> {
+    let (ready, consuming) = sync_channel(0);
+    let (sender, receiver) = channel();
+    let address = address.clone();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let broker = Broker::connect(&address, "bench", Duration::from_secs(10)).await.expect("RabbitMQ");
+            broker.declare().await.expect("a queue");
+            let mut coming = broker.consume(200).await.expect("a consumer");
+            ready.send(()).expect("somebody who waits");
+            for _ in 0..messages {
+                let batch = coming.next_batch(1).await.expect("a message");
+                sender.send(()).expect("somebody who listens");
+                broker.acknowledge_up_to(&batch[0]).await.expect("an acknowledgement");
+            }
+            broker.close().await;
+        });
+    });
+    consuming.recv().expect("a consumer");
+    receiver
 }
