@@ -265,6 +265,7 @@ pub struct Server<H> {
     pub metrics: Arc<Metrics>,
     pub(crate) sessions: Sessions,
     pub(crate) backlog: Arc<Backlog>,
+    delivery: Delivery,
     stopping: AtomicBool,
 }
 
@@ -273,7 +274,7 @@ impl<H: Hub> Server<H> {
     pub fn new(hub: H, options: Options, backplane: impl FnOnce(Parts) -> Backplane) -> Arc<Self> {
         let (registry, metrics, results) = (Arc::<Registry>::default(), Arc::<Metrics>::default(), Arc::<Results>::default());
         let delivery = Delivery::start(registry.clone(), metrics.clone());
-        let parts = Parts { registry: registry.clone(), delivery, metrics: metrics.clone(), results: results.clone() };
+        let parts = Parts { registry: registry.clone(), delivery: delivery.clone(), metrics: metrics.clone(), results: results.clone() };
         let backplane = Arc::new(backplane(parts));
         Arc::new(Server {
             hub,
@@ -282,6 +283,7 @@ impl<H: Hub> Server<H> {
             options,
             metrics,
             sessions: Sessions::default(),
+            delivery,
             stopping: AtomicBool::new(false),
         })
     }
@@ -295,8 +297,10 @@ impl<H: Hub> Server<H> {
         self.clients.registry.len()
     }
 
-    /// Tells every client to reconnect elsewhere and closes it; returns when all have gone or at the deadline.
+    /// Tells every client to reconnect elsewhere, after what was accepted for it, and closes it; returns
+    /// when all have gone or at the deadline.
     pub async fn stop(&self, deadline: Instant) {
+        let _ = tokio::time::timeout_at(deadline, self.delivery.settled()).await;
         self.stopping.store(true, Ordering::SeqCst);
         while !self.clients.registry.is_empty() && Instant::now() < deadline {
             self.clients.registry.all().iter().for_each(|client| client.outbox.wake());

@@ -2,7 +2,8 @@
 //!
 //! One task takes what waits, all of it at once, queues each message for its members and only then
 //! flushes the sockets, so that messages that come together leave in one system call per socket.
-//! It also paces whoever produces: the writing is done here, before the next batch is taken. While
+//! One that comes alone goes to the sockets without the queues. Many sockets are shared among the
+//! processors. It also paces whoever produces: all is written before the next batch is taken. While
 //! there is a backlog it pauses in proportion to what the last flush took: more messages then share
 //! a system call, and a message that comes alone never waits.
 
@@ -70,25 +71,38 @@ impl Delivery {
         while self.waiting() >= WAITING || self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST {
             self.queue.drained.notified().await;
         }
-        self.queue.bytes.fetch_add(broadcast.size(), Ordering::Relaxed);
         // The task lives as long as the server; at its end nobody is left to hear.
-        let _ = self.sender.send((target, broadcast)).await;
+        let Ok(room) = self.sender.reserve().await else { return };
+        self.queue.bytes.fetch_add(broadcast.size(), Ordering::Relaxed);
+        room.send((target, broadcast));
     }
 
     /// Hands a message over where waiting is not possible; false where it had to be dropped.
     pub fn try_send(&self, target: Target, broadcast: Broadcast) -> bool {
-        let size = broadcast.size();
-        if self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST || self.sender.try_send((target, broadcast)).is_err() {
+        let Ok(room) = self.sender.try_reserve() else { return false };
+        if self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST {
             return false;
         }
-        self.queue.bytes.fetch_add(size, Ordering::Relaxed);
+        self.queue.bytes.fetch_add(broadcast.size(), Ordering::Relaxed);
+        room.send((target, broadcast));
         true
+    }
+
+    /// Returns once all that was handed over is written, or waits for one socket alone.
+    pub async fn settled(&self) {
+        loop {
+            let drained = self.queue.drained.notified();
+            if self.queue.bytes.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            drained.await;
+        }
     }
 }
 
 /// Writes what is queued for clients, or a message that is not queued, on as many processors as there are.
 async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) {
-    fn write(clients: impl Iterator<Item = Arc<Client>>, single: Option<&Broadcast>) {
+    fn write_share(clients: impl Iterator<Item = Arc<Client>>, single: Option<&Broadcast>) {
         for client in clients {
             match single {
                 Some(broadcast) => client.send(broadcast),
@@ -99,9 +113,9 @@ async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) {
     let (single, mut shares) = (Arc::new(single), Vec::new());
     while clients.len() > SHARE {
         let (share, single) = (clients.split_off(clients.len() - SHARE), single.clone());
-        shares.push(tokio::spawn(async move { write(share.into_iter(), (*single).as_ref()) }));
+        shares.push(tokio::spawn(async move { write_share(share.into_iter(), (*single).as_ref()) }));
     }
-    write(clients.drain(..), (*single).as_ref());
+    write_share(clients.drain(..), (*single).as_ref());
     for share in shares {
         // What comes next must not overtake this.
         let _ = share.await;
@@ -133,8 +147,7 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
         let single = if alone { batch.pop().map(|(_, broadcast)| broadcast) } else { None };
         write(&mut dirty, single).await;
         batch.clear();
-        // What was sent and what was taken meet in any order: below nothing is nothing.
-        let _ = queue.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(bytes)));
+        queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
         queue.drained.notify_waiters();
         queue.drained.notify_one();
         // Connections' own tasks get their turn between batches.

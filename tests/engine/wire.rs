@@ -2,7 +2,7 @@
 
 use crate::harness::fixture;
 use crate::harness::program::Hub;
-use crate::harness::raw::{Frame, WebSocket, http};
+use crate::harness::raw::{Frame, WebSocket, connect, http, read_answer};
 use serde_json::{Value, json};
 
 /// Requests whose recorded answers are compared; the two of CORS have a test of their own.
@@ -254,5 +254,31 @@ fn on_stop_clients_are_told_to_reconnect_and_closed_with_1001() {
         client.frame(0x88, &[3, 233]);
     }
     while unshaken.next() != Frame::End {}
+    assert_eq!(stopping.join().expect("a thread"), Some(0));
+}
+
+#[test]
+fn what_was_accepted_before_a_stop_is_heard_before_the_end() {
+    const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
+    const MESSAGES: usize = 300;
+    let mut hub = Hub::embedded(&[]);
+    let mut clients: Vec<_> = (0..1000).map(|_| WebSocket::connected(hub.address())).collect();
+    clients.iter_mut().for_each(|client| client.invoke("ListenForBoardEvents", BOARD));
+    // All at once on one connection, so that they are accepted faster than they go out.
+    let mut admin = connect(hub.admin.trim_start_matches("http://").trim_end_matches('/'));
+    let mut requests = String::new();
+    for number in 0..MESSAGES {
+        let body = format!("{{\"BoardId\":\"{BOARD}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{number}\"}}");
+        requests += &format!("POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    }
+    std::io::Write::write_all(&mut admin, requests.as_bytes()).expect("requests");
+    (0..MESSAGES).for_each(|_| assert_eq!(read_answer(&mut admin, false).status, 202));
+    let stopping = std::thread::spawn(move || hub.program.stop());
+    for client in &mut clients {
+        (0..MESSAGES).for_each(|number| assert_eq!(client.message()["arguments"][0]["title"], number.to_string()));
+        assert_eq!(client.message(), json!({ "type": 7, "allowReconnect": true }));
+        assert_eq!(client.next(), Frame::Close(1001));
+        client.frame(0x88, &[3, 233]);
+    }
     assert_eq!(stopping.join().expect("a thread"), Some(0));
 }
