@@ -300,7 +300,13 @@ impl<H: Hub> Server<H> {
     /// Tells every client to reconnect elsewhere, after what was accepted for it, and closes it; returns
     /// when all have gone or at the deadline.
     pub async fn stop(&self, deadline: Instant) {
-        let _ = tokio::time::timeout_at(deadline, self.delivery.settled()).await;
+        // Half of the time at most: the clients need the other.
+        let half = deadline.saturating_duration_since(Instant::now()) / 2;
+        let settled = async {
+            self.backplane().settled().await;
+            self.delivery.settled().await;
+        };
+        let _ = tokio::time::timeout(half, settled).await;
         self.stopping.store(true, Ordering::SeqCst);
         while !self.clients.registry.is_empty() && Instant::now() < deadline {
             self.clients.registry.all().iter().for_each(|client| client.outbox.wake());

@@ -107,6 +107,13 @@ impl Backplane {
         self.send_result(channel.to_owned(), protocol, completion);
     }
 
+    /// Returns once what was published before has reached this process, or can't.
+    pub async fn settled(&self) {
+        if let Backplane::Redis(redis) = self {
+            redis.settled().await;
+        }
+    }
+
     /// Makes a negotiated token known to the other servers.
     pub async fn announce(&self, token: &str, id: &str, lifetime: Duration) {
         if let Backplane::Redis(redis) = self {

@@ -49,8 +49,18 @@ pub struct Delivery {
 #[derive(Default)]
 struct Queue {
     bytes: AtomicUsize,
+    /// Broadcasts since the start: those handed over, and those that are written.
+    handed: AtomicUsize,
+    written: AtomicUsize,
     /// Told after each batch, to one who waits for room.
     drained: Notify,
+}
+
+impl Queue {
+    fn takes(&self, broadcast: &Broadcast) {
+        self.bytes.fetch_add(broadcast.size(), Ordering::Relaxed);
+        self.handed.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Delivery {
@@ -73,7 +83,7 @@ impl Delivery {
         }
         // The task lives as long as the server; at its end nobody is left to hear.
         let Ok(room) = self.sender.reserve().await else { return };
-        self.queue.bytes.fetch_add(broadcast.size(), Ordering::Relaxed);
+        self.queue.takes(&broadcast);
         room.send((target, broadcast));
     }
 
@@ -83,16 +93,17 @@ impl Delivery {
         if self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST {
             return false;
         }
-        self.queue.bytes.fetch_add(broadcast.size(), Ordering::Relaxed);
+        self.queue.takes(&broadcast);
         room.send((target, broadcast));
         true
     }
 
-    /// Returns once all that was handed over is written, or waits for one socket alone.
+    /// Returns once all that was handed over until now is written, or waits for one socket alone.
     pub async fn settled(&self) {
+        let handed = self.queue.handed.load(Ordering::Relaxed);
         loop {
             let drained = self.queue.drained.notified();
-            if self.queue.bytes.load(Ordering::Relaxed) == 0 {
+            if self.queue.written.load(Ordering::Relaxed) >= handed {
                 return;
             }
             drained.await;
@@ -126,9 +137,9 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
     let mut batch = Vec::new();
     let mut dirty = Vec::new();
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
-        let (mut delivered, mut bytes) = (0, 0);
+        let (count, mut delivered, mut bytes) = (batch.len(), 0, 0);
         // One that comes alone needs no queues.
-        let alone = batch.len() == 1;
+        let alone = count == 1;
         for (target, broadcast) in &batch {
             bytes += broadcast.size();
             let visit = |client: &Arc<Client>| {
@@ -148,6 +159,7 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
         write(&mut dirty, single).await;
         batch.clear();
         queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        queue.written.fetch_add(count, Ordering::Relaxed);
         queue.drained.notify_waiters();
         queue.drained.notify_one();
         // Connections' own tasks get their turn between batches.

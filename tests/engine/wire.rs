@@ -3,6 +3,7 @@
 use crate::harness::fixture;
 use crate::harness::program::Hub;
 use crate::harness::raw::{Frame, WebSocket, connect, http, read_answer};
+use crate::harness::services::{Part, Redis, has};
 use serde_json::{Value, json};
 
 /// Requests whose recorded answers are compared; the two of CORS have a test of their own.
@@ -259,9 +260,22 @@ fn on_stop_clients_are_told_to_reconnect_and_closed_with_1001() {
 
 #[test]
 fn what_was_accepted_before_a_stop_is_heard_before_the_end() {
+    stop_behind_many_messages(Hub::embedded(&[]));
+}
+
+#[test]
+fn what_redis_took_before_a_stop_is_heard_before_the_end() {
+    if has("what_redis_took_before_a_stop_is_heard_before_the_end", &[Part::Redis]) {
+        let redis = Redis::start();
+        let hub = Hub::start(&["--rabbitmq=embedded", &format!("--RedisConnectionString={}", redis.connection_string())]);
+        hub.wait_until_ready();
+        stop_behind_many_messages(hub);
+    }
+}
+
+fn stop_behind_many_messages(mut hub: Hub) {
     const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
     const MESSAGES: usize = 300;
-    let mut hub = Hub::embedded(&[]);
     let mut clients: Vec<_> = (0..1000).map(|_| WebSocket::connected(hub.address())).collect();
     clients.iter_mut().for_each(|client| client.invoke("ListenForBoardEvents", BOARD));
     // All at once on one connection, so that they are accepted faster than they go out.

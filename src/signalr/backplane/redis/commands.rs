@@ -68,6 +68,17 @@ impl RedisBackplane {
         acknowledged.map_err(|_| BackplaneError::TimedOut(ACKNOWLEDGE_WITHIN)).map(drop)
     }
 
+    /// Returns once what Redis took before has come to this server too, or can't come: Redis does one thing
+    /// after another, and so an acknowledgement sent to ourselves comes behind all of it.
+    pub async fn settled(&self) {
+        let (id, done) = self.shared.acknowledgements.expect();
+        let channel = self.shared.channel(&format!("internal:ack:{}", self.shared.server));
+        if self.publish_to(&channel, envelope::write_ack(id)).await.is_ok() {
+            let _ = tokio::time::timeout(ACKNOWLEDGE_WITHIN, done).await;
+        }
+        self.shared.acknowledgements.settle(id);
+    }
+
     /// Sends a client's answer to the server that asked.
     pub fn send_result(&self, channel: String, protocol: Protocol, completion: Vec<u8>) {
         let payload = envelope::write_completion(protocol.name(), &completion);
