@@ -307,6 +307,7 @@ impl<H: Hub> Server<H> {
             self.delivery.settled().await;
         };
         let _ = tokio::time::timeout(half, settled).await;
+        self.backplane().leave();
         self.stopping.store(true, Ordering::SeqCst);
         while !self.clients.registry.is_empty() && Instant::now() < deadline {
             self.clients.registry.all().iter().for_each(|client| client.outbox.wake());

@@ -2,4 +2,5 @@
 
 mod chaos;
 mod hubs;
+mod laggards;
 mod redis;

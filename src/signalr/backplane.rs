@@ -114,6 +114,13 @@ impl Backplane {
         }
     }
 
+    /// This process is about to end: the others need not wait for it to hear.
+    pub fn leave(&self) {
+        if let Backplane::Redis(redis) = self {
+            redis.leave();
+        }
+    }
+
     /// Makes a negotiated token known to the other servers.
     pub async fn announce(&self, token: &str, id: &str, lifetime: Duration) {
         if let Backplane::Redis(redis) = self {

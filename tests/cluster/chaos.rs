@@ -3,7 +3,7 @@
 //! `HARMONY_CHAOS_SECONDS=600 HARMONY_CHAOS_SEED=1 tests/run cluster::chaos::random` for a long run of random faults;
 //! `HARMONY_CHAOS_TABLE=1 tests/run cluster::chaos::table` for the table beside the .NET hub.
 
-mod parts;
+pub mod parts;
 
 use crate::harness::program::{Hub, Program, run};
 use crate::harness::raw::http;
@@ -11,6 +11,7 @@ use crate::harness::services::{Part, Redis, has, refhub_at};
 use crate::harness::{Folder, free_port, wait_for};
 use parts::{HOLD, Listener, OwnRabbitMq, Passage, Publisher, Servers, Way, block_on};
 use rustix::process::Signal;
+use std::ops::Range;
 use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -422,8 +423,9 @@ fn random() {
             11 if seconds > 60 => Fault::BrokerCloses,
             _ => Fault::CutListeners,
         };
-        faults.push(fault);
+        let before = publisher.count();
         cluster.suffer(fault, &publisher);
+        faults.push((fault, before..publisher.count()));
         if cluster.hubs[0].is_none() {
             pause(random.below(1500));
             cluster.start_hub(0);
@@ -438,5 +440,10 @@ fn random() {
     }
     let lost = survivor.lost(&accepted);
     eprintln!("seed {seed}, {seconds} s: {} faults, {} accepted, {lost} lost, {} twice", faults.len(), accepted.len(), survivor.twice());
+    // Where in the order of what was accepted it was lost, and while what happened.
+    for gap in survivor.gaps(&accepted) {
+        let near = |during: &Range<usize>| during.start < gap.end && gap.start < during.end + accepted.len() / seconds as usize;
+        eprintln!("lost {gap:?} near {:?}", faults.iter().filter(|(_, during)| near(during)).collect::<Vec<_>>());
+    }
     assert_eq!(lost, 0, "seed {seed}: {faults:?}");
 }

@@ -121,18 +121,21 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// The next message: its channel and payload. What a hub of ours says to itself alone is passed over.
+    /// The next message: its channel and payload. What only hubs of ours say to one another is passed over.
     pub fn next(&mut self) -> (String, Vec<u8>) {
         loop {
-            let value = self.value();
-            if value == b"pmessage" {
-                self.value();
-                let (channel, payload) = (String::from_utf8(self.value()).expect("a channel"), self.value());
-                if !channel.contains(":internal:mark:") {
-                    return (channel, payload);
-                }
+            let (channel, payload) = self.next_of_all();
+            if !channel.contains(":internal:mark:") && !channel.ends_with(":internal:log") {
+                return (channel, payload);
             }
         }
+    }
+
+    /// The next message of any kind.
+    pub fn next_of_all(&mut self) -> (String, Vec<u8>) {
+        while self.value() != b"pmessage" {}
+        self.value();
+        (String::from_utf8(self.value()).expect("a channel"), self.value())
     }
 
     /// The next RESP value that is a string or a number, as bytes; heads of arrays are passed over.

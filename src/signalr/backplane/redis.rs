@@ -7,6 +7,7 @@
 
 mod catch_up;
 pub mod commands;
+mod echo;
 pub mod link;
 mod log;
 
@@ -18,6 +19,7 @@ use crate::signalr::delivery::Target;
 use crate::signalr::Parts;
 use crate::signalr::protocol::Protocol;
 use commands::Acknowledgements;
+use echo::Echoes;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{PushInfo, PushKind, RedisError, Value};
 use link::connect_until_it_works;
@@ -66,6 +68,7 @@ struct Shared {
     peers_speak_message_pack: AtomicBool,
     acknowledgements: Acknowledgements,
     log: Log,
+    echoes: Echoes,
     parts: Parts,
 }
 
@@ -103,6 +106,7 @@ impl RedisBackplane {
             peers_speak_message_pack: AtomicBool::new(false),
             acknowledgements: Acknowledgements::default(),
             log,
+            echoes: Echoes::default(),
             parts,
         });
         let own = [
@@ -123,9 +127,10 @@ impl RedisBackplane {
         self.shared.listening.load(Ordering::Acquire) && self.shared.publisher.borrow().is_some()
     }
 
-    /// Publishes all in one round trip. Refused while this hub itself does not hear: its own clients
-    /// would miss what Redis takes.
+    /// Publishes all in one round trip, once no other hub is too far behind. Refused while this hub itself does not
+    /// hear: its own clients would miss what Redis takes.
     pub async fn publish(&self, messages: &[(Target, Broadcast)]) -> Result<(), BackplaneError> {
+        self.shared.await_laggards().await;
         if !self.shared.listening.load(Ordering::Acquire) {
             return Err(not_connected());
         }
@@ -143,7 +148,7 @@ impl RedisBackplane {
             .collect();
         match tokio::time::timeout(self.timeout, self.shared.log.publish(&mut connection, &outgoing)).await {
             Ok(Ok(())) => {
-                self.shared.log.published(outgoing);
+                self.shared.published(outgoing);
                 Ok(())
             }
             Ok(Err(error)) => {
@@ -280,8 +285,19 @@ impl Shared {
             Some("groups") => return self.obey(payload),
             Some("ack") => return self.acknowledged(payload),
             Some("return") => return self.returned(payload),
-            Some("log") => return self.restored(payload),
-            Some("mark") => return self.log.mark(payload),
+            // These two are between hubs of our kind: what is said to all, and to one alone.
+            Some("log") => {
+                return match echo::read(payload) {
+                    Ok((number, server)) => self.echo(number, server),
+                    Err(_) => self.restored(payload),
+                };
+            }
+            Some("mark") => {
+                return match echo::read(payload) {
+                    Ok((number, server)) => self.echoes.answer(server, number),
+                    Err(_) => self.log.mark(payload),
+                };
+            }
             _ => {}
         }
         if !self.log.hears(channel, payload) {
@@ -355,6 +371,7 @@ async fn publish_task(shared: Arc<Shared>) {
             continue;
         }
         shared.publisher.send_replace(Some(connection.clone()));
+        shared.ask();
         tokio::select! {
             () = count_hubs(&shared, connection.clone()) => {}
             () = keep_alive(&shared, connection, &shared.publisher_lost, false) => {}
@@ -457,14 +474,19 @@ fn names(channels: &[Arc<str>]) -> Vec<&str> {
     channels.iter().map(AsRef::as_ref).collect()
 }
 
-/// Returns when the connection is lost, or does not answer; a listening one is asked for a mark in the log.
+/// Returns when the connection is lost, or does not answer; a listening one is asked for a mark in the log, the other
+/// asks all hubs how far they are.
 async fn keep_alive(shared: &Shared, mut connection: MultiplexedConnection, lost: &Notify, listens: bool) {
     loop {
         tokio::select! {
             () = lost.notified() => return,
             () = tokio::time::sleep(HEARTBEAT) => {
                 let answer = async {
-                    if listens { shared.mark(&mut connection).await } else { ::redis::cmd("PING").query_async(&mut connection).await }
+                    if listens {
+                        return shared.mark(&mut connection).await;
+                    }
+                    shared.ask();
+                    ::redis::cmd("PING").query_async(&mut connection).await
                 };
                 if !matches!(tokio::time::timeout(HEARTBEAT, answer).await, Ok(Ok(()))) {
                     return;

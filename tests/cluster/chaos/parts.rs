@@ -12,6 +12,7 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -209,6 +210,19 @@ impl Listener {
     pub fn lost(&self, accepted: &[usize]) -> usize {
         let heard = self.heard.lock().expect("numbers");
         accepted.iter().filter(|number| !heard.contains_key(number)).count()
+    }
+
+    /// Runs of what it has not heard, as places in what was accepted.
+    pub fn gaps(&self, accepted: &[usize]) -> Vec<Range<usize>> {
+        let heard = self.heard.lock().expect("numbers");
+        let mut gaps: Vec<Range<usize>> = Vec::new();
+        for (place, _) in accepted.iter().enumerate().filter(|(_, number)| !heard.contains_key(number)) {
+            match gaps.last_mut() {
+                Some(gap) if gap.end == place => gap.end += 1,
+                _ => gaps.push(place..place + 1),
+            }
+        }
+        gaps
     }
 
     pub fn twice(&self) -> usize {

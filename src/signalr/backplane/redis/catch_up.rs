@@ -133,7 +133,7 @@ impl Shared {
                 return Ok(());
             }
             state.own_last = Place::default();
-            state.own.iter().map(|(_, channel, payload)| (channel.clone(), payload.clone())).collect()
+            state.own.iter().map(|own| own.message.clone()).collect()
         };
         for chunk in messages.chunks(CHUNK) {
             self.log.append(redis, chunk, false).await?;

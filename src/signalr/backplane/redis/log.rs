@@ -21,11 +21,11 @@ use tokio::sync::Notify;
 
 /// How long a message stays in the log, and how much of them.
 const KEPT_SECONDS: usize = 60;
-const LOG_BYTES: usize = 48 << 20;
-const LOG_ENTRIES: usize = 100_000;
+pub(super) const LOG_BYTES: usize = 64 << 20;
+const LOG_ENTRIES: usize = 400_000;
 /// What a stream needs for an entry beside its message.
-const ENTRY_BYTES: usize = 64;
-/// How long a hub keeps what it published itself, and knows what it heard.
+pub(super) const ENTRY_BYTES: usize = 64;
+/// How long a hub keeps what it published itself although all have heard it, and knows what it heard.
 const OWN_KEPT: Duration = Duration::from_secs(10);
 const OWN_KEPT_BYTES: usize = 16 << 20;
 const HEARD_KEPT: Duration = Duration::from_secs(30);
@@ -95,7 +95,7 @@ pub(super) struct Log {
 #[derive(Default)]
 pub(super) struct State {
     /// What this hub published lately.
-    pub(super) own: VecDeque<(Instant, String, Vec<u8>)>,
+    pub(super) own: VecDeque<Own>,
     own_bytes: usize,
     /// The newest place that it was told for a message of its own, and the epoch that it published in.
     pub(super) own_last: Place,
@@ -107,6 +107,14 @@ pub(super) struct State {
     pub(super) catching_up: Option<CatchingUp>,
     /// The mean size of messages, by which the log's length is measured.
     mean: usize,
+}
+
+/// A message that this hub published.
+pub(super) struct Own {
+    at: Instant,
+    /// How much it had published then, this one included.
+    until: u64,
+    pub(super) message: Message,
 }
 
 /// From being cut off until everything missed is delivered.
@@ -194,23 +202,27 @@ impl Log {
     /// How many messages of the usual size the log may have.
     fn length(&self, messages: &[Message]) -> usize {
         let mut state = self.lock();
-        for (_, payload) in messages {
-            state.mean = (state.mean * 63 + payload.len() + ENTRY_BYTES) / 64;
+        for (channel, payload) in messages {
+            state.mean = (state.mean * 63 + channel.len() + payload.len() + ENTRY_BYTES) / 64;
         }
         (LOG_BYTES / state.mean.max(1)).clamp(CHUNK, LOG_ENTRIES)
     }
 
-    /// Keeps what was just published, against a Redis that loses its log.
-    pub(super) fn published(&self, messages: Vec<Message>) {
+    /// Keeps what was just published, against a Redis that loses its log: all that not everybody has heard, and some
+    /// of the rest. `until` counts what was published in all, `heard` what of that all have heard.
+    pub(super) fn published(&self, messages: Vec<Message>, until: u64, heard: u64) {
         let mut state = self.lock();
-        let now = Instant::now();
-        for (channel, payload) in messages {
-            state.own_bytes += payload.len();
-            state.own.push_back((now, channel, payload));
+        let at = Instant::now();
+        for message in messages {
+            state.own_bytes += message.1.len();
+            state.own.push_back(Own { at, until, message });
         }
-        while state.own_bytes > OWN_KEPT_BYTES || state.own.front().is_some_and(|(at, ..)| now - *at > OWN_KEPT) {
-            let Some((_, _, payload)) = state.own.pop_front() else { break };
-            state.own_bytes -= payload.len();
+        while let Some(oldest) = state.own.front()
+            && oldest.until <= heard
+            && (state.own_bytes > OWN_KEPT_BYTES || at - oldest.at > OWN_KEPT)
+        {
+            state.own_bytes -= oldest.message.1.len();
+            state.own.pop_front();
         }
     }
 
@@ -229,6 +241,10 @@ impl Log {
             // What was held back already stays so.
             self.lock().catching_up.get_or_insert_default().end = None;
         }
+    }
+
+    pub(super) fn is_catching_up(&self) -> bool {
+        self.lock().catching_up.is_some()
     }
 
     /// Takes note of a message; false where it is held back for now.

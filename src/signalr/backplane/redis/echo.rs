@@ -1,0 +1,193 @@
+//! How far each hub that shares the Redis has heard, so that none publishes faster than another reads.
+//!
+//! A hub that publishes much *asks* now and then, on a channel among its messages: who hears the question has heard all
+//! that was published before it, delivers that, and then answers with its name. Who lags is waited for: a hub that
+//! answers may be little behind, one that fell silent much more, so that the log still has all of it when it comes
+//! back, and one that stays away is given up. Of ASP.NET Core's hubs, which do not answer, nothing is known, as ever.
+
+use super::{RedisBackplane, Shared};
+use super::log::{ENTRY_BYTES, LOG_BYTES, Message};
+use crate::message_pack::{self, MessagePackError, Reader};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Bytes that all hubs together may be ahead of one that answers: enough for the way there and back, little enough
+/// for what a Redis that dies may take with it.
+const AHEAD: u64 = 4 << 20;
+/// Bytes that they may be ahead of one that is silent: half of what the log holds.
+const AHEAD_OF_SILENT: u64 = LOG_BYTES as u64 / 2;
+/// A question is asked after a sixteenth of what a hub may be ahead.
+const QUESTIONS: u64 = 16;
+/// Who has owed an answer for so long is silent, and then given up.
+const SILENT_AFTER: Duration = Duration::from_secs(2);
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(20);
+/// How often who waits asks again: a question may be lost.
+const ASKED_AGAIN: Duration = Duration::from_millis(250);
+/// In place of a question's number: the hub that is named leaves.
+const GOODBYE: u64 = u64::MAX;
+
+#[derive(Default)]
+pub(super) struct Echoes {
+    state: Mutex<State>,
+    answered: Notify,
+    /// This hub has said goodbye.
+    left: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    /// Bytes that this hub has published, which also number its questions.
+    published: u64,
+    asked: u64,
+    hubs: HashMap<String, Hearer>,
+}
+
+/// A hub that answered once.
+struct Hearer {
+    heard: u64,
+    /// Since when it owes an answer.
+    owes_since: Option<Instant>,
+}
+
+impl Echoes {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts what was just published; the count until now, and up to where all have heard.
+    fn published(&self, bytes: u64) -> (u64, u64) {
+        let mut state = self.lock();
+        state.published += bytes;
+        (state.published, state.hubs.values().map(|hub| hub.heard).min().unwrap_or(state.published))
+    }
+
+    /// Whether it is time for a question, among so many hubs.
+    fn is_due(&self, hubs: u64) -> bool {
+        let state = self.lock();
+        state.published - state.asked >= AHEAD / hubs / QUESTIONS
+    }
+
+    /// The next question's number. All owe an answer from now on.
+    fn question(&self) -> u64 {
+        let mut state = self.lock();
+        state.asked = state.published;
+        let now = Instant::now();
+        state.hubs.values_mut().for_each(|hub| _ = hub.owes_since.get_or_insert(now));
+        state.asked
+    }
+
+    /// A hub has heard a question, and all before it.
+    pub(super) fn answer(&self, hub: &str, number: u64) {
+        let mut state = self.lock();
+        // Nobody has heard what was not published.
+        let number = number.min(state.published);
+        let owes_since = (number < state.asked).then(Instant::now);
+        match state.hubs.get_mut(hub) {
+            Some(known) => *known = Hearer { heard: number.max(known.heard), owes_since },
+            None => _ = state.hubs.insert(hub.to_owned(), Hearer { heard: number, owes_since }),
+        }
+        drop(state);
+        self.answered.notify_waiters();
+    }
+
+    fn forget(&self, hub: &str) {
+        self.lock().hubs.remove(hub);
+        self.answered.notify_waiters();
+    }
+
+    /// A hub that others may not be further ahead of.
+    fn laggard(&self, hubs: u64, now: Instant) -> Option<String> {
+        let mut state = self.lock();
+        let owes = |hub: &Hearer| hub.owes_since.map_or(Duration::ZERO, |since| now - since);
+        state.hubs.retain(|_, hub| owes(hub) < GIVEN_UP_AFTER);
+        let lags = |hub: &Hearer| {
+            let ahead = if owes(hub) < SILENT_AFTER { AHEAD } else { AHEAD_OF_SILENT };
+            state.published - hub.heard >= ahead / hubs
+        };
+        state.hubs.iter().find(|(_, hub)| lags(hub)).map(|(name, _)| name.clone())
+    }
+}
+
+impl RedisBackplane {
+    /// Tells the others not to wait for this hub any more.
+    pub fn leave(&self) {
+        self.shared.echoes.left.store(true, Ordering::Relaxed);
+        self.shared.publish_soon(self.shared.channel("internal:log"), write(GOODBYE, &self.shared.server));
+    }
+}
+
+impl Shared {
+    /// Returns once no hub is too far behind.
+    pub(super) async fn await_laggards(&self) {
+        let (began, mut complained) = (Instant::now(), false);
+        loop {
+            let answered = self.echoes.answered.notified();
+            let Some(hub) = self.echoes.laggard(self.hub_count(), Instant::now()) else { return };
+            if !complained && began.elapsed() > SILENT_AFTER {
+                complained = true;
+                tracing::warn!(hub, "publishing waits for a hub that does not keep up");
+            }
+            if tokio::time::timeout(ASKED_AGAIN, answered).await.is_err() {
+                self.ask();
+            }
+        }
+    }
+
+    fn hub_count(&self) -> u64 {
+        self.hubs.load(Ordering::Relaxed).max(1) as u64
+    }
+
+    /// Takes note of what Redis took, and asks where it is time to.
+    pub(super) fn published(&self, messages: Vec<Message>) {
+        let bytes = messages.iter().map(|(channel, payload)| channel.len() + payload.len() + ENTRY_BYTES).sum::<usize>();
+        let (until, heard) = self.echoes.published(bytes as u64);
+        self.log.published(messages, until, heard);
+        if self.echoes.is_due(self.hub_count()) {
+            self.ask();
+        }
+    }
+
+    /// Asks all hubs to say that they have heard what was published until now.
+    pub(super) fn ask(&self) {
+        self.publish_soon(self.channel("internal:log"), write(self.echoes.question(), &self.server));
+    }
+
+    /// Another hub's question, or ours.
+    pub(super) fn echo(self: &Arc<Self>, number: u64, server: &str) {
+        if number == GOODBYE {
+            return self.echoes.forget(server);
+        }
+        // Who has not caught up has not heard; the question comes again. Who has left is not waited for.
+        if self.log.is_catching_up() || self.echoes.left.load(Ordering::Relaxed) {
+            return;
+        }
+        let (shared, server) = (self.clone(), server.to_owned());
+        tokio::spawn(async move {
+            shared.parts.delivery.settled().await;
+            if server == shared.server {
+                shared.echoes.answer(&server, number);
+            } else {
+                shared.publish_soon(shared.channel(&format!("internal:mark:{server}")), write(number, &shared.server));
+            }
+        });
+    }
+}
+
+fn write(number: u64, server: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(server.len() + 12);
+    message_pack::write_array(&mut out, 2);
+    message_pack::write_unsigned(&mut out, number);
+    message_pack::write_text(&mut out, server);
+    out
+}
+
+/// A question's number and who asked it, or an answer's and who gave it; an error where something else was said.
+pub(super) fn read(bytes: &[u8]) -> Result<(u64, &str), MessagePackError> {
+    let mut reader = Reader::new(bytes);
+    reader.array()?;
+    let number = reader.unsigned()?.map_err(|_| MessagePackError("a number of 0 or more"))?;
+    Ok((number, reader.text()?))
+}
