@@ -1,5 +1,6 @@
 //! Harmony's hub assembled: consumer to backplane to connections, health and admin beside them, and an orderly stop.
 
+pub mod allowed_hosts;
 pub mod compose;
 pub mod consumer;
 pub mod date;
@@ -11,6 +12,7 @@ pub mod settings;
 pub mod shape;
 pub mod status;
 
+use crate::hub::allowed_hosts::AllowedHosts;
 use crate::hub::consumer::Consumer;
 use crate::hub::methods::HarmonyHub;
 use crate::hub::settings::{HUB_NAME, HUB_PATH, HubSettings};
@@ -46,7 +48,7 @@ pub async fn run(settings: HubSettings, listeners: Vec<Listener>, admin: Vec<Tcp
             Backplane::Redis(RedisBackplane::start(options, HUB_NAME, name, parts))
         }
     });
-    let hub = Arc::new(Hub { server, status: Arc::default(), page: settings.page, https_port: settings.https_port });
+    let hub = Arc::new(Hub { server, status: Arc::default(), page: settings.page, https_port: settings.https_port, hosts: settings.hosts });
     let gate = Gate::new(hub.server.options.gate, hub.server.metrics.clone());
     let serving = CancellationToken::new();
     let connections = TaskTracker::new();
@@ -82,10 +84,14 @@ pub struct Hub {
     page: bool,
     /// Where plain requests are sent to.
     https_port: Option<u16>,
+    hosts: AllowedHosts,
 }
 
 impl Site for Hub {
     async fn answer(&self, mut request: Request<Incoming>, secure: bool) -> Answer {
+        if !self.hosts.welcome(request.headers().get(header::HOST)) {
+            return answer::text(StatusCode::BAD_REQUEST, "The request hostname is invalid.");
+        }
         let origin = request.headers().get(header::ORIGIN).cloned();
         let mut response = match answer::preflight(&request) {
             Some(answer) => answer,
@@ -107,7 +113,8 @@ impl Hub {
         if let Some(answer) = endpoint::answer(&self.server, &HUB_PATH.to_ascii_lowercase(), request).await {
             return answer;
         }
-        match request.uri().path().to_ascii_lowercase().trim_end_matches('/') {
+        let path = request.uri().path().to_ascii_lowercase();
+        match path.strip_suffix('/').unwrap_or(&path) {
             "/healthz/ready" => health(self.is_ready()),
             "/healthz/live" => health(true),
             "" if self.page => page::answer(),

@@ -3,6 +3,8 @@
 //! A cursor that can borrow and skip, which the published libraries lack; used for the backplane's
 //! envelopes (spec: signalr.md F2) and the hub protocol (D3).
 
+use std::borrow::Cow;
+
 /// Bytes that are not the MessagePack that was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is expected")]
@@ -132,6 +134,15 @@ impl<'a> Reader<'a> {
     }
 
     pub fn text(&mut self) -> Result<&'a str> {
+        std::str::from_utf8(self.text_bytes()?).map_err(|_| MessagePackError("UTF-8"))
+    }
+
+    /// A string, with a mark in place of what is no UTF-8, as .NET reads it.
+    pub fn lenient_text(&mut self) -> Result<Cow<'a, str>> {
+        self.text_bytes().map(String::from_utf8_lossy)
+    }
+
+    fn text_bytes(&mut self) -> Result<&'a [u8]> {
         let length = match self.byte("a string")? {
             marker @ 0xa0..=0xbf => usize::from(marker & 0x1f),
             0xd9 => self.length(1)?,
@@ -139,7 +150,7 @@ impl<'a> Reader<'a> {
             0xdb => self.length(4)?,
             _ => return Err(MessagePackError("a string")),
         };
-        std::str::from_utf8(self.take(length)?).map_err(|_| MessagePackError("UTF-8"))
+        self.take(length)
     }
 
     /// Binary data; a string's bytes are accepted too, as .NET does.

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod outbox;
 pub mod protocol;
 pub mod registry;
+pub mod request;
 pub mod results;
 pub mod resume;
 pub mod serve;
@@ -27,7 +28,7 @@ use crate::signalr::gate::GateLimits;
 use crate::signalr::metrics::Metrics;
 use crate::signalr::outbox::{Backlog, OutboxLimits};
 use crate::signalr::protocol::{Encoded, Protocol};
-use crate::signalr::registry::{Client, Registry};
+use crate::signalr::registry::{Client, GroupLimits, Registry};
 use crate::signalr::results::Results;
 use crate::signalr::sessions::{Sessions, Transport};
 use crate::signalr::streams::{Items, Upload};
@@ -91,7 +92,8 @@ pub enum Running {
 
 /// One call as the client sent it.
 pub struct Call<'a> {
-    /// The method's name; matched without regard to case.
+    /// The method's name as the client sent it, matched without regard to case. A hub that knows the method puts
+    /// its own spelling here, which errors then have, as in .NET.
     pub target: &'a str,
     pub arguments: Encoded<'a>,
     pub(crate) uploads: Vec<Upload>,
@@ -180,16 +182,11 @@ impl Caller {
 
     /// The caller hears what is sent to `group` from when this returns.
     pub async fn join(&self, group: &str) -> Result<(), HubError> {
-        Ok(self.clients.join(&self.client, group).await?)
+        self.clients.join(&self.client, group).await
     }
 
     pub fn leave(&self, group: &str) {
         self.clients.leave(&self.client, group);
-    }
-
-    /// How many groups the caller is in.
-    pub fn group_count(&self) -> usize {
-        self.client.group_count()
     }
 }
 
@@ -207,6 +204,10 @@ pub struct Options {
     /// Bytes of one message, framing included.
     pub maximum_message: usize,
     pub maximum_connections: usize,
+    /// Connections that were negotiated and not opened yet.
+    pub maximum_negotiated: usize,
+    /// Groups that one client may be in, and the bytes of their names.
+    pub groups: GroupLimits,
     pub gate: GateLimits,
     /// Messages that one client may send in a second; more wait unread.
     pub messages_per_second: u32,
@@ -235,6 +236,8 @@ impl Default for Options {
             disconnect_timeout: Duration::from_secs(15),
             maximum_message: 32_768,
             maximum_connections: 200_000,
+            maximum_negotiated: 100_000,
+            groups: GroupLimits::default(),
             gate: GateLimits::default(),
             messages_per_second: 10_000,
             parallel_invocations: 1,
@@ -272,13 +275,13 @@ pub struct Server<H> {
 impl<H: Hub> Server<H> {
     /// Assembles a server; `backplane` is given the way into this process.
     pub fn new(hub: H, options: Options, backplane: impl FnOnce(Parts) -> Backplane) -> Arc<Self> {
-        let (registry, metrics, results) = (Arc::<Registry>::default(), Arc::<Metrics>::default(), Arc::<Results>::default());
+        let (registry, metrics, results) = (Arc::new(Registry::new(options.groups)), Arc::<Metrics>::default(), Arc::<Results>::default());
         let delivery = Delivery::start(registry.clone(), metrics.clone());
         let parts = Parts { registry: registry.clone(), delivery: delivery.clone(), metrics: metrics.clone(), results: results.clone() };
         let backplane = Arc::new(backplane(parts));
         Arc::new(Server {
             hub,
-            clients: Clients { registry, backplane, results, naming: options.naming },
+            clients: Clients { registry, backplane, results, metrics: metrics.clone(), naming: options.naming },
             backlog: Arc::new(options.backlog.map_or_else(Backlog::default, Backlog::with_limit)),
             options,
             metrics,

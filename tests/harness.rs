@@ -4,7 +4,9 @@ pub mod program;
 pub mod raw;
 pub mod services;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up.
@@ -60,5 +62,30 @@ pub fn unique(prefix: &str) -> String {
 
 /// A port that nobody listens on.
 pub fn free_port() -> u16 {
-    harmony::containers::ports::free_port().expect("a port")
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = harmony::containers::ports::free_port().expect("a port");
+        // Nobody listens on it yet, and another test may have been given it a moment ago.
+        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+            return port;
+        }
+    }
+}
+
+/// A small generator, so that a seed replays.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    pub fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    pub fn pick<'c, T>(&mut self, choices: &'c [T]) -> &'c T {
+        &choices[self.below(choices.len() as u64) as usize]
+    }
 }

@@ -12,9 +12,15 @@ pub fn is_free(address: IpAddr, port: u16) -> bool {
     TcpListener::bind(SocketAddr::new(address, port)).is_ok()
 }
 
-/// A port that nobody listens on, chosen by the system.
+/// A port that nobody listens on, below those that the system lends to outgoing connections: one of these might take
+/// it before it is used, or while its server is away.
 pub fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    let is_free = |port: &u16| is_free(Ipv4Addr::LOCALHOST.into(), *port);
+    let drawn = std::iter::repeat_with(|| 20_000 + u16::from_le_bytes(crate::secret::random()) % 10_000);
+    match drawn.take(64).find(is_free) {
+        Some(port) => Ok(port),
+        None => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port()),
+    }
 }
 
 /// The process that listens on a port, as `name (pid 123)`; `None` where the system does not tell us.

@@ -7,9 +7,6 @@ use crate::signalr::{Admission, Call, Caller, Hub, HubError, Refusal, Running};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
-/// Groups that one connection may be in; a browser listens to a board and a handful of cards.
-const MAXIMUM_GROUPS: usize = 1000;
-
 /// `SignalRHub`: clients say which boards and cards they want to hear of.
 #[derive(Default)]
 pub struct HarmonyHub {
@@ -52,24 +49,18 @@ impl Hub for HarmonyHub {
 
     fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
         let known = METHODS.iter().find(|(name, _)| name.eq_ignore_ascii_case(call.target));
-        let (_, method) = *known.ok_or(Refusal::NoSuchMethod)?;
+        let (name, method) = *known.ok_or(Refusal::NoSuchMethod)?;
+        call.target = name;
         let [name] = call.arguments.texts::<1>().ok_or(Refusal::Arguments)?;
         Ok(Running::Answer(Box::pin(async move {
             let name = name.ok_or_else(|| HubError::of("ArgumentNullException", "the name of a board or card is null"))?;
             match method {
-                Method::ListenForBoard => join(&caller, &name).await?,
-                Method::ListenForCard => join(&caller, &name.to_lowercase()).await?,
+                Method::ListenForBoard => caller.join(&name).await?,
+                Method::ListenForCard => caller.join(&name.to_lowercase()).await?,
                 Method::StopListeningForBoard => caller.leave(&name),
                 Method::StopListeningForCard => caller.leave(&name.to_lowercase()),
             }
             Ok(Value::Null)
         })))
     }
-}
-
-async fn join(caller: &Caller, group: &str) -> Result<(), HubError> {
-    if caller.group_count() >= MAXIMUM_GROUPS {
-        return Err(HubError::shown(format!("the connection is in {MAXIMUM_GROUPS} groups already")));
-    }
-    caller.join(group).await
 }

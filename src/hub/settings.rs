@@ -4,6 +4,7 @@ use crate::appsettings::layers::Layers;
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::{RedisOptions, RedisStringError};
+use crate::hub::allowed_hosts::AllowedHosts;
 use crate::listen::{ListenError, ListenUrl};
 use crate::secret::Secret;
 use crate::signalr::Options;
@@ -31,6 +32,8 @@ pub struct HubSettings {
     /// Where metrics and the inbox are; off unless set.
     pub admin: Option<ListenUrl>,
     pub page: bool,
+    /// The names that requests may ask for the hub by.
+    pub hosts: AllowedHosts,
     pub log_level: LogLevel,
     /// What signs users' tokens, where clients must bring one.
     pub token_secret: Option<Secret>,
@@ -84,6 +87,7 @@ impl HubSettings {
             broker: if embedded { None } else { Some(broker_address(layers)?) },
             admin: admin(layers)?,
             page: boolean(layers, "HubPage:Enabled")?.unwrap_or(environment.eq_ignore_ascii_case("Development")),
+            hosts: AllowedHosts::parse(layers.get("AllowedHosts")),
             log_level: log_level(layers)?,
             token_secret: Some(layers.get("Authentication:Jwt:Secret")).filter(|secret| !secret.is_empty()).map(Secret::new),
             options: options(layers)?,
@@ -96,6 +100,9 @@ fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
     let mut options = Options { detailed_errors: boolean(layers, "DetailedErrors")?.unwrap_or(false), ..Options::default() };
     for (key, limit) in [
         ("Limits:Connections", &mut options.maximum_connections),
+        ("Limits:NegotiatedConnections", &mut options.maximum_negotiated),
+        ("Limits:Groups", &mut options.groups.count),
+        ("Limits:GroupNameBytes", &mut options.groups.name_bytes),
         ("Limits:ConnectionsPerAddress", &mut options.gate.per_address),
         ("Limits:HalfOpenConnections", &mut options.gate.half_open),
         ("Limits:MessageBytes", &mut options.maximum_message),

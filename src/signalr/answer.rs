@@ -17,6 +17,14 @@ pub fn text(status: StatusCode, body: &str) -> Answer {
     typed(status, "text/plain", body.as_bytes().to_vec())
 }
 
+/// Says no to a request that can't be one, and no more on its connection.
+pub fn refused(status: StatusCode) -> Answer {
+    let mut answer = Response::new(whole(Bytes::new()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
 pub fn json(body: String) -> Answer {
     typed(StatusCode::OK, "application/json", body.into_bytes())
 }
@@ -49,15 +57,18 @@ pub fn preflight(request: &Request<Incoming>) -> Option<Answer> {
     let mut answer = Response::new(whole(Bytes::new()));
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_METHODS, method.clone());
-    if let Some(headers) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, headers.clone());
+    if let Some(headers) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).and_then(|headers| headers.to_str().ok()) {
+        let names: Vec<_> = headers.split(',').map(str::trim).collect();
+        if let Ok(names) = HeaderValue::from_str(&names.join(",")) {
+            answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
+        }
     }
     Some(answer)
 }
 
 /// Lets the asking origin read the answer.
 pub fn allow_origin(answer: &mut Answer, origin: Option<HeaderValue>) {
-    let Some(origin) = origin else { return };
+    let Some(origin) = origin.filter(|origin| !origin.is_empty()) else { return };
     let headers = answer.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

@@ -114,6 +114,13 @@ impl Backplane {
         }
     }
 
+    /// Returns once clients have what was published before, where no other process is between.
+    pub async fn delivered(&self) {
+        if let Backplane::Local(delivery) = self {
+            delivery.settled().await;
+        }
+    }
+
     /// This process is about to end: the others need not wait for it to hear.
     pub fn leave(&self) {
         if let Backplane::Redis(redis) = self {

@@ -4,10 +4,12 @@ use crate::signalr::HubError;
 use crate::signalr::backplane::{Backplane, BackplaneError};
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Target;
+use crate::signalr::metrics::Metrics;
 use crate::signalr::registry::{Client, Registry};
 use crate::signalr::results::Results;
 use crate::signalr::value::{Naming, Value};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Whom a message is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +27,13 @@ pub struct Clients {
     pub(crate) registry: Arc<Registry>,
     pub(crate) backplane: Arc<Backplane>,
     pub(crate) results: Arc<Results>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) naming: Naming,
 }
 
 impl Clients {
-    /// Invokes `target` on clients and waits for no answer; returns once the message is accepted.
+    /// Invokes `target` on clients and waits for no answer; returns once the message is accepted, and
+    /// written where that is this process's own affair.
     pub async fn send(&self, audience: Audience, target: &str, arguments: &[Value]) -> Result<(), HubError> {
         let broadcast = Broadcast::of(None, target, arguments, self.naming);
         let (to, broadcast) = match audience {
@@ -45,7 +49,10 @@ impl Clients {
                 None => (Target::Connection(id.into()), broadcast),
             },
         };
-        Ok(self.backplane.publish(&[(to, broadcast)]).await?)
+        self.backplane.publish(&[(to, broadcast)]).await?;
+        // A caller among those that hear it does so before its call is answered.
+        self.backplane.delivered().await;
+        Ok(())
     }
 
     /// Invokes `target` on one client and waits for what it returns.
@@ -72,7 +79,7 @@ impl Clients {
     /// Puts a connection into a group, wherever it is; returns once messages to the group reach it.
     pub async fn add_to_group(&self, connection: &str, group: &str) -> Result<(), HubError> {
         match self.registry.client(connection) {
-            Some(client) => Ok(self.join(&client, group).await?),
+            Some(client) => self.join(&client, group).await,
             None => Ok(self.backplane.change_group(connection, group, true).await?),
         }
     }
@@ -87,16 +94,21 @@ impl Clients {
         }
     }
 
-    pub(crate) async fn join(&self, client: &Arc<Client>, group: &str) -> Result<(), BackplaneError> {
+    pub(crate) async fn join(&self, client: &Arc<Client>, group: &str) -> Result<(), HubError> {
         let group: Arc<str> = group.into();
-        if !self.registry.join(client, &group) {
-            return Ok(());
+        match self.registry.join(client, &group) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(full) => {
+                self.metrics.refused_joins.fetch_add(1, Ordering::Relaxed);
+                return Err(HubError::shown(full.to_string()));
+            }
         }
         let joined = self.backplane.joined(&group).await;
         if joined.is_err() && self.registry.leave(client, &group) {
             self.backplane.left(&group);
         }
-        joined
+        Ok(joined?)
     }
 
     pub(crate) fn leave(&self, client: &Client, group: &str) {

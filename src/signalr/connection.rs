@@ -26,8 +26,10 @@ pub enum Ending {
     Refused,
     /// The client asked for it.
     Asked,
-    /// It broke the protocol, fell silent or did not read.
+    /// It broke the protocol or fell silent.
     Error(Option<ProtocolError>),
+    /// It did not read what was sent to it.
+    Slow,
     /// Redis could not be told of it, or the hub refused it.
     Unreachable,
     /// The server stops.
@@ -178,6 +180,7 @@ impl<H: Hub> Connection<H> {
                 close(Some(&format!("{ERROR} InvalidDataException: {error}")), true);
             }
             Ending::Error(_) => close(Some(ERROR), true),
+            Ending::Slow => close(Some("Connection closed with an error. It does not read what is sent to it."), true),
             Ending::Unreachable => close(Some(ERROR), false),
             Ending::Stopping => close(None, true),
             Ending::Refused | Ending::Gone => {}
@@ -193,7 +196,7 @@ impl<H: Hub> Connection<H> {
             if self.client.outbox.overflowed() {
                 self.server.metrics.too_slow.fetch_add(1, Ordering::Relaxed);
                 self.client.outbox.clear();
-                return Poll::Ready(Ending::Error(None));
+                return Poll::Ready(Ending::Slow);
             }
             if let Phase::Connecting(task) = &mut self.phase {
                 match task.as_mut().poll(context) {
@@ -236,6 +239,10 @@ impl<H: Hub> Connection<H> {
                 Ok(Cut::Message(message, taken)) => (message, taken),
                 Ok(Cut::Partial) => break,
                 Err(_) if shaking => return Err(self.cancel_handshake()),
+                Err(_) if self.is_full() => {
+                    self.stalled = true;
+                    break;
+                }
                 Err(error) => return Err(self.breach(error)),
             };
             if shaking {

@@ -20,7 +20,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -32,7 +32,7 @@ const POLL_WITHIN: Duration = Duration::from_secs(90);
 /// Answers a request below `hub`, its path in lower case; `None` where the path is another.
 pub async fn answer<H: Hub>(server: &Arc<Server<H>>, hub: &str, request: &mut Request<Incoming>) -> Option<Answer> {
     let path = request.uri().path().to_ascii_lowercase();
-    let below = path.trim_end_matches('/').strip_prefix(hub)?;
+    let below = path.strip_suffix('/').unwrap_or(&path).strip_prefix(hub)?;
     if !matches!(below, "" | "/negotiate") {
         return None;
     }
@@ -74,7 +74,9 @@ async fn negotiate<H: Hub>(server: &Arc<Server<H>>, request: &Request<Incoming>)
     let asked = query(request, "useStatefulReconnect").is_some_and(|asked| asked.trim().eq_ignore_ascii_case("true"));
     let resumable = asked && server.options.resume.is_some();
     let lifetime = server.options.disconnect_timeout;
-    if server.is_stopping() || !server.sessions.negotiated(&key, id.as_str().into(), resumable, lifetime) {
+    let most = server.options.maximum_negotiated;
+    if server.is_stopping() || !server.sessions.negotiated(&key, id.as_str().into(), resumable, lifetime, most) {
+        server.metrics.refused_negotiations.fetch_add(1, Ordering::Relaxed);
         return text(StatusCode::SERVICE_UNAVAILABLE, "Too many connections wait to be opened; try again later.");
     }
     // A WebSocket may be opened at any server that shares the backplane.
@@ -99,7 +101,7 @@ fn negotiation_error(error: &str) -> Answer {
 fn token(request: &Request<Incoming>) -> Option<String> {
     let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    bearer.map(|(_, token)| token.trim().to_owned()).or_else(|| query(request, "access_token"))
+    bearer.map(|(_, token)| token.trim().to_owned()).or_else(|| query(request, "access_token").filter(|token| !token.is_empty()))
 }
 
 async fn connect<H: Hub>(server: &Arc<Server<H>>, request: &mut Request<Incoming>, expires: Option<Instant>) -> Answer {
@@ -107,7 +109,7 @@ async fn connect<H: Hub>(server: &Arc<Server<H>>, request: &mut Request<Incoming
     if ![Method::GET, Method::POST, Method::DELETE].contains(&method) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "");
     }
-    let token = query(request, "id");
+    let token = query(request, "id").filter(|id| !id.is_empty());
     let key = (method == Method::GET && !accepts_events(request)).then(|| websocket_key(request.headers())).flatten();
     if let Some(key) = key {
         return open_websocket(server, token, &key, request, expires).await;
@@ -169,7 +171,7 @@ fn other_transport() -> Answer {
 fn turned_away<H: Hub>(server: &Server<H>) -> Option<Answer> {
     let full = server.is_stopping() || server.connections() >= server.options.maximum_connections;
     full.then(|| {
-        server.metrics.turned_away.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        server.metrics.turned_away.fetch_add(1, Ordering::Relaxed);
         text(StatusCode::SERVICE_UNAVAILABLE, "Too many connections; try again later.")
     })
 }
@@ -194,7 +196,7 @@ async fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Option<String>, 
             },
             Some(Session::Half { .. }) => return other_transport(),
             Some(Session::WebSocket) => return text(StatusCode::CONFLICT, ""),
-            Some(Session::Resumable { allowed, .. }) if !allowed.load(std::sync::atomic::Ordering::Relaxed) => {
+            Some(Session::Resumable { allowed, .. }) if !allowed.load(Ordering::Relaxed) => {
                 return text(StatusCode::NO_CONTENT, "");
             }
             Some(Session::Resumable { sockets, .. }) => {
@@ -289,6 +291,7 @@ async fn poll<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session, vi
             });
         }
     };
+    let _waiting = WaitingPoll::new(&server.metrics.polls);
     match half.poll(POLL_WITHIN).await {
         Polled::Data(data) => typed(StatusCode::OK, "application/octet-stream", data),
         Polled::Nothing => text(StatusCode::OK, ""),
@@ -298,6 +301,22 @@ async fn poll<H: Hub>(server: &Arc<Server<H>>, token: &str, session: Session, vi
             }
             text(StatusCode::NO_CONTENT, "")
         }
+    }
+}
+
+/// Counts a poll while it waits; its client may go away meanwhile.
+struct WaitingPoll<'m>(&'m AtomicU64);
+
+impl<'m> WaitingPoll<'m> {
+    fn new(polls: &'m AtomicU64) -> Self {
+        polls.fetch_add(1, Ordering::Relaxed);
+        WaitingPoll(polls)
+    }
+}
+
+impl Drop for WaitingPoll<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -394,22 +413,22 @@ fn websocket_key(headers: &HeaderMap) -> Option<Vec<u8>> {
     let asked = has(header::CONNECTION, "upgrade")
         && has(header::UPGRADE, "websocket")
         && has(header::SEC_WEBSOCKET_VERSION, "13");
-    headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asked).map(|key| key.as_bytes().to_vec())
+    // Sixteen bytes, though nobody asks which.
+    let good = |key: &&HeaderValue| base64::engine::general_purpose::STANDARD.decode(key.as_bytes()).is_ok_and(|key| key.len() == 16);
+    headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asked).filter(good).map(|key| key.as_bytes().to_vec())
 }
 
 fn accepts_events(request: &Request<Incoming>) -> bool {
     request.headers().get_all(header::ACCEPT).iter().any(|accept| {
-        accept.to_str().is_ok_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"))
+        accept.to_str().is_ok_and(|accept| accept.split(',').any(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream")))
     })
 }
 
-/// A value of the query; names are matched without regard to case.
+/// A value of the query, several of one name with commas between them; names are matched without regard to case.
 fn query(request: &Request<Incoming>, name: &str) -> Option<String> {
     let query = request.uri().query()?;
-    url::form_urlencoded::parse(query.as_bytes())
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.into_owned())
-        .filter(|value| !value.is_empty())
+    let values = url::form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    values.map(|(_, value)| value.into_owned()).reduce(|all, value| format!("{all},{value}"))
 }
 
 /// 128 random bits in 22 characters.

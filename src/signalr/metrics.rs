@@ -19,6 +19,12 @@ pub struct Metrics {
     pub refused_half_open: AtomicU64,
     /// Connections refused because their address had too many.
     pub refused_address: AtomicU64,
+    /// Negotiations refused because too many connections waited to be opened.
+    pub refused_negotiations: AtomicU64,
+    /// Joins refused because the connection was in too many groups, or in groups with too long names.
+    pub refused_joins: AtomicU64,
+    /// Long polls that wait for something to say.
+    pub polls: AtomicU64,
     /// Connections that ended in something that is no HTTP, was too large or came too slowly.
     pub bad_requests: AtomicU64,
     /// Times that a client sent more messages than it may in a second, and had to wait.

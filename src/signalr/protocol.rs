@@ -27,8 +27,8 @@ pub enum ClientMessage<'a> {
         invocation_id: Option<Cow<'a, str>>,
         target: Cow<'a, str>,
         arguments: Encoded<'a>,
-        /// Streams that the client will send, by their ids.
-        streams: Vec<Cow<'a, str>>,
+        /// Streams that the client will send, by their ids; looked at once the arguments are good.
+        streams: Result<Vec<Cow<'a, str>>, ProtocolError>,
         /// The client wants a stream back.
         streaming: bool,
     },

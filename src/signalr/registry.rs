@@ -17,7 +17,7 @@ pub struct Client {
     /// The public id, 22 characters.
     pub id: Arc<str>,
     pub outbox: Outbox,
-    groups: Mutex<HashSet<Arc<str>>>,
+    groups: Mutex<Groups>,
     /// Its handshake is done, so that broadcasts may reach it.
     ready: AtomicBool,
     /// What its handshake chose.
@@ -52,14 +52,40 @@ impl Client {
         self.ready.store(ready, Ordering::Release);
     }
 
-    /// How many groups the client is in.
-    pub fn group_count(&self) -> usize {
-        self.lock_groups().len()
-    }
-
-    fn lock_groups(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
+    fn lock_groups(&self) -> MutexGuard<'_, Groups> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The groups that one client is in.
+#[derive(Default)]
+struct Groups {
+    names: HashSet<Arc<str>>,
+    /// The names' bytes, which are the client's own choice.
+    bytes: usize,
+}
+
+/// How many groups one client may be in, and how long their names may be together.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupLimits {
+    pub count: usize,
+    pub name_bytes: usize,
+}
+
+impl Default for GroupLimits {
+    /// A browser listens to a board and a handful of cards.
+    fn default() -> Self {
+        GroupLimits { count: 1000, name_bytes: 256 << 10 }
+    }
+}
+
+/// A client is in as many groups as it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    #[error("the connection is in {0} groups already")]
+    Groups(usize),
+    #[error("the names of the connection's groups are {0} bytes already")]
+    Names(usize),
 }
 
 type Members = IndexMap<Arc<str>, Arc<Client>>;
@@ -71,9 +97,14 @@ pub struct Registry {
     groups: [RwLock<HashMap<Arc<str>, Members>>; SHARDS],
     hasher: RandomState,
     count: AtomicUsize,
+    limits: GroupLimits,
 }
 
 impl Registry {
+    pub fn new(limits: GroupLimits) -> Self {
+        Registry { limits, ..Registry::default() }
+    }
+
     pub fn add(&self, client: Arc<Client>) {
         let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
         clients.insert(client.id.clone(), client);
@@ -86,7 +117,7 @@ impl Registry {
         clients.remove(&client.id);
         self.count.store(clients.len(), Ordering::Relaxed);
         drop(clients);
-        let groups: Vec<_> = client.lock_groups().drain().collect();
+        let groups: Vec<_> = std::mem::take(&mut *client.lock_groups()).names.into_iter().collect();
         for group in &groups {
             self.take_out(client, group);
         }
@@ -94,19 +125,32 @@ impl Registry {
     }
 
     /// Puts a client into a group; false where it was in already.
-    pub fn join(&self, client: &Arc<Client>, group: &Arc<str>) -> bool {
-        if !client.lock_groups().insert(group.clone()) {
-            return false;
+    pub fn join(&self, client: &Arc<Client>, group: &Arc<str>) -> Result<bool, Full> {
+        let mut groups = client.lock_groups();
+        if groups.names.contains(group) {
+            return Ok(false);
         }
+        if groups.names.len() >= self.limits.count {
+            return Err(Full::Groups(groups.names.len()));
+        }
+        if groups.bytes + group.len() > self.limits.name_bytes {
+            return Err(Full::Names(groups.bytes));
+        }
+        groups.bytes += group.len();
+        groups.names.insert(group.clone());
+        drop(groups);
         let mut shard = self.shard(group).write().unwrap_or_else(PoisonError::into_inner);
         shard.entry(group.clone()).or_default().insert(client.id.clone(), client.clone());
-        true
+        Ok(true)
     }
 
     /// Takes a client out of a group; false where it was not in.
     pub fn leave(&self, client: &Client, group: &str) -> bool {
-        let was_in = client.lock_groups().remove(group);
+        let mut groups = client.lock_groups();
+        let was_in = groups.names.remove(group);
         if was_in {
+            groups.bytes -= group.len();
+            drop(groups);
             self.take_out(client, group);
         }
         was_in

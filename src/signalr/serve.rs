@@ -1,14 +1,16 @@
 //! HTTP/1.1 on listeners, with TLS or without: each request is answered by a site, until it is stopped.
 
-use crate::signalr::answer::{Answer, text};
+use crate::signalr::answer::{self, Answer};
 use crate::signalr::gate::{Admitted, Gate};
-use hyper::{Request, StatusCode, header};
+use crate::signalr::request::{self, MAXIMUM_HEAD};
+use hyper::{Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,8 +23,10 @@ use tokio_util::task::TaskTracker;
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const TLS_WITHIN: Duration = Duration::from_secs(10);
-/// A request's head at most.
-const MAXIMUM_HEAD: usize = 32 << 10;
+/// How HTTP/2 begins where both know of it beforehand, and the refusal that it understands: GOAWAY, since HTTP/1.1 is
+/// required.
+const HTTP2: [u8; 16] = *b"PRI * HTTP/2.0\r\n";
+const GO_AWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13];
 
 /// A bound address, and its certificate where it speaks TLS.
 pub struct Listener {
@@ -67,15 +71,20 @@ async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, site: Arc
             admitted.opened();
         }
         request.extensions_mut().insert(admitted.clone());
-        let site = site.clone();
-        // The parser's own limit is that of a buffer which may have grown.
-        let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        let (site, counted) = (site.clone(), admitted.metrics().clone());
         async move {
-            if size > MAXIMUM_HEAD { text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "") } else { site.answer(request, secure).await }
+            if let Err(status) = request::check(&mut request) {
+                counted.bad_requests.fetch_add(1, Ordering::Relaxed);
+                return answer::refused(status);
+            }
+            site.answer(request, secure).await
         }
     };
     let served = match tls {
-        None => serve_http(stream, stop, answer).await.map_err(|error| error.to_string()),
+        None => match refuse_http2(&stream, &stop).await {
+            Ok(()) => serve_http(stream, stop, answer).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        },
         Some(acceptor) => match tokio::time::timeout(TLS_WITHIN, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => serve_http(stream, stop, answer).await.map_err(|error| error.to_string()),
             Ok(Err(error)) => Err(format!("a TLS handshake failed: {error}")),
@@ -86,6 +95,23 @@ async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, site: Arc
         metrics.bad_requests.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(error, "an HTTP connection ended badly");
     }
+}
+
+/// Looks at what comes first; an error where that is HTTP/2, which is told no, or where nothing comes.
+async fn refuse_http2(stream: &TcpStream, stop: &CancellationToken) -> io::Result<()> {
+    let mut begin = [0; HTTP2.len()];
+    let peeked = tokio::select! {
+        peeked = tokio::time::timeout(HEAD_WITHIN, stream.peek(&mut begin)) => peeked??,
+        () = stop.cancelled() => return Ok(()),
+    };
+    if begin[..peeked] != HTTP2 {
+        return Ok(());
+    }
+    // A socket that is closed with something unread would take the answer back.
+    while matches!(stream.try_read(&mut [0; 1024]), Ok(1..)) {}
+    // Small enough for an empty socket to take at once.
+    stream.try_write(&GO_AWAY)?;
+    Err(io::Error::new(io::ErrorKind::Unsupported, "HTTP/2 is not spoken here"))
 }
 
 /// Speaks HTTP/1.1 on one connection until it ends, is upgraded, or `stop`.

@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Connections that were negotiated and not opened yet, at most.
-const MAXIMUM_WAITING: usize = 100_000;
-
-/// Bytes that may be sent before a connection is opened.
+/// Bytes that may be sent before a connection is opened: to one, and to all.
 const MAXIMUM_EARLY: usize = 64 << 10;
+const MAXIMUM_EARLY_IN_ALL: usize = 64 << 20;
+/// A table that is full is not swept more often than this.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// The transport that a connection is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,28 +68,54 @@ pub struct Sessions {
 #[derive(Default)]
 struct Table {
     sessions: HashMap<Box<str>, Session>,
-    /// How many there may be before the table is swept again.
+    /// Those of them that wait to be opened, and the bytes that were sent to them.
+    waiting: usize,
+    early: usize,
+    /// How many there may be before the table is swept again, and when it was last.
     sweep_at: usize,
+    swept: Option<Instant>,
+}
+
+impl Table {
+    fn sweep(&mut self, lifetime: Duration) {
+        let alive = |session: &Session| match session {
+            Session::Waiting(waiting) => waiting.born.elapsed() < lifetime,
+            Session::WebSocket | Session::Resumable { .. } => true,
+            Session::Half { half, .. } => !half.is_over(),
+        };
+        let dead: Vec<_> = self.sessions.extract_if(|_, session| !alive(session)).collect();
+        dead.iter().for_each(|(_, session)| self.waits_no_more(session));
+        // Swept again when it has doubled, so that the cost per connection stays constant.
+        self.sweep_at = (self.sessions.len() * 2).max(1024);
+        self.swept = Some(Instant::now());
+    }
+
+    fn waits_no_more(&mut self, session: &Session) {
+        if let Session::Waiting(waiting) = session {
+            self.waiting -= 1;
+            self.early -= waiting.early.len();
+        }
+    }
+
+    fn remove(&mut self, token: &str) {
+        if let Some(session) = self.sessions.remove(token) {
+            self.waits_no_more(&session);
+        }
+    }
 }
 
 impl Sessions {
-    /// Remembers a negotiated connection; false where there are too many.
-    pub fn negotiated(&self, token: &str, id: Arc<str>, resumable: bool, lifetime: Duration) -> bool {
+    /// Remembers a negotiated connection, of which so many may wait to be opened; false where there are too many.
+    pub fn negotiated(&self, token: &str, id: Arc<str>, resumable: bool, lifetime: Duration, most: usize) -> bool {
         let mut table = self.lock();
-        if table.sessions.len() >= table.sweep_at {
-            let alive = |session: &Session| match session {
-                Session::Waiting(waiting) => waiting.born.elapsed() < lifetime,
-                Session::WebSocket | Session::Resumable { .. } => true,
-                Session::Half { half, .. } => !half.is_over(),
-            };
-            table.sessions.retain(|_, session| alive(session));
-            // Swept again when it has doubled, so that the cost per connection stays constant.
-            table.sweep_at = (table.sessions.len() * 2).max(1024);
+        let full = table.waiting >= most && table.swept.is_none_or(|swept| swept.elapsed() > SWEEP_EVERY);
+        if full || table.sessions.len() >= table.sweep_at {
+            table.sweep(lifetime);
         }
-        let waiting = |table: &Table| table.sessions.values().filter(|session| matches!(session, Session::Waiting(_))).count();
-        if table.sessions.len() >= MAXIMUM_WAITING && waiting(&table) >= MAXIMUM_WAITING {
+        if table.waiting >= most {
             return false;
         }
+        table.waiting += 1;
         table.sessions.insert(token.into(), Session::Waiting(Waiting { id, born: Instant::now(), early: Vec::new(), resumable }));
         true
     }
@@ -99,7 +125,7 @@ impl Sessions {
         let mut table = self.lock();
         match table.sessions.get(token)? {
             Session::Waiting(waiting) if waiting.born.elapsed() >= lifetime => {
-                table.sessions.remove(token);
+                table.remove(token);
                 None
             }
             session => Some(session.clone()),
@@ -109,17 +135,21 @@ impl Sessions {
     /// Binds a waiting connection; `None` where somebody else did first.
     pub fn bind(&self, token: &str, open: impl FnOnce(Waiting) -> Session) -> Option<Session> {
         let mut table = self.lock();
-        let session = table.sessions.get_mut(token)?;
-        let Session::Waiting(waiting) = session else { return None };
-        *session = open(waiting.clone());
-        Some(session.clone())
+        let Session::Waiting(waiting) = table.sessions.get(token)? else { return None };
+        let opened = open(waiting.clone());
+        let waiting = table.sessions.insert(token.into(), opened.clone())?;
+        table.waits_no_more(&waiting);
+        Some(opened)
     }
 
     /// Keeps what is sent to a connection before it is opened; false where that is too much.
     pub fn keep_early(&self, token: &str, bytes: &[u8]) -> bool {
-        match self.lock().sessions.get_mut(token) {
-            Some(Session::Waiting(waiting)) if waiting.early.len() + bytes.len() <= MAXIMUM_EARLY => {
+        let mut table = self.lock();
+        let room = table.early + bytes.len() <= MAXIMUM_EARLY_IN_ALL;
+        match table.sessions.get_mut(token) {
+            Some(Session::Waiting(waiting)) if room && waiting.early.len() + bytes.len() <= MAXIMUM_EARLY => {
                 waiting.early.extend_from_slice(bytes);
+                table.early += bytes.len();
                 true
             }
             _ => false,
@@ -137,7 +167,7 @@ impl Sessions {
     }
 
     pub fn remove(&self, token: &str) {
-        self.lock().sessions.remove(token);
+        self.lock().remove(token);
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -215,7 +215,7 @@ fn read_message_pack(reader: &mut Reader<'_>, depth: usize) -> Result<Value, Mes
             Err(number) => Value::Integer(number),
         },
         Kind::Float => Value::Float(reader.float()?),
-        Kind::Text => Value::Text(reader.text()?.to_owned()),
+        Kind::Text => Value::Text(reader.lenient_text()?.into_owned()),
         Kind::Binary => Value::Binary(reader.binary()?.to_vec()),
         Kind::Extension => {
             let (kind, bytes) = reader.extension()?;

@@ -8,7 +8,7 @@ pub mod parts;
 use crate::harness::program::{Hub, Program, run};
 use crate::harness::raw::http;
 use crate::harness::services::{Part, Redis, has, refhub_at};
-use crate::harness::{Folder, free_port, wait_for};
+use crate::harness::{Folder, Random, free_port, wait_for};
 use parts::{HOLD, Listener, OwnRabbitMq, Passage, Publisher, Servers, Way, block_on};
 use rustix::process::Signal;
 use std::ops::Range;
@@ -322,7 +322,7 @@ fn endure(kind: Kind, fault: Fault, burst: bool) -> Outcome {
     Outcome { accepted: accepted.len(), heard: accepted.len() - lost, lost, twice: survivor.twice(), healed }
 }
 
-const TABLE: [(&str, Fault, bool); 22] = [
+const TABLE: [(&str, Fault, bool); 23] = [
     ("nothing, burst", Fault::Nothing, true),
     ("hub killed, idle", Fault::Kill, false),
     ("hub killed, burst", Fault::Kill, true),
@@ -337,6 +337,7 @@ const TABLE: [(&str, Fault, bool); 22] = [
     ("Redis paused 3 s", Fault::RedisPause, false),
     ("Redis slow 3 s", Fault::RedisWay(Passage::Slow, 3000), false),
     ("Redis half-open 8 s", Fault::RedisWay(Passage::Silent, 8000), false),
+    ("RabbitMQ half-open 8 s, burst", Fault::RabbitMqWay(Passage::Silent, 8000), true),
     ("RabbitMQ half-open 8 s", Fault::RabbitMqWay(Passage::Silent, 8000), false),
     ("memory alarm", Fault::MemoryAlarm, false),
     ("queue deleted", Fault::QueueDeleted, false),
@@ -381,16 +382,6 @@ fn what_ails_redis_costs_no_message() {
     for fault in [Fault::FailOver, Fault::SlotMoved] {
         let outcome = endure(Kind::Ours, fault, false);
         assert_eq!(outcome.lost, 0, "{fault:?}: {outcome:?}");
-    }
-}
-
-/// A small generator, so that a seed replays.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
     }
 }
 

@@ -24,13 +24,19 @@ fn sent(caller: Caller, audience: Audience, target: Option<String>, text: Option
     })
 }
 
+const METHODS: [&str; 13] = [
+    "ListenForBoardEvents", "StopListeningForBoardEvents", "ListenForCardEvents", "StopListeningForCardEvents", "WhoAmI", "SendAll",
+    "SendOthers", "SendGroup", "SendGroupExceptMe", "SendConnection", "AddOther", "RemoveOther", "AskOther",
+];
+
 impl Hub for ReferenceHub {
     fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
         let own = || caller.id().to_owned();
-        match call.target.to_ascii_lowercase().as_str() {
-            method @ ("listenforboardevents" | "stoplisteningforboardevents" | "listenforcardevents" | "stoplisteningforcardevents") => {
+        call.target = METHODS.into_iter().find(|name| name.eq_ignore_ascii_case(call.target)).ok_or(Refusal::NoSuchMethod)?;
+        match call.target {
+            method @ ("ListenForBoardEvents" | "StopListeningForBoardEvents" | "ListenForCardEvents" | "StopListeningForCardEvents") => {
                 let [group] = texts(call)?;
-                let (join, card) = (method.starts_with("listen"), method.contains("card"));
+                let (join, card) = (method.starts_with("Listen"), method.contains("Card"));
                 Ok(answer(async move {
                     let group = name(group)?;
                     let group = if card { group.to_lowercase() } else { group };
@@ -42,42 +48,42 @@ impl Hub for ReferenceHub {
                     Ok(Value::Null)
                 }))
             }
-            "whoami" => {
+            "WhoAmI" => {
                 call.arguments.arguments::<0>().ok_or(Refusal::Arguments)?;
                 let id = own();
                 Ok(answer(async move { Ok(Value::Text(id)) }))
             }
-            "sendall" => {
+            "SendAll" => {
                 let [target, text] = texts(call)?;
                 Ok(sent(caller, Audience::All, target, text))
             }
-            "sendothers" => {
+            "SendOthers" => {
                 let ([target, text], others) = (texts(call)?, Audience::AllExcept(vec![own()]));
                 Ok(sent(caller, others, target, text))
             }
-            "sendgroup" => {
+            "SendGroup" => {
                 let [group, target, text] = texts(call)?;
                 Ok(sent(caller, Audience::Group(group.unwrap_or_default()), target, text))
             }
-            "sendgroupexceptme" => {
+            "SendGroupExceptMe" => {
                 let [group, target, text] = texts(call)?;
                 let except = Audience::GroupExcept(group.unwrap_or_default(), vec![own()]);
                 Ok(sent(caller, except, target, text))
             }
-            "sendconnection" => {
+            "SendConnection" => {
                 let [id, target, text] = texts(call)?;
                 Ok(sent(caller, Audience::Connection(id.unwrap_or_default()), target, text))
             }
-            method @ ("addother" | "removeother") => {
+            method @ ("AddOther" | "RemoveOther") => {
                 let [id, group] = texts(call)?;
-                let add = method == "addother";
+                let add = method == "AddOther";
                 Ok(answer(async move {
                     let (id, group) = (name(id)?, name(group)?);
                     if add { caller.clients.add_to_group(&id, &group).await? } else { caller.clients.remove_from_group(&id, &group).await? }
                     Ok(Value::Null)
                 }))
             }
-            "askother" => {
+            "AskOther" => {
                 let [id, question] = texts(call)?;
                 Ok(answer(async move { caller.clients.invoke(&name(id)?, "Ask", &[question.map_or(Value::Null, Value::Text)]).await }))
             }

@@ -172,7 +172,10 @@ fn memory_stays_bounded_whatever_peers_do() {
 
 #[test]
 fn what_is_too_much_is_refused_and_counted() {
-    let hub = Hub::embedded(&["--Limits:HalfOpenConnections=20", "--Limits:Connections=10", "--Limits:MessagesPerSecond=100"]);
+    let hub = Hub::embedded(&[
+        "--Limits:HalfOpenConnections=20", "--Limits:Connections=10", "--Limits:MessagesPerSecond=100", "--Limits:NegotiatedConnections=5",
+        "--Limits:Groups=3", "--Limits:GroupNameBytes=40000", "--Limits:WaitingMessages=300",
+    ]);
     // A compressed message is what nobody agreed to.
     let mut socket = WebSocket::connected(hub.address());
     socket.frame(0xc1, b"bomb");
@@ -201,7 +204,38 @@ fn what_is_too_much_is_refused_and_counted() {
     drop(silent);
     wait_for("room again", || TcpStream::connect(hub.address()).ok().filter(|_| hub.metric("harmony_hub_connections_half_open ") < 20.0));
 
+    // Connections that are negotiated and never opened.
+    let negotiate = || http(hub.address(), b"POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").status;
+    assert_eq!((0..8).filter(|_| negotiate() == 503).count(), 3);
+    assert_eq!(hub.metric("harmony_hub_negotiations_refused_total "), 3.0);
+
+    // Groups, and names of groups.
+    let mut socket = WebSocket::connected(hub.address());
+    let mut join = |name: &str| {
+        let call = serde_json::json!({ "type": 1, "invocationId": "1", "target": "ListenForBoardEvents", "arguments": [name] });
+        socket.send(&format!("{call}\u{1e}"));
+        socket.message()["error"].as_str().map(str::to_owned)
+    };
+    let long = "n".repeat(20_000);
+    assert_eq!((join("one"), join("one"), join(&long)), (None, None, None));
+    assert!(join(&format!("{long}!")).is_some_and(|error| error.ends_with("HubException: the names of the connection's groups are 20003 bytes already")));
+    assert_eq!(join("three"), None);
+    assert!(join("four").is_some_and(|error| error.ends_with("HubException: the connection is in 3 groups already")));
+    assert_eq!(hub.metric("harmony_hub_joins_refused_total "), 2.0);
+
+    // A client that does not read is closed, and hears why once it does.
+    let mut socket = WebSocket::connected(hub.address());
+    socket.invoke("ListenForBoardEvents", BOARD);
+    let title = "x".repeat(20_000);
+    wait_for("the slow client to be closed", || {
+        publish(&hub, BOARD, &title);
+        (hub.metric("harmony_hub_connections_too_slow_total ") >= 1.0).then_some(())
+    });
+    let close = std::iter::repeat_with(|| socket.message()).find(|message| message["type"] == 7).expect("an end");
+    assert_eq!(close, serde_json::json!({ "type": 7, "error": "Connection closed with an error. It does not read what is sent to it.", "allowReconnect": true }));
+
     // Heads that are too large or too many.
+    let bad = hub.metric("harmony_hub_connections_bad_http_total ");
     let mut stream = connect(hub.address());
     let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(40_000));
     let _ = stream.write_all(head.as_bytes());
@@ -210,13 +244,13 @@ fn what_is_too_much_is_refused_and_counted() {
     let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: y\r\n".repeat(200));
     let _ = stream.write_all(head.as_bytes());
     assert_eq!(read_answer(&mut stream, false).status, 431);
-    // HTTP/2 by prior knowledge is told no in words that HTTP/1.1 has.
+    // HTTP/2 by prior knowledge is told in its own words that HTTP/1.1 is required, as by Kestrel.
     let mut stream = connect(hub.address());
     let _ = stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     let mut said = Vec::new();
     let _ = stream.read_to_end(&mut said);
-    assert!(said.is_empty() || said.starts_with(b"HTTP/1.1 4") || said.starts_with(b"HTTP/1.1 505"), "{}", String::from_utf8_lossy(&said));
-    assert!(hub.metric("harmony_hub_connections_bad_http_total ") >= 1.0);
+    assert_eq!(said, *b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0d");
+    assert_eq!(hub.metric("harmony_hub_connections_bad_http_total "), bad + 3.0);
 }
 
 #[test]

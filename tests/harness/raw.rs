@@ -53,11 +53,34 @@ pub fn read_answer(stream: &mut TcpStream, no_body: bool) -> Answer {
         .collect();
     headers.sort();
     let mut answer = Answer { status, headers, body: String::new() };
+    if answer.header("transfer-encoding") == Some("chunked") && !no_body {
+        answer.body = String::from_utf8_lossy(&read_chunks(stream)).into_owned();
+        return answer;
+    }
     let length: usize = answer.header("content-length").map_or(0, |length| length.parse().expect("a length"));
     let mut body = vec![0; if no_body || status == 204 || status == 101 { 0 } else { length }];
     stream.read_exact(&mut body).expect("a body");
     answer.body = String::from_utf8_lossy(&body).into_owned();
     answer
+}
+
+fn read_chunks(stream: &mut TcpStream) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a chunk's length");
+            line.push(byte[0]);
+        }
+        let length = usize::from_str_radix(std::str::from_utf8(&line).expect("text").trim(), 16).expect("a length");
+        let mut chunk = vec![0; length + 2];
+        stream.read_exact(&mut chunk).expect("a chunk");
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&chunk[..length]);
+    }
 }
 
 /// A frame from the server.

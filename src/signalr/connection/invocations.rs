@@ -1,7 +1,7 @@
 //! What a client asks for: messages acted on, methods started, their answers and streams sent.
 
 use super::{Connection, Ending, STREAM_ROOM};
-use crate::signalr::protocol::{ClientMessage, Completed, Encoded, Protocol, ServerMessage};
+use crate::signalr::protocol::{ClientMessage, Completed, Encoded, Protocol, ProtocolError, ServerMessage};
 use crate::signalr::results::Owed;
 use crate::signalr::value::Value;
 use crate::signalr::{Call, Hub, HubError, Refusal, Running, Task};
@@ -17,6 +17,13 @@ pub(super) struct Invocation {
     /// Streams that its client sends with it.
     uploads: Vec<String>,
     task: Task<Result<Value, HubError>>,
+}
+
+/// Why an invocation was not started.
+enum NotStarted {
+    /// The client is told, and goes on.
+    Told(String),
+    Breach(ProtocolError),
 }
 
 impl<H: Hub> Connection<H> {
@@ -40,15 +47,25 @@ impl<H: Hub> Connection<H> {
         self.streams = Some(streams);
     }
 
+    /// Whether as many invocations go on as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.running.len() >= self.server.options.parallel_invocations
+    }
+
     /// Acts on a message. Pending where it has to wait for room, and must be read again.
     pub(super) fn dispatch(&mut self, protocol: Protocol, raw: &[u8], context: &mut Context<'_>) -> Result<Poll<()>, Ending> {
-        let message = protocol.read(raw).map_err(|error| self.breach(error))?;
+        let full = self.is_full();
+        let message = match protocol.read(raw) {
+            Ok(message) => message,
+            // What came before it is answered first.
+            Err(_) if full => return Ok(Poll::Pending),
+            Err(error) => return Err(self.breach(error)),
+        };
         let now = Instant::now();
         if message == ClientMessage::Ping || self.silent_until.is_some() {
             self.silent_until = Some(now + self.server.options.client_timeout);
         }
-        let full = self.running.len() >= self.server.options.parallel_invocations;
-        if full && matches!(message, ClientMessage::Invocation { streaming: false, .. }) {
+        if full && matches!(message, ClientMessage::Invocation { streaming: false, .. } | ClientMessage::Close) {
             return Ok(Poll::Pending);
         }
         let new = self.resume.as_ref().is_none_or(|resume| resume.is_new(&message));
@@ -86,9 +103,10 @@ impl<H: Hub> Connection<H> {
             ClientMessage::Invocation { invocation_id, target, arguments, streams, streaming } => {
                 self.server.metrics.invocations.fetch_add(1, Ordering::Relaxed);
                 let id = invocation_id.map(Cow::into_owned);
-                let uploads: Vec<_> = streams.into_iter().map(Cow::into_owned).collect();
-                if let Err(error) = self.start(id.as_deref(), &target, arguments, uploads, streaming) {
-                    self.answer(id.as_deref(), Err(&error));
+                match self.start(id.as_deref(), &target, arguments, streams, streaming) {
+                    Ok(()) => {}
+                    Err(NotStarted::Told(error)) => self.answer(id.as_deref(), Err(&error)),
+                    Err(NotStarted::Breach(error)) => return Err(self.breach(error)),
                 }
             }
         }
@@ -108,19 +126,37 @@ impl<H: Hub> Connection<H> {
     }
 
     /// Starts an invocation, or says why it can't be (spec: signalr.md D4).
-    fn start(&mut self, id: Option<&str>, target: &str, arguments: Encoded<'_>, uploads: Vec<String>, streaming: bool) -> Result<(), String> {
+    fn start(
+        &mut self,
+        id: Option<&str>,
+        target: &str,
+        arguments: Encoded<'_>,
+        streams: Result<Vec<Cow<'_, str>>, ProtocolError>,
+        streaming: bool,
+    ) -> Result<(), NotStarted> {
+        let mut breach = (streaming && id.is_none()).then_some(ProtocolError::Missing("invocationId"));
+        let streams = streams.unwrap_or_else(|error| {
+            breach.get_or_insert(error);
+            Vec::new()
+        });
+        let uploads: Vec<_> = streams.into_iter().map(Cow::into_owned).collect();
         let opened = if uploads.is_empty() {
             Vec::new()
         } else {
             let streams = self.streams.get_or_insert_default();
-            streams.open(&uploads).ok_or_else(|| format!("{} HubException: too many streams", failed(target)))?
+            let too_many = || NotStarted::Told(format!("{} HubException: too many streams", failed(target)));
+            streams.open(&uploads).ok_or_else(too_many)?
         };
         let mut call = Call { target, arguments, uploads: opened };
         let running = self.server.hub.invoke(self.caller(), &mut call);
-        let left = call.uploads.len();
-        let running = match running {
-            Ok(_) if left > 0 => Err(Refusal::Streams { sent: left, expected: 0 }),
-            running => running,
+        let (target, left) = (call.target, call.uploads.len());
+        // As .NET, which looks at the arguments first.
+        if let (Some(error), Ok(_) | Err(Refusal::Failed(_) | Refusal::Streams { .. })) = (breach, &running) {
+            return Err(NotStarted::Breach(error));
+        }
+        let running = match (running, streaming) {
+            (Ok(Running::Answer(_)), false) | (Ok(Running::Stream(_)), true) if left > 0 => Err(Refusal::Streams { sent: left, expected: 0 }),
+            (running, _) => running,
         };
         let started = running.map_err(|refusal| {
             let unable = format!("Failed to invoke '{target}' due to an error on the server.");
@@ -159,7 +195,7 @@ impl<H: Hub> Connection<H> {
         if let (Err(_), Some(streams)) = (&result, &mut self.streams) {
             streams.close(&uploads);
         }
-        result
+        result.map_err(NotStarted::Told)
     }
 
     fn finish(&mut self, invocation: Invocation, outcome: Result<Value, HubError>) {

@@ -114,7 +114,7 @@ impl<'a> Fields<'a> {
     fn read(&mut self, reader: &mut Reader<'a>, name: &str) -> Result<()> {
         match name {
             "type" => self.kind = Some(integer(reader, "type")?),
-            "invocationId" => self.invocation_id = optional_text(reader, "invocationId")?,
+            "invocationId" => self.invocation_id = Some(text(reader, "invocationId")?),
             "target" => self.target = Some(text(reader, "target")?),
             "arguments" if reader.peek()? == Kind::Array => self.arguments = Some(reader.skip()?),
             "arguments" => return Err(ProtocolError::Type("arguments", "Array")),
@@ -129,10 +129,10 @@ impl<'a> Fields<'a> {
                 reader.object(|reader, _| text(reader, "headers").map(drop))?;
             }
             "headers" => return Err(ProtocolError::Type("headers", "Object")),
-            "error" => self.error = optional_text(reader, "error")?,
+            "error" => self.error = Some(text(reader, "error")?),
             "item" => self.item = Some(reader.skip()?),
             "result" => self.result = Some(reader.skip()?),
-            "sequenceId" => self.sequence = reader.number()?.parse().ok(),
+            "sequenceId" => self.sequence = Some(sequence(reader)?),
             "allowReconnect" => drop(reader.boolean()?),
             _ => drop(reader.skip()?),
         }
@@ -140,14 +140,14 @@ impl<'a> Fields<'a> {
     }
 
     fn into_message(self) -> Result<ClientMessage<'a>> {
-        let required = |id: Option<Cow<'a, str>>| id.ok_or(ProtocolError::Missing("invocationId"));
+        let required = |id: Option<Cow<'a, str>>| id.filter(|id| !id.is_empty()).ok_or(ProtocolError::Missing("invocationId"));
         Ok(match self.kind.ok_or(ProtocolError::Missing("type"))? {
             kind @ (1 | 4) => ClientMessage::Invocation {
                 streaming: kind == 4,
                 invocation_id: self.invocation_id.filter(|id| !id.is_empty()),
                 target: self.target.ok_or(ProtocolError::Missing("target"))?,
                 arguments: Encoded::Json(self.arguments.ok_or(ProtocolError::Missing("arguments"))?),
-                streams: self.streams,
+                streams: Ok(self.streams),
             },
             2 => ClientMessage::StreamItem {
                 id: required(self.invocation_id)?,
@@ -188,6 +188,12 @@ fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
         Kind::Number => reader.number()?.parse().map_err(|_| ProtocolError::Type(name, "Number")),
         _ => Err(ProtocolError::Type(name, "Number")),
     }
+}
+
+/// One that can't be, because it is negative, is none that was ever sent.
+fn sequence(reader: &mut Reader<'_>) -> Result<u64> {
+    let number: i64 = reader.number()?.parse().map_err(|_| ProtocolError::Type("sequenceId", "Number"))?;
+    Ok(u64::try_from(number).unwrap_or_default())
 }
 
 /// Binds exactly `N` arguments that are strings or null; `None` where they are anything else.

@@ -1,7 +1,7 @@
 //! Hub messages as MessagePack, each behind its length (spec: signalr.md D3).
 
 use super::{ClientMessage, Completed, Cut, Encoded, ProtocolError, ServerMessage};
-use crate::message_pack::{self as pack, Kind, Reader};
+use crate::message_pack::{self as pack, Reader};
 use crate::signalr::value::{Naming, Value};
 use std::borrow::Cow;
 
@@ -33,33 +33,26 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
     if items == 0 {
         return Err(ProtocolError::Missing("type"));
     }
-    Ok(match reader.integer()? {
+    Ok(match integer(&mut reader, "type")? {
         kind @ (1 | 4) => {
             headers(&mut reader)?;
-            let invocation_id = optional_text(&mut reader)?.filter(|id| !id.is_empty());
+            let invocation_id = match kind {
+                4 => Some(required_text(&mut reader, "invocation ID for StreamInvocation message")?),
+                _ => optional_text(&mut reader)?.filter(|id| !id.is_empty()),
+            };
             let target = required_text(&mut reader, "target for Invocation message")?;
-            if reader.kind()? != Kind::Array {
-                return Err(ProtocolError::Type("arguments", "Array"));
-            }
-            let arguments = Encoded::MessagePack(reader.raw()?);
-            let mut streams = Vec::new();
-            // Old clients leave the streams out.
-            if items > 5 && !reader.nil()? {
-                for _ in 0..reader.array()? {
-                    streams.push(required_text(&mut reader, "stream id")?);
-                }
-            }
+            let (arguments, streams) = (rest(&mut reader), streams(&mut reader, items));
             ClientMessage::Invocation { invocation_id, target, arguments, streams, streaming: kind == 4 }
         }
         2 => {
             headers(&mut reader)?;
             let id = required_text(&mut reader, "invocation ID for StreamItem message")?;
-            ClientMessage::StreamItem { id, item: Encoded::MessagePack(reader.raw()?) }
+            ClientMessage::StreamItem { id, item: rest(&mut reader) }
         }
         3 => {
             headers(&mut reader)?;
             let id = required_text(&mut reader, "invocation ID for Completion message")?;
-            let outcome = match reader.integer()? {
+            let outcome = match integer(&mut reader, "resultKind")? {
                 1 => Err(optional_text(&mut reader)?.unwrap_or_default()),
                 2 => Ok(None),
                 3 => Ok(Some(Encoded::MessagePack(reader.raw()?))),
@@ -72,24 +65,52 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
             ClientMessage::Cancel { id: required_text(&mut reader, "invocation ID for CancelInvocation message")? }
         }
         6 => ClientMessage::Ping,
-        7 => ClientMessage::Close,
+        7 => {
+            optional_text(&mut reader)?;
+            if items > 2 {
+                reader.boolean()?;
+            }
+            ClientMessage::Close
+        }
         8 => ClientMessage::Ack(sequence(&mut reader)?),
         9 => ClientMessage::Sequence(sequence(&mut reader)?),
         _ => ClientMessage::Ignored,
     })
 }
 
+/// What can't be read is no breach of the protocol, but the affair of the method that gets it; what follows it is not
+/// looked at.
+fn rest<'a>(reader: &mut Reader<'a>) -> Encoded<'a> {
+    let all = reader.rest();
+    Encoded::MessagePack(reader.raw().unwrap_or(all))
+}
+
+/// The streams of an invocation, which matter once its arguments are good. Old clients leave them out.
+fn streams<'a>(reader: &mut Reader<'a>, items: usize) -> Result<Vec<Cow<'a, str>>> {
+    let mut streams = Vec::new();
+    if items > 5 {
+        for _ in 0..reader.array()? {
+            streams.push(required_text(reader, "stream id")?);
+        }
+    }
+    Ok(streams)
+}
+
 fn headers(reader: &mut Reader<'_>) -> Result<()> {
     // Nobody asks for headers; they must be texts nevertheless.
     for _ in 0..reader.map()? {
-        reader.text()?;
-        reader.text()?;
+        reader.lenient_text()?;
+        reader.lenient_text()?;
     }
     Ok(())
 }
 
+fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
+    i32::try_from(reader.integer()?).map_err(|_| ProtocolError::Type(name, "Int32"))
+}
+
 fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>> {
-    Ok(if reader.nil()? { None } else { Some(Cow::Borrowed(reader.text()?)) })
+    Ok(if reader.nil()? { None } else { Some(reader.lenient_text()?) })
 }
 
 fn required_text<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Cow<'a, str>> {
@@ -97,7 +118,7 @@ fn required_text<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Cow<
 }
 
 fn sequence(reader: &mut Reader<'_>) -> Result<u64> {
-    Ok(reader.unsigned()?.unwrap_or_default())
+    Ok(u64::try_from(reader.integer()?).unwrap_or_default())
 }
 
 /// Writes a message behind its length.

@@ -146,7 +146,7 @@ impl Shared {
         let name = format!("group:{group}");
         let mut confirmed = None;
         if command.action == GroupAction::Add {
-            if self.parts.registry.join(&client, &group) {
+            if self.parts.registry.join(&client, &group) == Ok(true) {
                 confirmed = self.want(&name);
             }
         } else if self.parts.registry.leave(&client, &group) {

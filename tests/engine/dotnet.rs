@@ -1,0 +1,321 @@
+//! The same bytes to our engine and to ASP.NET Core's, good and bad ones: both say the same.
+//!
+//! Left out is what ours does otherwise on purpose: after a message of an unknown type .NET reads nothing more until
+//! something new comes; an item of a stream that nobody opened ends its reading of that message, whatever follows; and
+//! which spelling of a method's name an error has where a name was escaped, or streamed to in MessagePack.
+
+use crate::harness::Random;
+use crate::harness::program::{Conformance, Hub};
+use crate::harness::raw::{Answer, Frame, WebSocket, http};
+use crate::harness::services::{Part, has, refhub};
+use rmp_serde::encode::to_vec_named as pack;
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// As many random conversations as are wanted.
+fn cases() -> usize {
+    std::env::var("HARMONY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
+}
+
+const UPGRADE: &str = "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+const EVENTS: &str = "text/event-stream";
+
+/// Requests: a line, and further header lines.
+fn requests() -> Vec<String> {
+    let mut requests = Vec::new();
+    for version in [
+        "1", "2", "0", "-1", "", "%201", "1%20", "%2b1", "+1", "1.0", "1e0", "0x1", "2147483647", "2147483648", "abc", "1&negotiateVersion=0",
+        "0&negotiateVersion=1", "%D9%A1", "-0", "01", "1;", "1&NEGOTIATEVERSION=1",
+    ] {
+        requests.push(format!("POST /signalRHub/negotiate?negotiateVersion={version}"));
+    }
+    for asked in ["true", "True", "1", "yes", "TRUE", "%20true", "true%20", "false", "", "true&useStatefulReconnect=false", "true&useStatefulReconnect=true"] {
+        requests.push(format!("POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect={asked}"));
+    }
+    for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "FOO", "POST", "post", "Get"] {
+        for target in ["/signalRHub/negotiate", "/signalRHub", "/signalRHub?id=nope", "/signalRHub?ID=", "/nowhere"] {
+            requests.push(format!("{method} {target}"));
+            requests.push(format!("{method} {target}\nOrigin: https://a.example"));
+        }
+    }
+    for path in [
+        "/signalR%48ub/negotiate", "//signalRHub/negotiate", "/signalRHub//negotiate", "/x/../signalRHub/negotiate", "/./signalrhub/negotiate",
+        "/signalRHub/negotiate/", "/signalRHub/negotiate//", "/signalRHub/negotiate/x", "/signalRHub/x", "/signalRHub/", "/signalRHub%2fnegotiate",
+        "/%zz", "/%00", "/%", "/a%20b", "/\u{fc}", "/%c3%bc", "/%ff", "/..", "/signalRHub/negotiate/.", "/signalRHub/x/..",
+    ] {
+        requests.push(format!("POST {path}"));
+    }
+    requests.push(format!("GET /{}", "a".repeat(8166)));
+    requests.push(format!("GET /{}", "a".repeat(8300)));
+    for headers in [
+        "Host: two", "X Y: z", "Expect: 100-continue", "Connection: close", "Cookie: a=b; c=d", "Content-Type: application/json",
+        "Origin: null", "Origin:", "X-Requested-With: XMLHttpRequest",
+    ] {
+        requests.push(format!("POST /signalRHub/negotiate?negotiateVersion=1\n{headers}"));
+    }
+    requests.push(format!("GET /x\nX: {}", "a".repeat(33_000)));
+    for accept in [EVENTS, "Text/Event-Stream", "text/event-stream;q=0.5", "text/*", "*/*", "application/json, text/event-stream", "text/event-streams", ""] {
+        requests.push(format!("GET /signalRHub?id=nope\nAccept: {accept}"));
+    }
+    for (name, other) in [
+        ("", ""), ("Connection: Upgrade", "Connection: keep-alive, Upgrade"), ("Connection: Upgrade", "Connection: close"), ("websocket", "WebSocket"),
+        ("websocket", "h2c"), ("13", "8"), ("13", "13, 8"), ("dGhlIHNhbXBsZSBub25jZQ==", "abc"), ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZ!=="),
+        ("dGhlIHNhbXBsZSBub25jZQ==", ""), ("Version: 13", "Version: 13\nSec-WebSocket-Protocol: a, b"),
+        ("Version: 13", "Version: 13\nSec-WebSocket-Extensions: permessage-deflate"), ("Version: 13", "Version: 13\nOrigin: https://a.example"),
+        ("Version: 13", "Version: 13\nAccept: text/event-stream"),
+    ] {
+        let upgrade = UPGRADE.replace(name, if name.is_empty() { "" } else { other });
+        let upgrade = if name.is_empty() { UPGRADE.to_owned() } else { upgrade };
+        for target in ["/signalRHub", "/signalRHub/", "/signalRHub?id=nope", "/signalRHub?id=", "/SIGNALRHUB"] {
+            requests.push(format!("GET {target}\n{upgrade}"));
+        }
+        requests.push(format!("POST /signalRHub\n{upgrade}"));
+    }
+    for asked in ["Access-Control-Request-Method: POST\nAccess-Control-Request-Headers: x-a, X-B", "Access-Control-Request-Method: DELETE", "X: y"] {
+        for path in ["/signalRHub/negotiate", "/signalRHub", "/nowhere"] {
+            requests.push(format!("OPTIONS {path}\nOrigin: https://a.example\n{asked}"));
+        }
+    }
+    requests
+}
+
+/// What must be alike: all but dates, ids, and how a body is delimited.
+fn comparable(answer: Answer) -> (u16, Vec<(String, String)>, Value) {
+    const OTHERWISE: [&str; 6] = ["date", "server", "content-length", "transfer-encoding", "sec-websocket-accept", "keep-alive"];
+    let headers = answer.headers.into_iter().filter(|(name, _)| !OTHERWISE.contains(&name.as_str()));
+    let headers = headers.map(|(name, value)| if name == "connection" { (name, value.to_ascii_lowercase()) } else { (name, value) }).collect();
+    let mut body = serde_json::from_str(&answer.body).unwrap_or_else(|_| Value::from(answer.body));
+    for id in ["connectionId", "connectionToken"] {
+        if let Some(id) = body.get_mut(id) {
+            *id = id.as_str().map_or(0, str::len).into();
+        }
+    }
+    (answer.status, headers, body)
+}
+
+#[test]
+fn requests_are_answered_as_kestrel_answers_them() {
+    if !has("requests_are_answered_as_kestrel_answers_them", &[Part::Peer]) {
+        return;
+    }
+    let ours = Hub::embedded(&[]);
+    let (_program, theirs) = refhub(None, None);
+    let whole = |request: String| {
+        let (line, headers) = request.split_once('\n').unwrap_or((&request, ""));
+        let headers: String = headers.split('\n').filter(|header| !header.is_empty()).map(|header| format!("{header}\r\n")).collect();
+        format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: 0\r\n\r\n")
+    };
+    let mut requests: Vec<_> = requests().into_iter().map(whole).collect();
+    requests.extend([
+        "GET /x HTTP/1.1\r\n\r\n", "GET /x HTTP/1.1\r\nHost:\r\n\r\n", "GET /x HTTP/1.1\r\nHost: a b\r\n\r\n", "GET /x HTTP/1.1\r\nHost: a/b\r\n\r\n",
+        "GET http://localhost/x HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET http://localhost/x HTTP/1.1\r\nHost: other\r\n\r\n", "hello\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: a:x\r\n\r\n", "GET /x HTTP/1.1\r\nHost: a:\r\n\r\n", "GET /x HTTP/1.1\r\nHost: :1\r\n\r\n",
+        "GET /x HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "GET /x HTTP/1.1\r\nHost: [::1\r\n\r\n", "GET /x HTTP/1.1\r\nHost: a@b\r\n\r\n",
+        "POST /signalRHub/negotiate HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "POST /signalRHub/negotiate HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "GET /x HTTP/1.1\r\nHost : a\r\n\r\n", "\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n",
+    ].map(str::to_owned));
+    let mut differences = Vec::new();
+    for request in &requests {
+        let [ours, theirs] = [ours.address(), &theirs].map(|address| comparable(http(address, request.as_bytes())));
+        if ours != theirs {
+            differences.push(format!("{:.200}\n  ours {ours:?}\n  .NET {theirs:?}", format!("{request:?}")));
+        }
+    }
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    eprintln!("{} requests answered as Kestrel answers them", requests.len());
+}
+
+/// Says something after a handshake, then asks for the end; what was said back, and the code of the close.
+fn talk(address: &str, handshake: &str, words: &[Vec<u8>], end: &[u8]) -> Vec<Frame> {
+    let mut socket = WebSocket::open(address);
+    socket.send(handshake);
+    words.iter().map(Vec::as_slice).chain([end]).for_each(|words| socket.frame(0x82, words));
+    let (mut said, began) = (Vec::new(), Instant::now());
+    loop {
+        assert!(began.elapsed().as_secs() < 30, "no end after {said:?}");
+        let frame = socket.next();
+        let over = matches!(frame, Frame::Close(_) | Frame::End);
+        said.push(frame);
+        if over {
+            return said;
+        }
+    }
+}
+
+fn both(random: impl Fn(&mut Random) -> Vec<Vec<u8>>, converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value>) {
+    let ours = Conformance::start("");
+    let (_program, theirs) = refhub(None, None);
+    let mut generator = Random(u64::from(std::process::id()));
+    for case in 0..cases() {
+        let seed = generator.below(u64::MAX >> 33);
+        let words = random(&mut Random(seed));
+        let [ours, theirs] = [ours.address(), &theirs].map(|address| converse(address, &words));
+        let shown: Vec<_> = words.iter().map(|words| words.escape_ascii().to_string()).collect();
+        assert_eq!(ours, theirs, "case {case}, {shown:#?}: ours, then .NET's");
+    }
+    eprintln!("{} conversations: both hubs said the same", cases());
+}
+
+const VALUES: [&str; 24] = [
+    "null", "true", "0", "1", "-1", "1.0", "1e0", "1E400", "-0", "01", "\"x\"", "\"\"", "\"\\ud800\"", "\"\\ud83d\\ude00\"", "\"\u{e9}\"", "[]", "{}", "[\"a\"]",
+    "{\"a\":1}", "2147483648", "NaN", "\"a\tb\"", "[\"b\",]", "{\"a\":1,\"a\":2}",
+];
+const TARGETS: [&str; 9] =
+    ["\"ListenForBoardEvents\"", "\"listenforboardevents\"", "\"WhoAmI\"", "\"Nope\"", "\"\"", "null", "\"SendGroup\"", "\"StopListeningForCardEvents\"", "1"];
+const ARGUMENTS: [&str; 12] =
+    ["[]", "[\"b\"]", "[\"b\",\"c\"]", "[\"b\",\"M\",\"t\"]", "[null]", "[1]", "[{}]", "[[]]", "[null,null]", "[true]", "[\"\\u0000\"]", "\"b\""];
+
+fn member(random: &mut Random) -> String {
+    let names = ["type", "target", "arguments", "invocationId", "streamIds", "headers", "result", "error", "allowReconnect", "sequenceId", "Type", "extra"];
+    let name = *random.pick(&names);
+    let value = match name {
+        "type" => *random.pick(&["1", "2", "3", "4", "5", "6", "7", "8", "9", "\"1\"", "1.0", "null", "1e0"]),
+        "target" => *random.pick(&TARGETS),
+        "arguments" => *random.pick(&ARGUMENTS),
+        "invocationId" => *random.pick(&["\"1\"", "\"2\"", "\"\"", "null", "1"]),
+        "streamIds" => *random.pick(&["[]", "null", "[1]", "\"s\"", "[null]"]),
+        "headers" => *random.pick(&["{}", "{\"a\":\"b\"}", "null", "[]", "{\"a\":1}", "{\"a\":null}"]),
+        _ => *random.pick(&VALUES),
+    };
+    format!("\"{name}\":{value}")
+}
+
+fn json_message(random: &mut Random) -> Vec<u8> {
+    let mut members = Vec::new();
+    if random.one_in(2) {
+        members.extend((0..random.below(6)).map(|_| member(random)));
+    } else {
+        members.push(format!("\"type\":{}", random.pick(&["1", "1", "1", "4", "5", "3", "7", "6", "8", "9"])));
+        members.push(format!("\"target\":{}", random.pick(&TARGETS)));
+        members.push(format!("\"arguments\":{}", random.pick(&ARGUMENTS)));
+        members.push(format!("\"invocationId\":{}", random.pick(&["\"1\"", "\"x\"", "\"1\"", "null", "\"\""])));
+        if random.one_in(3) {
+            members.push(member(random));
+        }
+        if random.one_in(3) {
+            members.remove(random.below(members.len() as u64) as usize);
+        }
+        if random.one_in(3) {
+            members.reverse();
+        }
+    }
+    let mut message = format!("{{{}}}", members.join(","));
+    if random.one_in(7) {
+        let place = random.below(message.len() as u64 + 1) as usize;
+        if message.is_char_boundary(place) {
+            let odd = ["}", "{", ",", " ", "\"", "\\", "//x\n", "/**/", "\u{0}", "\n", "\u{e9}", "[", "1"];
+            message.insert_str(place, random.pick::<&str>(&odd));
+        }
+    }
+    message.push('\u{1e}');
+    message.into_bytes()
+}
+
+#[test]
+fn json_messages_good_and_bad_are_answered_alike() {
+    if !has("json_messages_good_and_bad_are_answered_alike", &[Part::Peer]) {
+        return;
+    }
+    let converse = |address: &str, words: &[Vec<u8>]| {
+        let mut said = Vec::new();
+        for frame in talk(address, "{\"protocol\":\"json\",\"version\":1}\u{1e}", words, b"{\"type\":7}\x1e") {
+            match frame {
+                Frame::Text(text) => said.extend(text.split('\u{1e}').filter(|text| !text.is_empty()).map(|text| serde_json::from_str::<Value>(text).expect("JSON"))),
+                other => said.push(format!("{other:?}").into()),
+            }
+        }
+        said.iter_mut().for_each(without_id);
+        said
+    };
+    both(|random| (0..=random.below(3)).map(|_| json_message(random)).collect(), converse);
+}
+
+/// `WhoAmI` answers with an id.
+fn without_id(message: &mut Value) {
+    if let Some(result) = message.get_mut("result").filter(|result| result.is_string()) {
+        *result = "an id".into();
+    }
+}
+
+fn packed(value: &Value) -> Vec<u8> {
+    pack(value).expect("MessagePack")
+}
+
+/// One message behind its length, sometimes broken.
+fn message_pack_message(random: &mut Random) -> Vec<u8> {
+    let odd: [Vec<u8>; 17] = [
+        packed(&json!(null)), packed(&json!(true)), packed(&json!(1)), packed(&json!(-1)), packed(&json!(3)), packed(&json!(1u64 << 40)), packed(&json!(1.5)),
+        packed(&json!("")), packed(&json!("x")), packed(&json!([])), packed(&json!(["a"])), packed(&json!({ "a": 1 })), b"\xc4\x01b".to_vec(),
+        b"\xd4\x01\x02".to_vec(), b"\xa2\xff\xfe".to_vec(), b"\xd9\x01a".to_vec(), b"\xd2\0\0\0\x01".to_vec(),
+    ];
+    let pick = |random: &mut Random, choices: &[Value]| packed(random.pick(choices));
+    let id = [json!("1"), json!("x"), json!(null), json!("")];
+    let mut items = match random.below(10) {
+        2 => vec![packed(&json!(2)), packed(&json!({})), pick(random, &id), random.pick(&odd).clone()],
+        3 => vec![packed(&json!(3)), packed(&json!({})), pick(random, &id), pick(random, &[json!(1), json!(2), json!(3), json!(4)]), random.pick(&odd).clone()],
+        5 => vec![packed(&json!(5)), packed(&json!({})), pick(random, &id)],
+        7 => vec![packed(&json!(7)), pick(random, &[json!(null), json!("e"), json!(1)]), pick(random, &[json!(true), json!(false), json!(1), json!(null)])],
+        8 => vec![packed(&json!(8)), random.pick(&odd).clone()],
+        9 => vec![packed(&json!(9)), random.pick(&odd).clone()],
+        _ => {
+            let targets = [json!("ListenForBoardEvents"), json!("WhoAmI"), json!("Nope"), json!(""), json!(null), json!("SendGroup")];
+            let arguments = [json!([]), json!(["b"]), json!(["b", "c"]), json!(["b", "M", "t"]), json!([null]), json!([1]), json!([{}]), json!([[]]), json!("b")];
+            vec![
+                pick(random, &[json!(1), json!(1), json!(1), json!(4)]),
+                pick(random, &[json!({}), json!({}), json!({ "a": "b" }), json!(null)]),
+                pick(random, &id),
+                pick(random, &targets),
+                pick(random, &arguments),
+                pick(random, &[json!([]), json!([]), json!([]), json!(null), json!(["s"]), json!([1])]),
+            ]
+        }
+    };
+    if items.len() > 1 && random.one_in(3) {
+        // Not the type: of unknown ones nothing is said.
+        let place = 1 + random.below(items.len() as u64 - 1) as usize;
+        items[place] = random.pick(&odd).clone();
+    }
+    let mut head = 0x90 | items.len() as u8;
+    if items.len() > 2 && random.one_in(8) {
+        items.pop();
+        // Half of the time it is missed.
+        head -= random.below(2) as u8;
+    }
+    let message = [&[head][..], &items.concat()].concat();
+    [&[message.len() as u8][..], &message].concat()
+}
+
+#[test]
+fn messagepack_messages_good_and_bad_are_answered_alike() {
+    if !has("messagepack_messages_good_and_bad_are_answered_alike", &[Part::Peer]) {
+        return;
+    }
+    let converse = |address: &str, words: &[Vec<u8>]| {
+        let mut bytes = Vec::new();
+        let mut close = String::new();
+        for frame in talk(address, "{\"protocol\":\"messagepack\",\"version\":1}\u{1e}", words, b"\x04\x93\x07\xc0\xc2") {
+            match frame {
+                Frame::Binary(some) => bytes.extend(some),
+                other => close = format!("{other:?}"),
+            }
+        }
+        let mut rest = bytes.strip_prefix(b"{}\x1e").expect("an accepted handshake");
+        let mut said = Vec::new();
+        while let Some((length, after)) = rest.split_first() {
+            let (length, after) = match (length, after) {
+                (0..0x80, _) => (usize::from(*length), after),
+                (_, [high, after @ ..]) => (usize::from(length & 0x7f) | usize::from(*high) << 7, after),
+                _ => panic!("half a length"),
+            };
+            let mut message: Value = rmp_serde::from_slice(&after[..length]).expect("MessagePack");
+            if message[3] == 3 && message[4].is_string() {
+                message[4] = "an id".into();
+            }
+            said.push(message);
+            rest = &after[length..];
+        }
+        said.push(close.into());
+        said
+    };
+    both(|random| (0..=random.below(2)).map(|_| message_pack_message(random)).collect(), converse);
+}
