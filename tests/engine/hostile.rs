@@ -107,11 +107,11 @@ fn memory_stays_bounded_whatever_peers_do() {
         for stream in &mut streams {
             stream.write_all(&[b'y'; 4000]).await.expect("more of it");
         }
-        assert!(hub.metric("harmony_hub_connections_half_open ") >= 1000.0);
+        wait_for("all of them to be let in", || (hub.metric("harmony_hub_connections_half_open ") >= 1000.0).then_some(()));
     }));
     measured("1,000 WebSockets that shake no hands", &hub, 30, |hub| runtime().block_on(async {
         let streams = many(hub.address(), 1000, &[(UPGRADE.as_bytes(), b"\r\n\r\n"), (&frame("{\"protocol\":\"js")[..10], b"")]).await;
-        assert!(hub.metric("harmony_hub_connections_half_open ") >= 1000.0);
+        wait_for("all of them to be let in", || (hub.metric("harmony_hub_connections_half_open ") >= 1000.0).then_some(()));
         drop(streams);
     }));
     measured("1,000 messages that never end", &hub, 60, |hub| runtime().block_on(async {
