@@ -5,6 +5,7 @@ mod invocations;
 use invocations::Invocation;
 use crate::signalr::gate::Admitted;
 use crate::signalr::protocol::{Cut, Handshake, HIGHEST_VERSION, Protocol, ProtocolError, ServerMessage, json};
+use crate::signalr::outbox::Queued;
 use crate::signalr::registry::Client;
 use crate::signalr::resume::Resume;
 use crate::signalr::sessions::Transport;
@@ -360,14 +361,14 @@ impl<H: Hub> Connection<H> {
     }
 
     fn push(&self, frame: bytes::Bytes) {
-        if self.client.outbox.push(frame) {
+        if self.client.outbox.push(frame) == Queued::First {
             // Over a half transport another task writes, and has to be told.
             self.client.outbox.wake_writer();
         }
     }
 
     fn push_control(&self, frame: bytes::Bytes) {
-        if self.client.outbox.push_control(frame) {
+        if self.client.outbox.push_control(frame) == Queued::First {
             self.client.outbox.wake_writer();
         }
     }

@@ -5,9 +5,11 @@
 //! One that comes alone goes to the sockets without the queues. Many sockets are shared among the
 //! processors. It also paces whoever produces: all is written before the next batch is taken. While
 //! there is a backlog it pauses in proportion to what the last flush took: more messages then share
-//! a system call, and a message that comes alone never waits.
+//! a system call, and a message that comes alone never waits. It pauses too, a little, for clients that
+//! read but can't keep up with a backlog; for those that don't read it does not.
 
 use crate::signalr::broadcast::Broadcast;
+use crate::signalr::outbox::Queued;
 use crate::signalr::registry::{Client, Registry};
 use crate::signalr::metrics::Metrics;
 use std::sync::Arc;
@@ -29,6 +31,10 @@ const SHARE: usize = 256;
 /// With a backlog, the pause is this many times the last flush, and not longer than that.
 const PAUSE_FACTOR: u32 = 3;
 const LONGEST_PAUSE: Duration = Duration::from_millis(30);
+/// How long delivery pauses after a batch for a client that reads, but is far behind, and again for so many bytes:
+/// five thousand messages a second, or five megabytes, go on to all others whatever it does.
+const PAUSE_FOR_READERS: Duration = Duration::from_millis(50);
+const BYTES_A_PAUSE: usize = 256 << 10;
 
 /// Whom a message is for.
 #[derive(Debug, Clone)]
@@ -111,39 +117,42 @@ impl Delivery {
     }
 }
 
-/// Writes what is queued for clients, or a message that is not queued, on as many processors as there are.
-async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) {
-    fn write_share(clients: impl Iterator<Item = Arc<Client>>, single: Option<&Broadcast>) {
-        for client in clients {
-            match single {
-                Some(broadcast) => client.send(broadcast),
-                None => client.outbox.flush(),
-            }
-        }
+/// Writes what is queued for clients, or a message that is not queued, on as many processors as there are. True
+/// where one of them reads, but is far behind.
+async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) -> bool {
+    fn write_share(clients: impl Iterator<Item = Arc<Client>>, single: Option<&Broadcast>) -> bool {
+        let write = |client: Arc<Client>| match single {
+            Some(broadcast) => client.send(broadcast),
+            None => client.outbox.flush(),
+        };
+        clients.map(write).fold(false, |behind, client| behind | client)
     }
     let (single, mut shares) = (Arc::new(single), Vec::new());
     while clients.len() > SHARE {
         let (share, single) = (clients.split_off(clients.len() - SHARE), single.clone());
         shares.push(tokio::spawn(async move { write_share(share.into_iter(), (*single).as_ref()) }));
     }
-    write_share(clients.drain(..), (*single).as_ref());
+    let mut behind = write_share(clients.drain(..), (*single).as_ref());
     for share in shares {
         // What comes next must not overtake this.
-        let _ = share.await;
+        behind |= share.await.unwrap_or_default();
     }
+    behind
 }
 
 async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: mpsc::Receiver<(Target, Broadcast)>, queue: Arc<Queue>) {
     let mut batch = Vec::new();
     let mut dirty = Vec::new();
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
-        let (count, mut delivered, mut bytes) = (batch.len(), 0, 0);
+        let (count, mut delivered, mut bytes, mut behind) = (batch.len(), 0, 0, false);
         // One that comes alone needs no queues.
         let alone = count == 1;
         for (target, broadcast) in &batch {
             bytes += broadcast.size();
             let visit = |client: &Arc<Client>| {
-                if alone || client.queue(broadcast) {
+                let queued = if alone { Queued::First } else { client.queue(broadcast) };
+                behind |= queued == Queued::Behind;
+                if queued == Queued::First {
                     dirty.push(client.clone());
                 }
             };
@@ -156,7 +165,7 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
         metrics.delivered.fetch_add(delivered as u64, Ordering::Relaxed);
         let flushing = Instant::now();
         let single = if alone { batch.pop().map(|(_, broadcast)| broadcast) } else { None };
-        write(&mut dirty, single).await;
+        behind |= write(&mut dirty, single).await;
         batch.clear();
         queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
         queue.written.fetch_add(count, Ordering::Relaxed);
@@ -165,7 +174,10 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
         // Connections' own tasks get their turn between batches.
         tokio::task::yield_now().await;
         let backlog = receiver.len();
-        if backlog > 0 && backlog < BATCH {
+        if backlog > 0 && behind {
+            let pauses = u32::try_from(bytes / BYTES_A_PAUSE).unwrap_or(u32::MAX).max(1);
+            tokio::time::sleep(PAUSE_FOR_READERS.saturating_mul(pauses)).await;
+        } else if backlog > 0 && backlog < BATCH {
             tokio::time::sleep((flushing.elapsed() * PAUSE_FACTOR).min(LONGEST_PAUSE)).await;
         }
     }

@@ -30,8 +30,19 @@ pub struct OutboxLimits {
 
 impl Default for OutboxLimits {
     fn default() -> Self {
-        OutboxLimits { messages: 16_384, bytes: 16 << 20 }
+        OutboxLimits { messages: 65_536, bytes: 16 << 20 }
     }
+}
+
+/// What became of a frame that was queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queued {
+    /// Nothing waits before it: the caller owes a [`flush`](Outbox::flush).
+    First,
+    /// The connection's task will come to it, or it was one too many.
+    Waits,
+    /// So do thousands before it, for a client that reads.
+    Behind,
 }
 
 /// The queue in front of one connection's socket.
@@ -64,19 +75,19 @@ impl Outbox {
         }
     }
 
-    /// Queues a frame without writing it. True where the queue was empty: the caller owes a [`flush`](Self::flush).
-    pub fn push(&self, frame: Bytes) -> bool {
+    /// Queues a frame without writing it.
+    pub fn push(&self, frame: Bytes) -> Queued {
         self.queue(frame, true)
     }
 
     /// Queues a frame that does not count where a client may come back: a ping, a close, an acknowledgement.
-    pub fn push_control(&self, frame: Bytes) -> bool {
+    pub fn push_control(&self, frame: Bytes) -> Queued {
         self.queue(frame, false)
     }
 
     /// Writes a frame now where nothing waits before it, as far as the socket takes it; what it does
-    /// not take waits.
-    pub fn send(&self, frame: &Bytes) {
+    /// not take waits. True as of [`flush`](Self::flush).
+    pub fn send(&self, frame: &Bytes) -> bool {
         if let Some(socket) = &self.direct {
             let mut queue = self.lock();
             if queue.is_idle() && let Ok(written @ 1..) = rustix::net::send(socket, frame, SendFlags::DONTWAIT) {
@@ -86,17 +97,18 @@ impl Outbox {
                     drop(queue);
                     self.waker.wake();
                 }
-                return;
+                return false;
             }
         }
-        if self.push(frame.clone()) {
-            self.flush();
+        match self.push(frame.clone()) {
+            Queued::First => self.flush(),
+            queued => queued == Queued::Behind,
         }
     }
 
-    fn queue(&self, frame: Bytes, counted: bool) -> bool {
+    fn queue(&self, frame: Bytes, counted: bool) -> Queued {
         if frame.is_empty() {
-            return false;
+            return Queued::Waits;
         }
         let mut queue = self.lock();
         let full = queue.frames.len() >= self.limits.messages || queue.bytes + frame.len() > self.limits.bytes;
@@ -104,7 +116,7 @@ impl Outbox {
             drop(queue);
             self.overflowed.store(true, Ordering::Relaxed);
             self.wake();
-            return false;
+            return Queued::Waits;
         }
         let first = queue.frames.is_empty();
         queue.bytes += frame.len();
@@ -115,7 +127,11 @@ impl Outbox {
         if queue.frames.len().is_multiple_of(UNCOUNTED) {
             self.recount(&mut queue);
         }
-        first
+        match first {
+            true => Queued::First,
+            false if queue.is_behind() => Queued::Behind,
+            false => Queued::Waits,
+        }
     }
 
     fn recount(&self, queue: &mut Queue) {
@@ -150,10 +166,16 @@ impl Outbox {
         *begun = false;
     }
 
-    /// Writes what waits, as far as the socket takes it; the rest is left to the connection's task.
-    pub fn flush(&self) {
-        let Some(socket) = &self.direct else { return self.waker.wake() };
+    /// Writes what waits, as far as the socket takes it; the rest is left to the connection's task. True where
+    /// thousands still wait for a client that reads.
+    pub fn flush(&self) -> bool {
         let mut queue = self.lock();
+        let Some(socket) = &self.direct else {
+            let behind = queue.is_behind();
+            drop(queue);
+            self.waker.wake();
+            return behind;
+        };
         let flushed = loop {
             match queue.write(|slices| socket.try_write_vectored(slices)) {
                 Ok(true) => break true,
@@ -164,10 +186,12 @@ impl Outbox {
         if queue.counted > 0 {
             self.recount(&mut queue);
         }
+        let behind = queue.is_behind();
         drop(queue);
         if !flushed {
             self.waker.wake();
         }
+        behind
     }
 
     /// The connection's task: registers to be woken, and writes through `write` until all is

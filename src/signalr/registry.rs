@@ -1,7 +1,7 @@
 //! Who is connected, and which groups they are in.
 
 use crate::signalr::broadcast::Broadcast;
-use crate::signalr::outbox::Outbox;
+use crate::signalr::outbox::{Outbox, Queued};
 use crate::signalr::protocol::Protocol;
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
@@ -37,13 +37,13 @@ impl Client {
         self.message_pack.store(protocol == Protocol::MessagePack, Ordering::Relaxed);
     }
 
-    /// Sends a message to this client now.
-    pub fn send(&self, broadcast: &Broadcast) {
-        self.outbox.send(broadcast.frame(self.protocol()));
+    /// Sends a message to this client now; true where it reads, but is far behind.
+    pub fn send(&self, broadcast: &Broadcast) -> bool {
+        self.outbox.send(broadcast.frame(self.protocol()))
     }
 
-    /// Queues a message for this client; true where it is the first, so that a flush is owed.
-    pub fn queue(&self, broadcast: &Broadcast) -> bool {
+    /// Queues a message for this client.
+    pub fn queue(&self, broadcast: &Broadcast) -> Queued {
         self.outbox.push(broadcast.frame(self.protocol()).clone())
     }
 

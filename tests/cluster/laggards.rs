@@ -1,4 +1,5 @@
-//! Hubs that fall behind, fall silent, die or leave while another publishes more than Redis' log holds.
+//! Hubs that fall behind, fall silent, die or leave while another publishes more than Redis' log holds; and a client
+//! that reads more slowly than a backlog is drained.
 
 use super::chaos::parts::{Passage, Way};
 use crate::harness::program::Hub;
@@ -9,6 +10,7 @@ use futures_util::future::join_all;
 use harmony::broker::Broker;
 use rustix::process::Signal;
 use std::collections::HashSet;
+use std::io::Read;
 use std::time::Duration;
 
 const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
@@ -17,12 +19,12 @@ const WAITS: &str = "publishing waits for a hub that does not keep up";
 const MESSAGES: usize = 4000;
 const SIZE: usize = 20_000;
 
-fn publish(rabbitmq: &RabbitMq) {
+fn publish(rabbitmq: &RabbitMq, messages: usize, size: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let broker = Broker::connect(&rabbitmq.address(), "test", Duration::from_secs(30)).await.expect("RabbitMQ");
-        let filling = "x".repeat(SIZE);
-        for chunk in (0..MESSAGES).collect::<Vec<_>>().chunks(100) {
+        let filling = "x".repeat(size);
+        for chunk in (0..messages).collect::<Vec<_>>().chunks(100) {
             let bodies = chunk.iter().map(|number| format!("{{\"BoardId\":\"{BOARD}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{number} {filling}\"}}"));
             let published = join_all(bodies.map(|body| { let broker = &broker; async move { broker.publish("CardTitleChanged", body.as_bytes()).await } })).await;
             published.into_iter().for_each(|published| published.expect("a message published"));
@@ -48,7 +50,7 @@ fn listening(hub: &Hub) -> WebSocket {
 fn hear_all(rabbitmq: &RabbitMq, client: &mut WebSocket) {
     std::thread::scope(|scope| {
         // A client that does not read meanwhile would be closed.
-        scope.spawn(|| publish(rabbitmq));
+        scope.spawn(|| publish(rabbitmq, MESSAGES, SIZE));
         hear(client);
     });
 }
@@ -93,7 +95,7 @@ fn one_that_is_cut_off_for_long_still_hears_everything() {
     let mut client = listening(&cut_off);
     acquainted(&redis);
     way.set(Passage::Silent);
-    publish(&rabbitmq);
+    publish(&rabbitmq, MESSAGES, SIZE);
     let all = || publishing.metric("harmony_hub_notifications_total") >= MESSAGES as f64 * 0.8;
     wait_for("the other hub to be far ahead", || (said(&publishing, WAITS) || all()).then_some(()));
     way.cut();
@@ -128,4 +130,28 @@ fn one_that_left_is_not_waited_for() {
     assert_eq!(leaving.program.stop(), Some(0));
     hear_all(&rabbitmq, &mut client);
     assert!(!said(&publishing, WAITS), "it said goodbye");
+}
+
+#[test]
+fn a_client_that_reads_slowly_hears_a_burst_whole() {
+    if !has("a_client_that_reads_slowly_hears_a_burst_whole", &[Part::RabbitMq]) {
+        return;
+    }
+    const BURST: usize = 60_000;
+    let rabbitmq = RabbitMq::start();
+    let [host, port, virtual_host] = rabbitmq.arguments();
+    let hub = Hub::start(&[&host, &port, &virtual_host]);
+    hub.wait_until_ready();
+    let mut stream = listening(&hub).stream;
+    std::thread::scope(|scope| {
+        scope.spawn(|| publish(&rabbitmq, BURST, 1));
+        let (mut heard, mut piece) = (0, vec![0; 4096]);
+        while heard < BURST {
+            let length = stream.read(&mut piece).expect("more of it");
+            assert!(length > 0, "closed after {heard} messages");
+            heard += piece[..length].iter().filter(|byte| **byte == 0x1e).count();
+            // Some two thousand messages a second.
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    });
 }

@@ -6,6 +6,9 @@ use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
+/// More frames than that, or more bytes, are many for one client.
+const BEHIND: usize = 4096;
+const BYTES_BEHIND: usize = 2 << 20;
 /// Frames that one system call takes.
 const FRAMES_PER_WRITE: usize = 64;
 
@@ -17,8 +20,9 @@ pub(super) struct Queue {
     pub(super) counted: usize,
     /// The first frame is written in part.
     pub(super) begun: bool,
-    /// Something was written.
+    /// Something was written: since a stream asked for room, and since a producer was told that it is too fast.
     pub(super) wrote: bool,
+    pub(super) read: bool,
     /// Where the client may come back on another socket: what it has not acknowledged.
     pub(super) replay: Option<Box<Replay>>,
 }
@@ -39,6 +43,11 @@ impl Queue {
         self.bytes += rest.len();
         self.frames.push_back(rest);
         self.begun = true;
+    }
+
+    /// Whether many wait although the client reads: something was taken since this was last true.
+    pub(super) fn is_behind(&mut self) -> bool {
+        (self.frames.len() > BEHIND || self.bytes > BYTES_BEHIND) && std::mem::take(&mut self.read)
     }
 
     /// One write of as much as fits into it; true once nothing is left.
@@ -62,7 +71,7 @@ impl Queue {
             return Err(io::ErrorKind::WriteZero.into());
         }
         self.bytes -= written;
-        self.wrote = true;
+        (self.wrote, self.read) = (true, true);
         while let Some(front) = self.frames.front_mut() {
             if written < front.len() {
                 front.advance(written);

@@ -8,7 +8,7 @@
 use super::{RedisBackplane, Shared};
 use super::log::{ENTRY_BYTES, LOG_BYTES, Message};
 use crate::message_pack::{self, MessagePackError, Reader};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,6 +26,7 @@ const SILENT_AFTER: Duration = Duration::from_secs(2);
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(20);
 /// How often who waits asks again: a question may be lost.
 const ASKED_AGAIN: Duration = Duration::from_millis(250);
+const GONE: usize = 16;
 /// In place of a question's number: the hub that is named leaves.
 const GOODBYE: u64 = u64::MAX;
 
@@ -43,6 +44,8 @@ struct State {
     published: u64,
     asked: u64,
     hubs: HashMap<String, Hearer>,
+    /// Those that left last, of whom an answer may still be on its way.
+    gone: VecDeque<String>,
 }
 
 /// A hub that answered once.
@@ -82,6 +85,9 @@ impl Echoes {
     /// A hub has heard a question, and all before it.
     pub(super) fn answer(&self, hub: &str, number: u64) {
         let mut state = self.lock();
+        if state.gone.iter().any(|gone| gone == hub) {
+            return;
+        }
         // Nobody has heard what was not published.
         let number = number.min(state.published);
         let owes_since = (number < state.asked).then(Instant::now);
@@ -94,7 +100,13 @@ impl Echoes {
     }
 
     fn forget(&self, hub: &str) {
-        self.lock().hubs.remove(hub);
+        let mut state = self.lock();
+        state.hubs.remove(hub);
+        state.gone.push_back(hub.to_owned());
+        if state.gone.len() > GONE {
+            state.gone.pop_front();
+        }
+        drop(state);
         self.answered.notify_waiters();
     }
 
@@ -126,7 +138,7 @@ impl Shared {
         loop {
             let answered = self.echoes.answered.notified();
             let Some(hub) = self.echoes.laggard(self.hub_count(), Instant::now()) else { return };
-            if !complained && began.elapsed() > SILENT_AFTER {
+            if !complained && hub != self.server && began.elapsed() > SILENT_AFTER {
                 complained = true;
                 tracing::warn!(hub, "publishing waits for a hub that does not keep up");
             }
