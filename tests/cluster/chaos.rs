@@ -385,6 +385,28 @@ fn what_ails_redis_costs_no_message() {
     }
 }
 
+/// Each hub appends again what a Redis that begins anew has lost, whichever of their connections is back first.
+#[test]
+fn a_redis_that_comes_back_empty_time_and_again_costs_no_message() {
+    if !has("a_redis_that_comes_back_empty_time_and_again_costs_no_message", &[Part::Redis, Part::RabbitMq]) {
+        return;
+    }
+    let mut cluster = Cluster::start(Kind::Ours, Store::Single, false);
+    let publisher = Publisher::start(cluster.rabbitmq.address(), 1);
+    for away in [100, 1500, 300, 2900, 50, 700] {
+        let before = cluster.listeners[1].count();
+        wait_for("messages to flow", || (cluster.listeners[1].count() > before + 200).then_some(()));
+        // So much at once that what Redis has taken is not what everybody has heard.
+        publisher.pause.store(0, Ordering::Relaxed);
+        let before = publisher.count();
+        wait_for("a burst", || (publisher.count() > before + 3000).then_some(()));
+        cluster.suffer(Fault::RedisRestart(away), &publisher);
+        publisher.pause.store(5, Ordering::Relaxed);
+    }
+    let accepted = publisher.finish();
+    wait_for("all of them", || (cluster.listeners[1].lost(&accepted) == 0).then_some(()));
+}
+
 #[test]
 fn random() {
     // A few seconds in every run of the suite; minutes where they are asked for.

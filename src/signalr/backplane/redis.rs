@@ -63,7 +63,6 @@ struct Shared {
     hubs: AtomicUsize,
     publisher: watch::Sender<Option<MultiplexedConnection>>,
     publisher_lost: Notify,
-    listener_lost: Notify,
     /// A server that shares the backplane speaks MessagePack: its clients die of messages without it.
     peers_speak_message_pack: AtomicBool,
     acknowledgements: Acknowledgements,
@@ -102,7 +101,6 @@ impl RedisBackplane {
             hubs: AtomicUsize::new(0),
             publisher: watch::Sender::new(None),
             publisher_lost: Notify::new(),
-            listener_lost: Notify::new(),
             peers_speak_message_pack: AtomicBool::new(false),
             acknowledgements: Acknowledgements::default(),
             log,
@@ -278,8 +276,8 @@ impl Shared {
         self.lock().values_mut().for_each(|subscription| subscription.confirmed = false);
     }
 
-    /// A message from Redis. Runs inside the connection's driver, so it only queues.
-    fn hear(self: &Arc<Self>, channel: &str, payload: &[u8]) {
+    /// A message from Redis. Runs inside the connection's driver, so it only queues. `lost` gives the connection up.
+    fn hear(self: &Arc<Self>, channel: &str, payload: &[u8], lost: &Notify) {
         let Some(name) = self.name_of(channel) else { return };
         match name.strip_prefix("internal:").map(|name| name.split(':').next().unwrap_or(name)) {
             Some("groups") => return self.obey(payload),
@@ -309,7 +307,7 @@ impl Shared {
             self.parts.metrics.dropped.fetch_add(1, Ordering::Relaxed);
             self.log.unheard();
             self.log.deaf();
-            self.listener_lost.notify_one();
+            lost.notify_one();
         }
     }
 
@@ -412,12 +410,16 @@ async fn listening_hubs(shared: &Shared, connection: &mut MultiplexedConnection)
 /// Keeps a connection for listening, with everything wanted subscribed.
 async fn listen_task(shared: Arc<Shared>) {
     loop {
-        let listener = shared.clone();
-        let push = Box::new(move |push: PushInfo| listener.push(push));
+        // Each connection has its own: the end of one may be told when the next is there.
+        let lost = Arc::new(Notify::new());
+        let push = {
+            let (listener, lost) = (shared.clone(), lost.clone());
+            Box::new(move |push: PushInfo| listener.push(push, &lost))
+        };
         let mut connection = connect_until_it_works(&shared.options, shared.log.key(), Some(push), "listening").await;
         let alive = {
             let (connection, shared) = (connection.clone(), shared.clone());
-            AbortOnDropHandle::new(tokio::spawn(async move { keep_alive(&shared, connection, &shared.listener_lost, true).await }))
+            AbortOnDropHandle::new(tokio::spawn(async move { keep_alive(&shared, connection, &lost, true).await }))
         };
         tokio::select! {
             result = subscribe_for_ever(&shared, &mut connection) => {
@@ -433,14 +435,14 @@ async fn listen_task(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    fn push(self: &Arc<Self>, push: PushInfo) -> Result<(), std::convert::Infallible> {
+    fn push(self: &Arc<Self>, push: PushInfo, lost: &Notify) -> Result<(), std::convert::Infallible> {
         match (push.kind, push.data.as_slice()) {
             (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
                 if let Ok(channel) = std::str::from_utf8(channel) {
-                    self.hear(channel, payload);
+                    self.hear(channel, payload, lost);
                 }
             }
-            (PushKind::Disconnection, _) => self.listener_lost.notify_one(),
+            (PushKind::Disconnection, _) => lost.notify_one(),
             _ => {}
         }
         Ok(())

@@ -207,6 +207,11 @@ impl Listener {
         listener
     }
 
+    /// How many different ones it has heard.
+    pub fn count(&self) -> usize {
+        self.heard.lock().expect("numbers").len()
+    }
+
     pub fn lost(&self, accepted: &[usize]) -> usize {
         let heard = self.heard.lock().expect("numbers");
         accepted.iter().filter(|number| !heard.contains_key(number)).count()

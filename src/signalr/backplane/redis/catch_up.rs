@@ -9,15 +9,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// No epoch of any Redis.
+const UNKNOWN_EPOCH: &str = "?";
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 impl Shared {
     /// Has Redis say where its log ends, in its place among the messages; also a sign that the connection lives.
     pub(super) async fn mark(&self, redis: &mut MultiplexedConnection) -> Result<(), RedisError> {
+        self.mark_with(redis, 0).await
+    }
+
+    async fn mark_with(&self, redis: &mut MultiplexedConnection, number: u64) -> Result<(), RedisError> {
         if !self.log.is_available() {
             return ::redis::cmd("PING").query_async(redis).await;
         }
-        let marked = self.log.ask_for_mark(redis, &self.channel(&format!("internal:mark:{}", self.server))).await;
+        let marked = self.log.ask_for_mark(redis, &self.channel(&format!("internal:mark:{}", self.server)), number).await;
         match marked {
             Err(error) if is_forbidden(&error) => {
                 self.log.unavailable.store(true, Ordering::Relaxed);
@@ -37,10 +43,8 @@ impl Shared {
 
     /// Delivers what was missed, then what was held back, once everything is subscribed again.
     pub(super) async fn catch_up(self: &Arc<Self>, redis: &mut MultiplexedConnection) -> Result<(), RedisError> {
-        if self.log.lock().catching_up.is_none() {
-            return self.mark(redis).await;
-        }
-        self.mark(redis).await?;
+        let Some(number) = self.log.await_mark() else { return self.mark(redis).await };
+        self.mark_with(redis, number).await?;
         let reached = async {
             while self.log.lock().catching_up.as_ref().is_some_and(|catching_up| catching_up.end.is_none()) {
                 self.log.marked.notified().await;
@@ -68,16 +72,20 @@ impl Shared {
         }
         // Of those held back before the mark only what is not in the log is new.
         loop {
-            let message = {
-                let mut state = self.log.lock();
-                let Some(CatchingUp { held, end: Some((_, before @ 1..)) }) = &mut state.catching_up else { break };
-                *before -= 1;
-                held.pop_front()
+            let Some(message) = ({
+                let state = self.log.lock();
+                let Some(CatchingUp { held, end: Some((_, 1..)), .. }) = &state.catching_up else { break };
+                held.front().cloned()
+            }) else {
+                break;
             };
-            if let Some(message) = message
-                && !self.log.take(&mut known, &message)
-            {
+            if !self.log.take(&mut known, &message) {
                 self.deliver_late(&message).await;
+            }
+            // Only now, since this may be broken off while it waits.
+            if let Some(CatchingUp { held, end: Some((_, before)), .. }) = &mut self.log.lock().catching_up {
+                *before -= 1;
+                held.pop_front();
             }
         }
         self.release_held().await;
@@ -94,8 +102,8 @@ impl Shared {
             let message = {
                 let mut state = self.log.lock();
                 let Some(catching_up) = &mut state.catching_up else { return };
-                match catching_up.held.pop_front() {
-                    Some(message) => message,
+                match catching_up.held.front() {
+                    Some(message) => message.clone(),
                     None => {
                         let end = state.catching_up.take().and_then(|catching_up| catching_up.end);
                         state.mark = end.map(|(mark, _)| (mark, count)).or(state.mark.take());
@@ -104,6 +112,9 @@ impl Shared {
                 }
             };
             self.deliver_late(&message).await;
+            if let Some(catching_up) = &mut self.log.lock().catching_up {
+                catching_up.held.pop_front();
+            }
         }
     }
 
@@ -122,16 +133,18 @@ impl Shared {
         if !self.log.is_available() {
             return Ok(());
         }
-        let mark = match self.log.ask_for_mark(redis, &self.channel(&format!("internal:mark:{}", self.server))).await {
+        let mark = match self.log.ask_for_mark(redis, &self.channel(&format!("internal:mark:{}", self.server)), 0).await {
             Err(error) if is_forbidden(&error) || is_full(&error) => return Ok(()),
             mark => mark?,
         };
         let messages: Vec<Message> = {
             let mut state = self.log.lock();
-            let known = std::mem::replace(&mut state.own_epoch, mark.epoch.clone());
-            if known.is_empty() || (known == mark.epoch && state.own_last <= mark.end) {
+            if state.own_epoch.is_empty() || (state.own_epoch == mark.epoch && state.own_last <= mark.end) {
+                state.own_epoch = mark.epoch;
                 return Ok(());
             }
+            // Until all of it is there nothing is.
+            state.own_epoch = UNKNOWN_EPOCH.into();
             state.own_last = Place::default();
             state.own.iter().map(|own| own.message.clone()).collect()
         };
@@ -146,6 +159,7 @@ impl Shared {
             message_pack::write_text(&mut note, &end.to_string());
             ::redis::cmd("PUBLISH").arg(self.channel("internal:log")).arg(note).query_async::<()>(redis).await?;
         }
+        self.log.lock().own_epoch = mark.epoch;
         Ok(())
     }
 
@@ -160,10 +174,16 @@ impl Shared {
             while shared.log.lock().catching_up.is_some() {
                 tokio::time::sleep(FIRST_RETRY).await;
             }
-            let Ok(mut redis) = shared.publisher() else { return };
-            let messages = match shared.log.read(&mut redis, Some(after), end).await {
-                Ok(messages) => messages,
-                Err(error) => return tracing::warn!(%error, "what Redis had lost could not be read again"),
+            // A connection that is not back yet, or is lost again, is waited for: nobody says it twice.
+            let mut publisher = shared.publisher.subscribe();
+            let messages = loop {
+                let Ok(redis) = publisher.wait_for(Option::is_some).await.map(|redis| redis.clone()) else { return };
+                let Some(mut redis) = redis else { continue };
+                match shared.log.read(&mut redis, Some(after), end).await {
+                    Ok(messages) => break messages,
+                    Err(error) => tracing::debug!(%error, "what Redis had lost is read once more"),
+                }
+                tokio::time::sleep(FIRST_RETRY).await;
             };
             let mut heard = Log::heard_since(&shared.log.lock(), 0);
             for message in messages {

@@ -123,14 +123,14 @@ impl RedisBackplane {
 }
 
 impl Shared {
-    /// Publishes from where nobody can wait for it.
+    /// Publishes from where nobody can wait for it. Who waits for what is lost with Redis asks again, or gives up.
     pub(super) fn publish_soon(&self, channel: String, payload: Vec<u8>) {
         let Ok(mut redis) = self.publisher() else { return };
         tokio::spawn(async move {
             let mut command = ::redis::cmd("PUBLISH");
             command.arg(channel).arg(payload);
             if let Err(error) = command.query_async::<()>(&mut redis).await {
-                tracing::warn!(%error, "an answer to another server was lost");
+                tracing::debug!(%error, "what was said to another server was lost");
             }
         });
     }

@@ -35,7 +35,7 @@ const HELD: usize = 20_000;
 /// Entries that one command reads or appends.
 pub(super) const CHUNK: usize = 256;
 
-/// Ends the log at KEPT_SECONDS, names its epoch and its last entry, and publishes both as a mark.
+/// Ends the log at KEPT_SECONDS, names its epoch and its last entry, and publishes both as a mark, with its number.
 const MARK: &str = "
 local epoch = redis.call('GET', KEYS[2])
 if not epoch then epoch = ARGV[1] end
@@ -45,7 +45,7 @@ redis.pcall('XTRIM', KEYS[1], 'MINID', '~', (now[1] - tonumber(ARGV[2])) .. '000
 redis.call('EXPIRE', KEYS[1], 3600)
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 local id = last[1] and last[1][1] or '0-0'
-redis.call('PUBLISH', ARGV[3], epoch .. ' ' .. id)
+redis.call('PUBLISH', ARGV[3], epoch .. ' ' .. id .. ' ' .. ARGV[4])
 return {epoch, id}";
 
 /// A place in the log.
@@ -121,7 +121,10 @@ pub(super) struct Own {
 #[derive(Default)]
 pub(super) struct CatchingUp {
     pub(super) held: VecDeque<Message>,
-    /// The mark that says that everything is subscribed again, and how many were held back before it.
+    /// The number of the mark that was asked for when everything was subscribed again; others say nothing of that,
+    /// such as one that still comes from the connection before.
+    awaited: Option<u64>,
+    /// That mark, and how many were held back before it.
     pub(super) end: Option<(Mark, usize)>,
 }
 
@@ -226,11 +229,22 @@ impl Log {
         }
     }
 
-    /// Has Redis publish a mark to a channel; the place that it names.
-    pub(super) async fn ask_for_mark(&self, redis: &mut MultiplexedConnection, channel: &str) -> Result<Mark, RedisError> {
+    /// From now on a mark is awaited that tells where what was missed ends; its number. `None` where nothing was missed.
+    pub(super) fn await_mark(&self) -> Option<u64> {
+        let mut state = self.lock();
+        let catching_up = state.catching_up.as_mut()?;
+        catching_up.end = None;
+        // Never 0, which no one awaits.
+        let number = u64::from(u32::from_le_bytes(crate::secret::random())) + 1;
+        catching_up.awaited = Some(number);
+        Some(number)
+    }
+
+    /// Has Redis publish a mark with a number to a channel; the place that it names.
+    pub(super) async fn ask_for_mark(&self, redis: &mut MultiplexedConnection, channel: &str, number: u64) -> Result<Mark, RedisError> {
         let mut command = ::redis::cmd("EVAL");
         command.arg(MARK).arg(2).arg(&self.key).arg(&self.epoch_key);
-        command.arg(crate::hex::encode(&crate::secret::random::<8>())).arg(KEPT_SECONDS).arg(channel);
+        command.arg(crate::hex::encode(&crate::secret::random::<8>())).arg(KEPT_SECONDS).arg(channel).arg(number);
         let (epoch, end) = command.query_async::<(String, String)>(redis).await?;
         Ok(Mark { epoch, end: Place::read(&end).unwrap_or_default() })
     }
@@ -239,7 +253,9 @@ impl Log {
     pub(super) fn deaf(&self) {
         if self.is_available() {
             // What was held back already stays so.
-            self.lock().catching_up.get_or_insert_default().end = None;
+            let mut state = self.lock();
+            let catching_up = state.catching_up.get_or_insert_default();
+            (catching_up.awaited, catching_up.end) = (None, None);
         }
     }
 
@@ -282,12 +298,14 @@ impl Log {
 
     /// A mark, in its place among the messages.
     pub(super) fn mark(&self, payload: &[u8]) {
-        let read = std::str::from_utf8(payload).ok().and_then(|text| text.split_once(' '));
-        let Some((epoch, end)) = read.and_then(|(epoch, end)| Some((epoch.to_owned(), Place::read(end)?))) else { return };
+        let text = std::str::from_utf8(payload).unwrap_or_default();
+        let [epoch, end, number] = text.split(' ').collect::<Vec<_>>()[..] else { return };
+        let (Some(end), Ok(number)) = (Place::read(end), number.parse::<u64>()) else { return };
         let mut state = self.lock();
-        let (mark, heard) = (Mark { epoch, end }, state.heard_count);
+        let (mark, heard) = (Mark { epoch: epoch.to_owned(), end }, state.heard_count);
         match &mut state.catching_up {
-            Some(catching_up) => catching_up.end = catching_up.end.take().or(Some((mark, catching_up.held.len()))),
+            Some(catching_up) if catching_up.awaited == Some(number) => catching_up.end = Some((mark, catching_up.held.len())),
+            Some(_) => {}
             None => state.mark = Some((mark, heard)),
         }
         drop(state);
