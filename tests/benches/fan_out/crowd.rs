@@ -49,20 +49,22 @@ fn read_until(stream: &mut impl Read, end: &[u8]) {
     }
 }
 
-/// A connection from one of loopback's many addresses: each has not ports enough for all.
+/// A connection from one of loopback's many addresses, others for each server: one has not ports enough for all.
 pub fn connect(address: &str) -> TcpStream {
     static OPENED: AtomicUsize = AtomicUsize::new(0);
     let own = (OPENED.fetch_add(1, Ordering::Relaxed) / CLIENTS_OF_AN_ADDRESS % 250) as u8;
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, own, 1), 0)).into()).expect("an address");
-    socket.connect(&address.parse::<SocketAddr>().expect("an address").into()).expect("a connection");
+    let address: SocketAddr = address.parse().expect("an address");
+    let place = Ipv4Addr::new(127, (address.port() % 250) as u8, own, 1);
+    socket.bind(&SocketAddr::from((place, 0)).into()).expect("an address");
+    socket.connect(&address.into()).expect("a connection");
     socket.into()
 }
 
 /// So many clients on each board.
-pub fn open(server: &Server, boards: &[String], each: usize) -> Vec<TcpStream> {
+pub fn open(address: &str, boards: &[String], each: usize) -> Vec<TcpStream> {
     let open = |board| {
-        let mut stream = connect(&server.address);
+        let mut stream = connect(address);
         join(&mut stream, board);
         stream
     };
@@ -117,8 +119,13 @@ pub struct Crowd {
 
 impl Crowd {
     /// So many clients on each board.
-    pub fn gather(server: &Server, boards: &[String], each: usize) -> Self {
-        Self::of(open(server, boards, each), each)
+    pub fn at(address: &str, boards: &[String], each: usize) -> Self {
+        Self::of(open(address, boards, each), each)
+    }
+
+    /// How many messages they have heard together.
+    pub fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Clients that have joined, so many on each board.

@@ -5,16 +5,19 @@
 //! .NET hub must get them, and what tells the loop to write; costs are processor seconds of the server
 //! alone, read from the system, of which the loop's are those of its thread. Ours
 //! acknowledges each message after its fan-out, the .NET hub before. `fan_out scale` shows instead what
-//! a delivery costs our hub among ever more clients, as many as the machine has files for.
+//! a delivery costs our hub among ever more clients, as many as one process has files for, and beyond that several hubs
+//! on one Redis.
 
 #![allow(clippy::print_stdout)] // a benchmark is there to print
 
 mod crowd;
+mod fleet;
 mod plain_loop;
 mod publisher;
 mod server;
 
 use crate::crowd::{Crowd, Probe, idle_with_tls, open};
+use crate::fleet::{LISTEN, fleet, listen};
 use crate::plain_loop::{READ_FROM, plain_loop, read_from};
 use crate::publisher::{Pace, consume, message, publish};
 use crate::server::{Server, start};
@@ -58,7 +61,7 @@ fn measure(server: &Server, connections: usize, address: &BrokerAddress) -> Figu
     let (mut streams, mut probes) = (Vec::new(), Vec::new());
     for _ in 0..PROBES {
         // Who joined first may be served first.
-        streams.extend(open(server, one, connections / PROBES));
+        streams.extend(open(&server.address, one, connections / PROBES));
         probes.push(Probe::start(server, &one[0]));
     }
     let crowd = Crowd::of(streams, connections / PROBES * PROBES);
@@ -73,7 +76,7 @@ fn measure(server: &Server, connections: usize, address: &BrokerAddress) -> Figu
     let (burst, _) = crowd.hears(server, 400, || publish(address, one, 400, Pace::AtOnce, &mut Vec::new()));
     let (_, seconds) = crowd.hears(server, 3000, || publish(address, one, 3000, Pace::AtOnce, &mut Vec::new()));
     let throughput = 3000.0 * connections as f64 / seconds / 1e3;
-    let groups = Crowd::gather(server, hundred, connections * 2 / 100);
+    let groups = Crowd::at(&server.address, hundred, connections * 2 / 100);
     let (groups, _) = groups.hears(server, 6000, || publish(address, hundred, 6000, Pace::Every(Duration::from_micros(500)), &mut Vec::new()));
     Figures { paced, burst, groups, median, late, throughput, memory, opening, at_rest }
 }
@@ -96,7 +99,7 @@ fn told_by_the_same_messages(connections: usize, address: &BrokerAddress, messag
 }
 
 /// What a delivery costs among ever more clients of one board, at the same number of deliveries a second.
-fn scale(start: impl FnOnce() -> Server, address: &BrokerAddress, most: usize) {
+fn scale(start: impl Fn(&str) -> Server, address: &BrokerAddress, most: usize) {
     const DELIVERIES_A_SECOND: usize = 50_000;
     let mut sizes = [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000].map(|size: usize| size.min(most)).to_vec();
     sizes.dedup();
@@ -107,18 +110,24 @@ fn scale(start: impl FnOnce() -> Server, address: &BrokerAddress, most: usize) {
         told_by_the_same_messages(*size, address, messages, pause).0
     });
     let plain: Vec<_> = plain.collect();
-    let server = &start();
+    let server = start("");
     println!("{:>12}{:>18}{:>18}{:>14}", "connections", "us a delivery", "the plain loop", "KB each");
     let board = &boards(1)[..];
     let at_rest = server.memory();
-    let mut crowd = Crowd::gather(server, board, 0);
+    let mut crowd = Crowd::at(&server.address, board, 0);
     for (size, plain) in sizes.into_iter().zip(plain) {
-        crowd.grow(open(server, board, size - crowd.size()), size - crowd.size());
+        crowd.grow(open(&server.address, board, size - crowd.size()), size - crowd.size());
         let memory = (server.memory() - at_rest) / size as f64;
         let (messages, pause) = load(size);
-        crowd.hears(server, 5, || publish(address, board, 5, Pace::Every(pause), &mut Vec::new())); // warm
-        let (cost, _) = crowd.hears(server, messages, || publish(address, board, messages, Pace::Every(pause), &mut Vec::new()));
+        crowd.hears(&server, 5, || publish(address, board, 5, Pace::Every(pause), &mut Vec::new())); // warm
+        let (cost, _) = crowd.hears(&server, messages, || publish(address, board, messages, Pace::Every(pause), &mut Vec::new()));
         println!("{size:>12}{cost:>18.2}{plain:>18.2}{memory:>14.2}");
+    }
+    drop(server);
+    for size in [40_000, 100_000].into_iter().filter(|size| *size > most) {
+        if let Some((cost, memory)) = fleet(&start, address, &board[0], size, most) {
+            println!("{size:>12}{cost:>18.2}{:>18}{memory:>14.2}   by {} hubs on one Redis", "-", size.div_ceil(most));
+        }
     }
 }
 
@@ -134,6 +143,9 @@ fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     if let [READ_FROM, address, connections] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         return read_from(address, connections.parse().expect("a number"));
+    }
+    if let [LISTEN, address, board, connections] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        listen(address, board, connections.parse().expect("a number"));
     }
     let connections = arguments.first().and_then(|number| number.parse().ok()).unwrap_or(1000);
     let amqp = std::env::var("HARMONY_TEST_RABBITMQ").ok().and_then(|ports| ports.split_once(':')?.0.parse().ok());
@@ -162,7 +174,12 @@ fn main() {
     };
     if arguments.first().is_some_and(|first| first == "scale") {
         // Some are needed for the rest.
-        return scale(|| ours("http"), &address, files - 500);
+        let ours = |redis: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_harmony"));
+            command.arg("hub").env("RedisConnectionString", redis);
+            start(command, "http", &settings)
+        };
+        return scale(ours, &address, files - 500);
     }
     let tls = |server: Server| memory_with_tls(&server, connections, made.cert.der());
     let (ours, ours_with_tls) = (measure(&ours("http"), connections, &address), tls(ours("https")));
