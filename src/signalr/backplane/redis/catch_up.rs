@@ -1,6 +1,6 @@
 //! Catching up with what was published while a hub could not hear, and appending again what Redis lost.
 
-use super::log::{CHUNK, CatchingUp, Counts, Log, Message, Place, is_forbidden, is_full};
+use super::log::{CHUNK, Counts, Log, Message, Place, is_forbidden, is_full};
 use super::{FIRST_RETRY, Shared};
 use crate::message_pack::{self, Reader};
 use ::redis::aio::MultiplexedConnection;
@@ -71,22 +71,11 @@ impl Shared {
             }
         }
         // Of those held back before the mark only what is not in the log is new.
-        loop {
-            let Some(message) = ({
-                let state = self.log.lock();
-                let Some(CatchingUp { held, end: Some((_, 1..)), .. }) = &state.catching_up else { break };
-                held.front().cloned()
-            }) else {
-                break;
-            };
+        while let Some(message) = self.log.held_before_mark() {
             if !self.log.take(&mut known, &message) {
                 self.deliver_late(&message).await;
             }
-            // Only now, since this may be broken off while it waits.
-            if let Some(CatchingUp { held, end: Some((_, before)), .. }) = &mut self.log.lock().catching_up {
-                *before -= 1;
-                held.pop_front();
-            }
+            self.log.let_go();
         }
         self.release_held().await;
         if missed > 0 {
@@ -112,9 +101,7 @@ impl Shared {
                 }
             };
             self.deliver_late(&message).await;
-            if let Some(catching_up) = &mut self.log.lock().catching_up {
-                catching_up.held.pop_front();
-            }
+            self.log.let_go();
         }
     }
 

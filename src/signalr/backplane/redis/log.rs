@@ -312,6 +312,25 @@ impl Log {
         self.marked.notify_one();
     }
 
+    /// The first of those that were held back before the awaited mark. It stays until it is [let go](Self::let_go):
+    /// delivering it may be broken off.
+    pub(super) fn held_before_mark(&self) -> Option<Message> {
+        match &self.lock().catching_up {
+            Some(CatchingUp { held, end: Some((_, 1..)), .. }) => held.front().cloned(),
+            _ => None,
+        }
+    }
+
+    /// Holds the first of those held back no longer.
+    pub(super) fn let_go(&self) {
+        if let Some(catching_up) = &mut self.lock().catching_up {
+            catching_up.held.pop_front();
+            if let Some((_, before)) = &mut catching_up.end {
+                *before = before.saturating_sub(1);
+            }
+        }
+    }
+
     /// Behind which place the log is to be read, to which, and what of that was heard; `None` where nothing was
     /// missed, or where that can't be known.
     pub(super) fn gap(&self) -> Option<(Option<Place>, Place, Counts)> {
