@@ -252,6 +252,9 @@ impl Default for Options {
     }
 }
 
+/// How long a stop waits until the other servers can be told of it.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
 /// The parts of a server that its backplane works with.
 pub struct Parts {
     pub registry: Arc<Registry>,
@@ -310,7 +313,7 @@ impl<H: Hub> Server<H> {
             self.delivery.settled().await;
         };
         let _ = tokio::time::timeout(half, settled).await;
-        self.backplane().leave();
+        let _ = tokio::time::timeout(GOODBYE_WITHIN, self.backplane().leave()).await;
         self.stopping.store(true, Ordering::SeqCst);
         while !self.clients.registry.is_empty() && Instant::now() < deadline {
             self.clients.registry.all().iter().for_each(|client| client.outbox.wake());

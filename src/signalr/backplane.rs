@@ -122,9 +122,9 @@ impl Backplane {
     }
 
     /// This process is about to end: the others need not wait for it to hear.
-    pub fn leave(&self) {
+    pub async fn leave(&self) {
         if let Backplane::Redis(redis) = self {
-            redis.leave();
+            redis.leave().await;
         }
     }
 

@@ -106,7 +106,7 @@ impl RedisBackplane {
         Some((id.to_owned(), server.to_owned()))
     }
 
-    async fn publish_to(&self, channel: &str, payload: Vec<u8>) -> Result<i64, BackplaneError> {
+    pub(super) async fn publish_to(&self, channel: &str, payload: Vec<u8>) -> Result<i64, BackplaneError> {
         let mut redis = self.shared.publisher()?;
         let mut command = ::redis::cmd("PUBLISH");
         command.arg(channel).arg(payload);

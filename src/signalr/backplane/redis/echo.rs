@@ -124,10 +124,11 @@ impl Echoes {
 }
 
 impl RedisBackplane {
-    /// Tells the others not to wait for this hub any more.
-    pub fn leave(&self) {
+    /// Tells the others not to wait for this hub any more; where that fails they find out by themselves.
+    pub async fn leave(&self) {
         self.shared.echoes.left.store(true, Ordering::Relaxed);
-        self.shared.publish_soon(self.shared.channel("internal:log"), write(GOODBYE, &self.shared.server));
+        let goodbye = write(GOODBYE, &self.shared.server);
+        let _ = self.publish_to(&self.shared.channel("internal:log"), goodbye).await;
     }
 }
 
