@@ -5,6 +5,7 @@ use dialoguer::theme::ColorfulTheme;
 use dialoguer::{Confirm, Input, Password, Select};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, Write};
+use std::time::Duration;
 
 /// What goes back a question where text is typed.
 pub const BACK: &str = "<";
@@ -46,11 +47,18 @@ pub enum Reply<T> {
 /// Puts the terminal back as it was, whatever a question left behind: no echo, no cursor, raw input.
 struct Restored {
     before: Option<Termios>,
+    /// The question's thread has ended, and touches the terminal no more.
+    answered: bool,
 }
+
+/// How often, and how long apart, a terminal is put back whose question is still being asked: its thread may have been
+/// about to make the input raw when Ctrl-C came.
+const LOOKS: usize = 5;
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 impl Restored {
     fn new() -> Self {
-        Restored { before: tcgetattr(io::stdin()).ok() }
+        Restored { before: tcgetattr(io::stdin()).ok(), answered: false }
     }
 }
 
@@ -59,6 +67,10 @@ impl Drop for Restored {
         if let Some(before) = &self.before {
             // A terminal that is gone needs no care.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+            for _ in 0..if self.answered { 0 } else { LOOKS } {
+                std::thread::sleep(LOOK_AGAIN);
+                let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+            }
         }
         if !super::is_dumb() {
             let _ = io::stderr().write_all(SHOW_CURSOR);
@@ -132,13 +144,15 @@ pub fn object(objection: &str) {
 }
 
 async fn asked<T: Send + 'static>(ask: impl FnOnce() -> Result<Reply<T>, dialoguer::Error> + Send + 'static) -> Reply<T> {
-    let _restored = Restored::new();
+    let mut restored = Restored::new();
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         // Nobody waits any more after Ctrl-C.
         let _ = sender.send(ask().unwrap_or(Reply::Left));
     });
-    receiver.await.unwrap_or(Reply::Left)
+    let reply = receiver.await;
+    restored.answered = true;
+    reply.unwrap_or(Reply::Left)
 }
 
 /// Without a terminal that can move its cursor: a numbered list, and a number typed.
