@@ -209,13 +209,11 @@ impl<H: Hub> Connection<H> {
             self.poll_running(context);
             self.poll_streams(context);
             self.stalled = false;
-            let before = self.running.len();
             if let Err(ending) = self.read_messages(context) {
                 return Poll::Ready(ending);
             }
-            // What was begun is looked at once before waiting.
-            let begun = self.running.len() > before || matches!(self.phase, Phase::Connecting(_));
-            if !begun {
+            // A handshake that was begun is looked at once before waiting.
+            if !matches!(self.phase, Phase::Connecting(_)) {
                 self.poll_streams(context);
                 return self.poll_timer(context);
             }

@@ -104,7 +104,8 @@ impl<H: Hub> Connection<H> {
                 self.server.metrics.invocations.fetch_add(1, Ordering::Relaxed);
                 let id = invocation_id.map(Cow::into_owned);
                 match self.start(id.as_deref(), &target, arguments, streams, streaming) {
-                    Ok(()) => {}
+                    // One that has nothing to wait for is answered before what comes next.
+                    Ok(()) => self.poll_running(context),
                     Err(NotStarted::Told(error)) => self.answer(id.as_deref(), Err(&error)),
                     Err(NotStarted::Breach(error)) => return Err(self.breach(error)),
                 }

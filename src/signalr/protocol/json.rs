@@ -132,7 +132,7 @@ impl<'a> Fields<'a> {
             "error" => self.error = Some(text(reader, "error")?),
             "item" => self.item = Some(reader.skip()?),
             "result" => self.result = Some(reader.skip()?),
-            "sequenceId" => self.sequence = Some(sequence(reader)?),
+            "sequenceId" => self.sequence = sequence(reader)?,
             "allowReconnect" => drop(reader.boolean()?),
             _ => drop(reader.skip()?),
         }
@@ -191,9 +191,12 @@ fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
 }
 
 /// One that can't be, because it is negative, is none that was ever sent.
-fn sequence(reader: &mut Reader<'_>) -> Result<u64> {
+fn sequence(reader: &mut Reader<'_>) -> Result<Option<u64>> {
+    if reader.null()? {
+        return Ok(None);
+    }
     let number: i64 = reader.number()?.parse().map_err(|_| ProtocolError::Type("sequenceId", "Number"))?;
-    Ok(u64::try_from(number).unwrap_or_default())
+    Ok(Some(u64::try_from(number).unwrap_or_default()))
 }
 
 /// Binds exactly `N` arguments that are strings or null; `None` where they are anything else.
