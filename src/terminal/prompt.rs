@@ -5,7 +5,8 @@ use dialoguer::theme::ColorfulTheme;
 use dialoguer::{Confirm, Input, Password, Select};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, Write};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// What goes back a question where text is typed.
 pub const BACK: &str = "<";
@@ -47,30 +48,33 @@ pub enum Reply<T> {
 /// Puts the terminal back as it was, whatever a question left behind: no echo, no cursor, raw input.
 struct Restored {
     before: Option<Termios>,
-    /// The question's thread has ended, and touches the terminal no more.
-    answered: bool,
+    /// The thread that asks, and will change the terminal when it comes to reading.
+    asking: Option<JoinHandle<()>>,
 }
 
-/// How often, and how long apart, a terminal is put back whose question is still being asked: its thread may have been
-/// about to make the input raw when Ctrl-C came.
-const LOOKS: usize = 5;
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long a thread may take from being started to reading.
+const READS_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 impl Restored {
-    fn new() -> Self {
-        Restored { before: tcgetattr(io::stdin()).ok(), answered: false }
+    /// After Ctrl-C the question's thread goes on. One that is only about to change the terminal would do so behind our
+    /// back: it is put back once that has happened, or can't any more.
+    fn await_change(&self, before: &Termios) {
+        let Some(asking) = &self.asking else { return };
+        let is_changed = || tcgetattr(io::stdin()).map_or(true, |now| now.local_modes != before.local_modes);
+        let deadline = Instant::now() + READS_WITHIN;
+        while !asking.is_finished() && !is_changed() && Instant::now() < deadline {
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
 }
 
 impl Drop for Restored {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
+            self.await_change(before);
             // A terminal that is gone needs no care.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-            for _ in 0..if self.answered { 0 } else { LOOKS } {
-                std::thread::sleep(LOOK_AGAIN);
-                let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-            }
         }
         if !super::is_dumb() {
             let _ = io::stderr().write_all(SHOW_CURSOR);
@@ -81,7 +85,7 @@ impl Drop for Restored {
 /// Asks for a yes.
 pub async fn confirm(question: &str, default: bool) -> Reply<bool> {
     let question = question.to_owned();
-    asked(move || {
+    asked(false, move || {
         if super::is_dumb() {
             let choice = if default { "Y/n" } else { "y/N" };
             let line = typed(&format!("{question} [{choice}] "))?;
@@ -96,7 +100,7 @@ pub async fn confirm(question: &str, default: bool) -> Reply<bool> {
 /// Asks for one of several; Escape goes back.
 pub async fn select(question: Question, items: &[String], default: usize) -> Reply<usize> {
     let (question, items) = (question.opened(), items.to_vec());
-    asked(move || {
+    asked(false, move || {
         if super::is_dumb() {
             return select_by_number(&question, &items, default);
         }
@@ -110,7 +114,7 @@ pub async fn select(question: Question, items: &[String], default: usize) -> Rep
 /// Asks for a line of text; `<` goes back.
 pub async fn input(question: Question, default: &str) -> Reply<String> {
     let (question, default) = (question.opened(), default.to_owned());
-    asked(move || {
+    asked(false, move || {
         let text = if super::is_dumb() {
             let line = typed(&format!("{question} [{default}] "))?;
             if line.is_empty() { default } else { line }
@@ -127,7 +131,7 @@ pub async fn input(question: Question, default: &str) -> Reply<String> {
 /// Asks for a secret, which is not shown; `<` goes back.
 pub async fn password(question: Question) -> Reply<String> {
     let question = question.opened();
-    asked(move || {
+    asked(true, move || {
         let text = if super::is_dumb() {
             unseen(&question)?
         } else {
@@ -143,15 +147,17 @@ pub fn object(objection: &str) {
     let _ = writeln!(anstream::stderr(), "  {objection}");
 }
 
-async fn asked<T: Send + 'static>(ask: impl FnOnce() -> Result<Reply<T>, dialoguer::Error> + Send + 'static) -> Reply<T> {
-    let mut restored = Restored::new();
+/// Asks on a thread. A line that is typed where it is shown, on a poor terminal, leaves the terminal as it is.
+async fn asked<T: Send + 'static>(secret: bool, ask: impl FnOnce() -> Result<Reply<T>, dialoguer::Error> + Send + 'static) -> Reply<T> {
+    let mut restored = Restored { before: tcgetattr(io::stdin()).ok(), asking: None };
     let (sender, receiver) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
+    let asking = std::thread::spawn(move || {
         // Nobody waits any more after Ctrl-C.
         let _ = sender.send(ask().unwrap_or(Reply::Left));
     });
+    restored.asking = (secret || !super::is_dumb()).then_some(asking);
     let reply = receiver.await;
-    restored.answered = true;
+    restored.asking = None;
     reply.unwrap_or(Reply::Left)
 }
 

@@ -25,13 +25,15 @@ struct Wizard {
 
 impl Wizard {
     fn start(folder: &Folder, arguments: &[&str], term: &str) -> Self {
-        let mut command: Command = harmony(folder.path());
-        command.env("TERM", term).env("DOCKER_HOST", "unix:///nonexistent/docker.sock").arg("setup").args(arguments);
-        assert_eq!(command.get_program(), HARMONY);
+        let wizard = harmony(folder.path());
+        let columns = if term == "narrow" { 40 } else { 100 };
+        // The terminal is as people have it before the wizard looks, which a program beside it could not make sure of.
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("stty echo columns {columns} rows 30; exec \"$0\" setup \"$@\""), HARMONY]).args(arguments);
+        command.env_clear().envs(wizard.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(folder.path());
+        command.env("TERM", term).env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
         let mut session = Session::spawn(command).expect("a terminal");
         session.set_expect_timeout(Some(Duration::from_secs(30)));
-        session.get_process_mut().set_echo(true, None).expect("echo");
-        session.get_process_mut().set_window_size(if term == "narrow" { 40 } else { 100 }, 30).expect("a size");
         Wizard { session, transcript: String::new() }
     }
 
