@@ -286,9 +286,12 @@ fn logs_come_from_all_three_and_doctor_finds_all_well() {
     let [redis_port, rabbitmq_port] = [free_port().to_string(), free_port().to_string()];
     let url = format!("http://localhost:{}", free_port());
     json(&mut up(&folder, &instance, &["--hub-url", &url, "--redis-port", &redis_port, "--rabbitmq-port", &rabbitmq_port]));
-    let logs = text(&run(&mut with(&folder, &instance, &["logs"])).stdout);
+    // RabbitMQ answers a little before it says that it has started.
     for (source, line) in [("redis", "Ready to accept connections"), ("rabbitmq", "Server startup complete"), ("hub", "Application started")] {
-        assert!(logs.lines().any(|found| found.starts_with(source) && found.contains(line)), "{source}: {logs}");
+        crate::harness::wait_for(line, || {
+            let logs = text(&run(&mut with(&folder, &instance, &["logs"])).stdout);
+            logs.lines().any(|found| found.starts_with(source) && found.contains(line)).then_some(())
+        });
     }
     // Followed over a restart.
     let mut following = Program::start(with(&folder, &instance, &["logs", "redis", "-f", "--tail", "0"]).arg("-q"));
