@@ -181,7 +181,7 @@ impl<H: Hub> Connection<H> {
                 close(Some(&format!("{ERROR} InvalidDataException: {error}")), true);
             }
             Ending::Error(_) => close(Some(ERROR), true),
-            Ending::Slow => close(Some("Connection closed with an error. It does not read what is sent to it."), true),
+            Ending::Slow => close(Some(&format!("{ERROR} It does not read what is sent to it.")), true),
             Ending::Unreachable => close(Some(ERROR), false),
             Ending::Stopping => close(None, true),
             Ending::Refused | Ending::Gone => {}

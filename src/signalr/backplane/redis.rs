@@ -1,15 +1,15 @@
 //! ASP.NET Core's Redis backplane: the same channels and bytes, so that hubs of both kinds share one
 //! Redis (spec: signalr.md F).
 //!
-//! Two connections, as StackExchange.Redis has: one publishes, one listens. What should be
-//! subscribed is a table; a task keeps Redis in step with it, whether a group was just joined or the
-//! connection is new. Nobody waits for the listener's handlers: they only queue.
+//! Two connections, as StackExchange.Redis has: one publishes, one listens. Nobody waits for the listener's
+//! handlers: they only queue.
 
 mod catch_up;
 pub mod commands;
 mod echo;
 pub mod link;
 mod log;
+mod subscriptions;
 
 use super::BackplaneError;
 use super::envelope::{self, Invocation};
@@ -21,19 +21,16 @@ use crate::signalr::protocol::Protocol;
 use commands::Acknowledgements;
 use echo::Echoes;
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{PushInfo, PushKind, RedisError, Value};
+use ::redis::RedisError;
 use link::connect_until_it_works;
 use log::Log;
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot, watch};
-
+use subscriptions::{Subscriptions, listen_task};
+use tokio::sync::{Notify, watch};
 use tokio_util::task::AbortOnDropHandle;
 
-/// Channels that one SUBSCRIBE names at most.
-const CHANNELS_PER_COMMAND: usize = 512;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// How often a silent connection is asked whether it is alive, and how long it may take.
@@ -55,8 +52,7 @@ struct Shared {
     hub: String,
     /// This server's name among its peers.
     server: String,
-    subscriptions: Mutex<HashMap<Arc<str>, Subscription>>,
-    changed: Notify,
+    subscriptions: Subscriptions,
     /// The listening connection stands and everything wanted is subscribed.
     listening: AtomicBool,
     /// How many hubs listened when last looked at, this one included.
@@ -71,16 +67,6 @@ struct Shared {
     parts: Parts,
 }
 
-/// A channel that is wanted, or no longer.
-#[derive(Default)]
-struct Subscription {
-    /// Who wants it: members of the group, or the connection itself.
-    wanted: usize,
-    /// Redis confirmed it on the present connection.
-    confirmed: bool,
-    waiting: Vec<oneshot::Sender<()>>,
-}
-
 impl RedisBackplane {
     /// Starts connecting, and keeps at it for ever.
     pub fn start(
@@ -90,33 +76,24 @@ impl RedisBackplane {
         parts: Parts,
     ) -> Self {
         let timeout = options.async_timeout;
-        let log = Log::new(&format!("{}{hub}", options.channel_prefix));
+        let prefix = format!("{}{hub}", options.channel_prefix);
+        let own = ["all", "internal:groups", "internal:log"].map(str::to_owned).into_iter();
+        let own = own.chain(["ack", "return", "mark"].map(|channel| format!("internal:{channel}:{server}")));
         let shared = Arc::new(Shared {
+            subscriptions: Subscriptions::always(own.map(|name| format!("{prefix}:{name}"))),
             options,
             hub: hub.to_owned(),
             server,
-            subscriptions: Mutex::default(),
-            changed: Notify::new(),
             listening: AtomicBool::new(false),
             hubs: AtomicUsize::new(0),
             publisher: watch::Sender::new(None),
             publisher_lost: Notify::new(),
             peers_speak_message_pack: AtomicBool::new(false),
             acknowledgements: Acknowledgements::default(),
-            log,
+            log: Log::new(&prefix),
             echoes: Echoes::default(),
             parts,
         });
-        let own = [
-            shared.channel("all"),
-            shared.channel("internal:groups"),
-            shared.channel(&format!("internal:ack:{}", shared.server)),
-            shared.channel(&format!("internal:return:{}", shared.server)),
-            shared.channel("internal:log"),
-            shared.channel(&format!("internal:mark:{}", shared.server)),
-        ];
-        let wanted = |channel: String| (channel.into(), Subscription { wanted: 1, ..Subscription::default() });
-        shared.lock().extend(own.map(wanted));
         let tasks = [tokio::spawn(publish_task(shared.clone())), tokio::spawn(listen_task(shared.clone()))];
         RedisBackplane { shared, timeout, _tasks: tasks.map(AbortOnDropHandle::new) }
     }
@@ -165,7 +142,7 @@ impl RedisBackplane {
     }
 
     pub fn disconnected(&self, id: &str) {
-        self.shared.release(&format!("connection:{id}"));
+        self.shared.subscriptions.release(&self.shared.channel(&format!("connection:{id}")));
     }
 
     pub async fn joined(&self, group: &str) -> Result<(), BackplaneError> {
@@ -173,11 +150,11 @@ impl RedisBackplane {
     }
 
     pub fn left(&self, group: &str) {
-        self.shared.release(&format!("group:{group}"));
+        self.shared.subscriptions.release(&self.shared.channel(&format!("group:{group}")));
     }
 
     async fn want(&self, name: &str) -> Result<(), BackplaneError> {
-        let Some(confirmed) = self.shared.want(name) else { return Ok(()) };
+        let Some(confirmed) = self.shared.subscriptions.want(self.shared.channel(name)) else { return Ok(()) };
         match tokio::time::timeout(self.timeout, confirmed).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(not_connected()),
@@ -206,74 +183,6 @@ impl Shared {
 
     fn channel(&self, name: &str) -> String {
         format!("{}{}:{name}", self.options.channel_prefix, self.hub)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Subscription>> {
-        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts one more who wants a channel; what to wait for where it is not subscribed yet.
-    fn want(&self, name: &str) -> Option<oneshot::Receiver<()>> {
-        let mut subscriptions = self.lock();
-        let subscription = subscriptions.entry(self.channel(name).into()).or_default();
-        subscription.wanted += 1;
-        if subscription.confirmed {
-            return None;
-        }
-        let (sender, receiver) = oneshot::channel();
-        subscription.waiting.push(sender);
-        drop(subscriptions);
-        self.changed.notify_one();
-        Some(receiver)
-    }
-
-    fn release(&self, name: &str) {
-        let mut subscriptions = self.lock();
-        if let Some(subscription) = subscriptions.get_mut(&*self.channel(name)) {
-            subscription.wanted = subscription.wanted.saturating_sub(1);
-            if subscription.wanted == 0 {
-                drop(subscriptions);
-                self.changed.notify_one();
-            }
-        }
-    }
-
-    /// Whether anybody here is in a channel's reach.
-    fn is_wanted(&self, channel: &str) -> bool {
-        self.lock().get(channel).is_some_and(|subscription| subscription.wanted > 0)
-    }
-
-    /// What differs between the table and Redis.
-    fn difference(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
-        let mut subscriptions = self.lock();
-        subscriptions.retain(|_, subscription| subscription.wanted > 0 || subscription.confirmed);
-        let pick = |wanted: bool| {
-            let differs = |subscription: &Subscription| (subscription.wanted > 0) == wanted && subscription.confirmed != wanted;
-            let channels = subscriptions.iter().filter(|(_, subscription)| differs(subscription));
-            channels.map(|(channel, _)| channel.clone()).take(CHANNELS_PER_COMMAND).collect()
-        };
-        (pick(true), pick(false))
-    }
-
-    fn confirm(&self, channels: &[Arc<str>], confirmed: bool) {
-        let mut subscriptions = self.lock();
-        for channel in channels {
-            if let Some(subscription) = subscriptions.get_mut(channel) {
-                subscription.confirmed = confirmed;
-                if confirmed {
-                    for waiting in subscription.waiting.drain(..) {
-                        // Who gave up waiting needs no answer.
-                        let _ = waiting.send(());
-                    }
-                }
-            }
-        }
-    }
-
-    fn disconnected(&self) {
-        self.log.deaf();
-        self.listening.store(false, Ordering::Release);
-        self.lock().values_mut().for_each(|subscription| subscription.confirmed = false);
     }
 
     /// A message from Redis. Runs inside the connection's driver, so it only queues. `lost` gives the connection up.
@@ -405,75 +314,6 @@ async fn listening_hubs(shared: &Shared, connection: &mut MultiplexedConnection)
     command.arg("NUMSUB").arg(shared.channel("internal:groups"));
     let counts = command.query_async::<Vec<(String, usize)>>(connection).await?;
     Ok(counts.first().map_or(0, |(_, count)| *count))
-}
-
-/// Keeps a connection for listening, with everything wanted subscribed.
-async fn listen_task(shared: Arc<Shared>) {
-    loop {
-        // Each connection has its own: the end of one may be told when the next is there.
-        let lost = Arc::new(Notify::new());
-        let push = {
-            let (listener, lost) = (shared.clone(), lost.clone());
-            Box::new(move |push: PushInfo| listener.push(push, &lost))
-        };
-        let mut connection = connect_until_it_works(&shared.options, shared.log.key(), Some(push), "listening").await;
-        let alive = {
-            let (connection, shared) = (connection.clone(), shared.clone());
-            AbortOnDropHandle::new(tokio::spawn(async move { keep_alive(&shared, connection, &lost, true).await }))
-        };
-        tokio::select! {
-            result = subscribe_for_ever(&shared, &mut connection) => {
-                if let Err(error) = result {
-                    tracing::warn!(%error, "Redis: listening failed, and is begun anew");
-                    tokio::time::sleep(FIRST_RETRY).await;
-                }
-            }
-            _ = alive => {}
-        }
-        shared.disconnected();
-    }
-}
-
-impl Shared {
-    fn push(self: &Arc<Self>, push: PushInfo, lost: &Notify) -> Result<(), std::convert::Infallible> {
-        match (push.kind, push.data.as_slice()) {
-            (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
-                if let Ok(channel) = std::str::from_utf8(channel) {
-                    self.hear(channel, payload, lost);
-                }
-            }
-            (PushKind::Disconnection, _) => lost.notify_one(),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-async fn subscribe_for_ever(shared: &Arc<Shared>, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-    loop {
-        let (missing, spare) = shared.difference();
-        if missing.is_empty() && spare.is_empty() {
-            if !shared.listening.load(Ordering::Acquire) {
-                shared.catch_up(connection).await?;
-            }
-            shared.listening.store(true, Ordering::Release);
-            shared.changed.notified().await;
-            continue;
-        }
-        if !missing.is_empty() {
-            connection.subscribe(names(&missing)).await?;
-            shared.confirm(&missing, true);
-        }
-        if !spare.is_empty() {
-            // Marked first: a join meanwhile must see that the channel has to be subscribed again.
-            shared.confirm(&spare, false);
-            connection.unsubscribe(names(&spare)).await?;
-        }
-    }
-}
-
-fn names(channels: &[Arc<str>]) -> Vec<&str> {
-    channels.iter().map(AsRef::as_ref).collect()
 }
 
 /// Returns when the connection is lost, or does not answer; a listening one is asked for a mark in the log, the other

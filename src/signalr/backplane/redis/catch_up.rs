@@ -106,7 +106,7 @@ impl Shared {
     }
 
     async fn deliver_late(self: &Arc<Self>, (channel, payload): &Message) {
-        if !self.is_wanted(channel) {
+        if !self.subscriptions.is_wanted(channel) {
             return;
         }
         if let Some((target, broadcast)) = self.read(channel, payload) {

@@ -7,6 +7,7 @@ use crate::signalr::backplane::envelope::{self, GroupAction, GroupCommand};
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::protocol::{ClientMessage, Cut, Protocol};
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -143,14 +144,20 @@ impl Shared {
         };
         let Some(client) = self.parts.registry.client(command.connection) else { return };
         let group: Arc<str> = command.group.into();
-        let name = format!("group:{group}");
+        let name = self.channel(&format!("group:{group}"));
         let mut confirmed = None;
         if command.action == GroupAction::Add {
-            if self.parts.registry.join(&client, &group) == Ok(true) {
-                confirmed = self.want(&name);
+            match self.parts.registry.join(&client, &group) {
+                Ok(true) => confirmed = self.subscriptions.want(name),
+                Ok(false) => {}
+                Err(full) => {
+                    // There is no word for it: who asked waits in vain, and so learns that it was not done.
+                    self.parts.metrics.refused_joins.fetch_add(1, Ordering::Relaxed);
+                    return tracing::warn!(connection = command.connection, %full, "a group that another server asks for is one too many");
+                }
             }
         } else if self.parts.registry.leave(&client, &group) {
-            self.release(&name);
+            self.subscriptions.release(&name);
         }
         tracing::debug!(connection = command.connection, group = command.group, "group changed by another server");
         let (channel, id) = (self.channel(&format!("internal:ack:{}", command.server)), command.id);
