@@ -17,12 +17,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const CONNECTION_NAME: &str = "Harmony.SignalR";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const PREFETCH: u16 = 512;
 const BATCH: usize = 256;
+/// Messages that are acknowledged together: so many, or as many as come within this time of the first.
+const ACKNOWLEDGED_AT_ONCE: usize = 128;
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(5);
 /// How long an orderly end of consuming may take.
 const END_WITHIN: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -96,28 +100,38 @@ impl Consumer {
         tracing::info!(endpoint = %self.address.endpoint, "RabbitMQ is connected");
         self.status.set_broker(true);
         (*pause, *complained) = (FIRST_RETRY, None);
-        let mut stopping = false;
+        let (mut owed, mut stopping) = (Owed::default(), false);
         loop {
-            let batch = tokio::select! {
+            let mut batch = tokio::select! {
                 batch = messages.next_batch(BATCH) => batch?,
+                () = tokio::time::sleep_until(owed.due), if owed.last.is_some() => {
+                    owed.pay(&broker).await?;
+                    continue;
+                }
                 () = self.stop.cancelled(), if !stopping => {
                     stopping = true;
                     broker.stop_consuming().await?;
                     continue;
                 }
             };
-            let Some(last) = batch.last() else {
+            if batch.is_empty() {
                 if !stopping {
                     return Err(BrokerError::Lost("the queue was deleted".into()));
                 }
+                owed.pay(&broker).await?;
                 broker.close().await;
                 self.status.set_broker(false);
                 return Ok(());
-            };
+            }
             if !self.fan_out(&broker, &batch).await? {
+                owed.pay(&broker).await?;
+                broker.close().await;
                 return Ok(());
             }
-            broker.acknowledge_up_to(last).await?;
+            owed.add(batch.len(), batch.pop());
+            if owed.count >= ACKNOWLEDGED_AT_ONCE {
+                owed.pay(&broker).await?;
+            }
         }
     }
 
@@ -176,6 +190,37 @@ impl Consumer {
 
     async fn wait(&self, pause: Duration) {
         let _ = tokio::time::timeout(pause, self.stop.cancelled()).await;
+    }
+}
+
+/// Acknowledgements that are due for what was fanned out: one for many costs the broker and us a fraction.
+struct Owed {
+    count: usize,
+    last: Option<Message>,
+    due: Instant,
+}
+
+impl Default for Owed {
+    fn default() -> Self {
+        Owed { count: 0, last: None, due: Instant::now() }
+    }
+}
+
+impl Owed {
+    fn add(&mut self, count: usize, last: Option<Message>) {
+        if self.count == 0 {
+            self.due = Instant::now() + ACKNOWLEDGED_WITHIN;
+        }
+        self.count += count;
+        self.last = last;
+    }
+
+    async fn pay(&mut self, broker: &Broker) -> Result<(), BrokerError> {
+        self.count = 0;
+        match self.last.take() {
+            Some(last) => broker.acknowledge_up_to(&last).await,
+            None => Ok(()),
+        }
     }
 }
 

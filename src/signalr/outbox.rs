@@ -177,7 +177,11 @@ impl Outbox {
             return behind;
         };
         let flushed = loop {
-            match queue.write(|slices| socket.try_write_vectored(slices)) {
+            match queue.write(|slices| match slices {
+                // The shorter way through the kernel.
+                [frame] => Ok(rustix::net::send(socket, frame, SendFlags::DONTWAIT)?),
+                frames => socket.try_write_vectored(frames),
+            }) {
                 Ok(true) => break true,
                 Ok(false) => {}
                 Err(_) => break false,

@@ -11,6 +11,8 @@ const BEHIND: usize = 4096;
 const BYTES_BEHIND: usize = 2 << 20;
 /// Frames that one system call takes.
 const FRAMES_PER_WRITE: usize = 64;
+/// The room for frames that an idle connection keeps: what the first of them allocates.
+const ROOM_KEPT: usize = 4;
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -53,20 +55,23 @@ impl Queue {
     /// One write of as much as fits into it; true once nothing is left.
     pub(super) fn write(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<bool> {
         if self.frames.is_empty() {
-            // An idle connection holds no buffer.
-            self.frames = VecDeque::new();
+            self.shrink();
             return Ok(true);
         }
         if self.replay.as_ref().is_some_and(|replay| replay.is_full()) && !self.begun {
             // Nothing more until the client acknowledges some; that wakes the writer.
             return Ok(true);
         }
-        let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
-        let count = self.frames.len().min(FRAMES_PER_WRITE);
-        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
-            *slice = IoSlice::new(frame);
-        }
-        let mut written = write(&slices[..count])?;
+        let mut written = if self.frames.len() == 1 {
+            write(&[IoSlice::new(&self.frames[0])])?
+        } else {
+            let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+            let count = self.frames.len().min(FRAMES_PER_WRITE);
+            for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+                *slice = IoSlice::new(frame);
+            }
+            write(&slices[..count])?
+        };
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
@@ -85,9 +90,16 @@ impl Queue {
                 replay.wrote();
             }
         }
-        Ok(self.frames.is_empty() && {
+        if self.frames.is_empty() {
+            self.shrink();
+        }
+        Ok(self.frames.is_empty())
+    }
+
+    /// An idle connection holds next to no buffer, and the next frame needs no allocation.
+    fn shrink(&mut self) {
+        if self.frames.capacity() > ROOM_KEPT {
             self.frames = VecDeque::new();
-            true
-        })
+        }
     }
 }
