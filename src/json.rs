@@ -6,6 +6,7 @@
 //! characters while skipped, but for UTF-8 and surrogate pairs only when their value is asked for.
 
 use std::borrow::Cow;
+use unicode_general_category::{GeneralCategory, get_general_category};
 
 /// System.Text.Json's default limit: objects and arrays inside one another.
 pub const MAXIMUM_DEPTH: usize = 64;
@@ -317,30 +318,43 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends `text` as a JSON string, quotes included, escaping only what JSON demands.
+/// Appends `text` as a JSON string, quotes included, escaping what ASP.NET Core's relaxed encoder escapes (spec:
+/// signalr.md D2).
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut from = 0;
-    for (index, byte) in text.bytes().enumerate() {
-        let short = match byte {
-            b'"' => b'"',
-            b'\\' => b'\\',
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
-            8 => b'b',
-            12 => b'f',
-            0..0x20 => b'u',
-            _ => continue,
+    for (at, character) in text.char_indices() {
+        let short = match character {
+            '"' => b'"',
+            '\\' => b'\\',
+            '\n' => b'n',
+            '\r' => b'r',
+            '\t' => b't',
+            '\u{8}' => b'b',
+            '\u{c}' => b'f',
+            ' '..='~' => continue,
+            _ if is_plain(character) => continue,
+            _ => b'u',
         };
-        out.extend_from_slice(&text.as_bytes()[from..index]);
-        out.extend_from_slice(&[b'\\', short]);
+        out.extend_from_slice(&text.as_bytes()[from..at]);
         if short == b'u' {
-            out.extend_from_slice(b"00");
-            out.extend([byte >> 4, byte & 15].map(|digit| b"0123456789ABCDEF"[usize::from(digit)]));
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.extend_from_slice(format!("\\u{unit:04X}").as_bytes());
+            }
+        } else {
+            out.extend_from_slice(&[b'\\', short]);
         }
-        from = index + 1;
+        from = at + character.len_utf8();
     }
     out.extend_from_slice(&text.as_bytes()[from..]);
     out.push(b'"');
+}
+
+/// Whether the encoder lets a character beyond ASCII stand: no control, no other space, no byte order mark, nothing
+/// private or unknown, and nothing beyond the first 65,536.
+fn is_plain(character: char) -> bool {
+    use GeneralCategory::{Control, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Unassigned};
+    let category = get_general_category(character);
+    let escaped = matches!(category, Control | LineSeparator | ParagraphSeparator | PrivateUse | SpaceSeparator | Unassigned);
+    character <= '\u{ffff}' && character != '\u{feff}' && !escaped
 }

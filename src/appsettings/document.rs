@@ -457,8 +457,7 @@ fn nested_inline(path: &[String], literal: &str) -> String {
     }
 }
 
+/// People read this: nothing is escaped that need not be.
 fn quoted(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len() + 2);
-    crate::json::write_string(&mut out, text);
-    String::from_utf8_lossy(&out).into_owned()
+    serde_json::Value::from(text).to_string()
 }

@@ -165,13 +165,14 @@ pub fn rewrite(text: &str, endpoint: &Endpoint, password: Option<&Secret>) -> St
     parts.join(",")
 }
 
-/// The string with its secrets masked.
+/// The string with its secrets masked, also where a password stands in a wrong place.
 pub fn masked(text: &str) -> String {
-    let mask = |token: &str| match token.split_once('=') {
-        Some((key, _)) if key.trim().to_ascii_lowercase().ends_with("password") => {
-            format!("{key}={}", crate::secret::MASK)
+    let mask = |token: &str| {
+        let mut keys = token.match_indices('=').map(|(at, _)| &token[..at]);
+        match keys.find(|key| key.trim_end().to_ascii_lowercase().ends_with("password")) {
+            Some(key) => format!("{key}={}", crate::secret::MASK),
+            None => token.to_owned(),
         }
-        _ => token.to_owned(),
     };
     text.split(',').map(mask).collect::<Vec<_>>().join(",")
 }

@@ -110,7 +110,7 @@ struct WebSocket<H: Hub> {
 /// What a read brought that matters beyond its data.
 enum Breach {
     Frame(FrameError),
-    Closed(u16),
+    Closed,
 }
 
 impl From<FrameError> for Breach {
@@ -226,14 +226,15 @@ impl<H: Hub> WebSocket<H> {
                 connection.client().outbox.push_control(pong_frame(payload).into());
                 Ok(())
             }
-            Event::Close(code) => Err(Breach::Closed(code)),
+            Event::Close => Err(Breach::Closed),
         });
         match result {
             Ok(()) => {}
-            Err(Breach::Closed(code)) => {
+            Err(Breach::Closed) => {
                 self.peer_closed = true;
                 if !closing {
-                    self.farewell = Some(if code == 1005 { 1000 } else { code });
+                    // Whatever code came, as ASP.NET Core does.
+                    self.farewell = Some(1000);
                 }
             }
             Err(Breach::Frame(error)) => {

@@ -71,7 +71,8 @@ fn cases() -> Vec<Case> {
         cases.push(case("4 reserved opcodes", &[(0x80 | opcode, b"")], std::slice::from_ref(&protocol)));
     }
     for code in [1000u16, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999] {
-        cases.push(case("7.7 codes that may be", &[(0x88, &code.to_be_bytes())], &[Frame::Close(code)]));
+        // The suite takes the same code or a normal close; ASP.NET Core says the latter.
+        cases.push(case("7.7 codes that may be", &[(0x88, &code.to_be_bytes())], &[Frame::Close(1000)]));
     }
     for code in [0u16, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000, 65535] {
         cases.push(case("7.9 codes that may not be", &[(0x88, &code.to_be_bytes())], std::slice::from_ref(&protocol)));

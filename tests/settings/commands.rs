@@ -93,6 +93,15 @@ fn lists_mask_secrets() {
 }
 
 #[test]
+fn a_password_is_masked_wherever_it_stands() {
+    for text in ["h,password=hunter2", "h, PassWord =hunter2", "h,sslpassword=hunter2", "h,=password=hunter2", "password=hunter2=hunter2,h", "x=password=hunter2"] {
+        let masked = harmony::connection_string::redis::masked(text);
+        assert!(!masked.contains("hunter2") && masked.contains("********"), "{text}: {masked}");
+    }
+    assert_eq!(harmony::connection_string::redis::masked("h:1,ssl=true,user=password"), "h:1,ssl=true,user=password");
+}
+
+#[test]
 fn lists_mark_defaults_and_what_is_hidden() {
     let folder = checkout();
     folder.write(PRODUCTION, "{ \"ElasticConfiguration\": { \"Uri\": null } }");

@@ -81,7 +81,7 @@ pub(super) fn read_handshake(message: &[u8]) -> Result<(Cow<'_, str>, i32)> {
     reader.object(|reader, name| {
         match &*name {
             "protocol" => protocol = Some(text(reader, "protocol")?),
-            "version" => version = Some(integer(reader, "version")?),
+            "version" => version = if reader.null()? { None } else { Some(integer(reader, "version")?) },
             _ => drop(reader.skip()?),
         }
         Ok::<_, ProtocolError>(())

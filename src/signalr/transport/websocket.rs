@@ -20,8 +20,8 @@ pub enum Event<'a> {
     /// A piece of a data frame, unmasked.
     Data(&'a [u8]),
     Ping(&'a [u8]),
-    /// The peer closes; its code, or 1005 where it gave none.
-    Close(u16),
+    /// The peer closes.
+    Close,
 }
 
 /// A breach of the protocol, with the close code that answers it.
@@ -104,7 +104,10 @@ impl Decoder {
         let control = std::mem::take(&mut self.control);
         match self.opcode {
             Some(Opcode::Ping) => event(Event::Ping(&control)),
-            Some(Opcode::Close) => event(Event::Close(close_code(&control)?)),
+            Some(Opcode::Close) => {
+                check_close(&control)?;
+                event(Event::Close)
+            }
             Some(Opcode::Pong) | None => Ok(()),
             Some(_) => {
                 if self.last {
@@ -170,7 +173,6 @@ impl Decoder {
             Opcode::Text | Opcode::Binary => self.message = Some(opcode),
             Opcode::Continuation => {}
             _ if !self.last => return Err(FrameError::Protocol("a control frame in pieces")),
-            _ if second & 0x7f > 125 => return Err(FrameError::Protocol("a control frame over 125 bytes")),
             _ => {}
         }
         self.opcode = Some(opcode);
@@ -186,9 +188,9 @@ impl Decoder {
         if length >> 63 == 1 {
             return Err(FrameError::Protocol("a length over 63 bits"));
         }
-        let too_long_a_form = (extended.len() == 2 && length < 126) || (extended.len() == 8 && length < 0x1_0000);
-        if too_long_a_form {
-            return Err(FrameError::Protocol("a length not in its shortest form"));
+        // As .NET, which takes a length that is not in its shortest form.
+        if length > 125 && matches!(self.opcode, Some(Opcode::Close | Opcode::Ping | Opcode::Pong)) {
+            return Err(FrameError::Protocol("a control frame over 125 bytes"));
         }
         self.mask.copy_from_slice(&self.head[head - 4..head]);
         self.mask_at = 0;
@@ -207,14 +209,16 @@ impl Decoder {
     }
 }
 
-fn close_code(payload: &[u8]) -> Result<u16, FrameError> {
+/// A code and a reason, both of which may be missing.
+fn check_close(payload: &[u8]) -> Result<(), FrameError> {
     match payload {
-        [] => Ok(1005),
+        [] => Ok(()),
         [_] => Err(FrameError::Protocol("half a close code")),
         [high, low, reason @ ..] => {
-            std::str::from_utf8(reason).map_err(|_| FrameError::Utf8)?;
+            // As .NET has it; of a message the error is another.
+            std::str::from_utf8(reason).map_err(|_| FrameError::Protocol("a reason that is not UTF-8"))?;
             match u16::from_be_bytes([*high, *low]) {
-                code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => Ok(code),
+                1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(()),
                 _ => Err(FrameError::Protocol("a close code that may not be sent")),
             }
         }
