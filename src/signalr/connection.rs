@@ -118,7 +118,11 @@ impl<H: Hub> Connection<H> {
 
     /// Whether the connection outlives its socket.
     pub fn is_resumable(&self) -> bool {
-        self.resume.is_some() && !matches!(self.phase, Phase::Ended)
+        self.resume.is_some() && !self.is_over()
+    }
+
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended)
     }
 
     /// Whether its handshake is behind it.

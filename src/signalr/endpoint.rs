@@ -8,7 +8,7 @@ use crate::signalr::registry::Client;
 use crate::signalr::sessions::{Handover, Session, Transport};
 use crate::signalr::transport::half::{Half, Polled};
 use crate::signalr::transport::socket::Socket;
-use crate::signalr::transport::{Further, run_websocket, websocket};
+use crate::signalr::transport::{Further, WayBack, run_websocket, websocket};
 use crate::signalr::{Admission, Hub, OpeningRequest, Server};
 use base64::Engine;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -196,7 +196,7 @@ async fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Option<String>, 
             },
             Some(Session::Half { .. }) => return other_transport(),
             Some(Session::WebSocket) => return text(StatusCode::CONFLICT, ""),
-            Some(Session::Resumable { allowed, .. }) if !allowed.load(Ordering::Relaxed) => {
+            Some(Session::Resumable { way_back, .. }) if way_back.renounced.load(Ordering::Relaxed) => {
                 return text(StatusCode::NO_CONTENT, "");
             }
             Some(Session::Resumable { sockets, .. }) => {
@@ -210,9 +210,9 @@ async fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Option<String>, 
                         return Session::WebSocket;
                     }
                     let (sockets, receiver) = mpsc::channel(1);
-                    let allowed = Arc::new(AtomicBool::new(true));
-                    opening.further = Some(Further { sockets: receiver, allowed: allowed.clone() });
-                    Session::Resumable { sockets, allowed }
+                    let way_back = Arc::<WayBack>::default();
+                    opening.further = Some(Further { sockets: receiver, way_back: way_back.clone() });
+                    Session::Resumable { sockets, way_back }
                 });
                 if bound.is_none() {
                     return text(StatusCode::CONFLICT, "");

@@ -148,7 +148,7 @@ impl Outbox {
     }
 
     /// The client has all counted frames up to a number.
-    pub fn acknowledge(&self, number: u64) {
+    pub fn acknowledge(&self, number: i64) {
         let mut queue = self.lock();
         let Some(replay) = &mut queue.replay else { return };
         replay.acknowledge(number);
@@ -158,7 +158,7 @@ impl Outbox {
 
     /// Begins again on a new socket: the frame that tells the number of the first unacknowledged
     /// message, then all of them.
-    pub fn replay(&self, sequence: impl FnOnce(u64) -> Bytes) {
+    pub fn replay(&self, sequence: impl FnOnce(i64) -> Bytes) {
         let mut queue = self.lock();
         let Queue { frames, bytes, begun, replay: Some(replay), .. } = &mut *queue else { return };
         *frames = replay.restart(sequence);

@@ -41,9 +41,9 @@ pub enum ClientMessage<'a> {
     Ping,
     Close,
     /// The highest message received, counted by both sides (spec: signalr.md E).
-    Ack(u64),
+    Ack(i64),
     /// The number of the next counted message.
-    Sequence(u64),
+    Sequence(i64),
     /// Of a type unknown to this server.
     Ignored,
 }
@@ -64,8 +64,8 @@ pub enum ServerMessage<'a> {
     Completion { id: &'a str, outcome: Completed<'a> },
     Ping,
     Close { error: Option<&'a str>, allow_reconnect: bool },
-    Ack(u64),
-    Sequence(u64),
+    Ack(i64),
+    Sequence(i64),
 }
 
 /// How an invocation or a stream ended.

@@ -10,16 +10,16 @@ const ACKNOWLEDGE_EVERY: Duration = Duration::from_secs(1);
 
 pub struct Resume {
     /// The number of the next counted message.
-    next: u64,
-    /// The highest that was taken, and the highest that was acknowledged.
-    received: u64,
-    acknowledged: u64,
+    next: i64,
+    /// The highest that was taken, and the highest that was acknowledged; below all numbers before there is one.
+    received: i64,
+    acknowledged: i64,
     acknowledge_at: Instant,
 }
 
 impl Resume {
     pub fn new(now: Instant) -> Self {
-        Resume { next: 1, received: 0, acknowledged: 0, acknowledge_at: now + ACKNOWLEDGE_EVERY }
+        Resume { next: 1, received: i64::MIN, acknowledged: i64::MIN, acknowledge_at: now + ACKNOWLEDGE_EVERY }
     }
 
     /// Whether a message is new; one that came before the client changed sockets is not.
@@ -36,7 +36,7 @@ impl Resume {
     }
 
     /// The client tells the number of its next message.
-    pub fn sequence(&mut self, number: u64) -> Result<(), ProtocolError> {
+    pub fn sequence(&mut self, number: i64) -> Result<(), ProtocolError> {
         if number > self.next {
             return Err(ProtocolError::Sequence);
         }
@@ -45,7 +45,7 @@ impl Resume {
     }
 
     /// What is to be acknowledged now.
-    pub fn acknowledge(&mut self, now: Instant) -> Option<u64> {
+    pub fn acknowledge(&mut self, now: Instant) -> Option<i64> {
         if now < self.acknowledge_at {
             return None;
         }

@@ -2,8 +2,9 @@
 
 use crate::signalr::transport::socket::Socket;
 use crate::signalr::transport::half::Half;
+use crate::signalr::transport::WayBack;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -44,7 +45,7 @@ pub enum Session {
     Waiting(Waiting),
     WebSocket,
     /// Over a WebSocket, and open to others after it while its client may come back.
-    Resumable { sockets: mpsc::Sender<Handover>, allowed: Arc<AtomicBool> },
+    Resumable { sockets: mpsc::Sender<Handover>, way_back: Arc<WayBack> },
     Half { transport: Transport, half: Arc<Half> },
 }
 
@@ -81,7 +82,7 @@ impl Table {
         let alive = |session: &Session| match session {
             Session::Waiting(waiting) => waiting.born.elapsed() < lifetime,
             Session::WebSocket | Session::Resumable { .. } => true,
-            Session::Half { half, .. } => !half.is_over(),
+            Session::Half { half, .. } => !half.is_over() && !half.is_gone(),
         };
         let dead: Vec<_> = self.sessions.extract_if(|_, session| !alive(session)).collect();
         dead.iter().for_each(|(_, session)| self.waits_no_more(session));
@@ -120,16 +121,21 @@ impl Sessions {
         true
     }
 
-    /// The session of a token; one that waited too long is gone.
+    /// The session of a token, unless it waited too long or is over.
     pub fn find(&self, token: &str, lifetime: Duration) -> Option<Session> {
         let mut table = self.lock();
-        match table.sessions.get(token)? {
-            Session::Waiting(waiting) if waiting.born.elapsed() >= lifetime => {
-                table.remove(token);
-                None
-            }
-            session => Some(session.clone()),
+        let session = table.sessions.get(token)?;
+        let is_gone = match session {
+            Session::Waiting(waiting) => waiting.born.elapsed() >= lifetime,
+            Session::Half { half, .. } => half.is_gone(),
+            Session::Resumable { way_back, .. } => way_back.over.load(Ordering::Relaxed),
+            Session::WebSocket => false,
+        };
+        if is_gone {
+            table.remove(token);
+            return None;
         }
+        Some(session.clone())
     }
 
     /// Binds a waiting connection; `None` where somebody else did first.

@@ -43,7 +43,11 @@ async fn run_resumable<H: Hub>(mut websocket: WebSocket<H>, mut further: Further
     loop {
         let end = poll_fn(|context| match further.poll(context, &websocket.connection) {
             Poll::Ready(handover) => Poll::Ready(End::Moved(handover)),
-            Poll::Pending => websocket.poll(context),
+            Poll::Pending => {
+                let end = websocket.poll(context);
+                further.way_back.note(&websocket.connection);
+                end
+            }
         });
         let next = match end.await {
             End::Over => None,
@@ -70,13 +74,27 @@ async fn run_resumable<H: Hub>(mut websocket: WebSocket<H>, mut further: Further
 /// The sockets that a client may come back on.
 pub struct Further {
     pub sockets: mpsc::Receiver<Handover>,
-    /// Told to whoever asks whether it may.
-    pub allowed: Arc<AtomicBool>,
+    pub way_back: Arc<WayBack>,
+}
+
+/// Whether a client may come back, for who asks before its new socket is there.
+#[derive(Default)]
+pub struct WayBack {
+    /// Its handshake renounced it.
+    pub renounced: AtomicBool,
+    /// The connection is over; its last words may still be on their way.
+    pub over: AtomicBool,
+}
+
+impl WayBack {
+    fn note<H: Hub>(&self, connection: &Connection<H>) {
+        self.renounced.store(connection.is_open() && !connection.is_resumable(), Ordering::Relaxed);
+        self.over.store(connection.is_over(), Ordering::Relaxed);
+    }
 }
 
 impl Further {
     fn poll<H: Hub>(&mut self, context: &mut Context<'_>, connection: &Connection<H>) -> Poll<Handover> {
-        self.allowed.store(!connection.is_open() || connection.is_resumable(), Ordering::Relaxed);
         match self.sockets.poll_recv(context) {
             Poll::Ready(Some(handover)) if connection.is_resumable() => Poll::Ready(handover),
             // One that may not go on is dropped; the table's sender keeps the channel open.

@@ -68,6 +68,18 @@ fn long_polling_goes_step_by_step() {
 }
 
 #[test]
+fn a_client_that_stops_polling_is_forgotten() {
+    let hub = Hub::embedded(&[]);
+    let path = format!("/signalRHub?id={}", negotiate(&hub));
+    assert_eq!(request(&hub, &format!("GET {path}"), "", "").status, 200);
+    assert_eq!(hub.metric("harmony_hub_connections"), 1.0);
+    // Fifteen seconds later.
+    wait_for("the connection to be gone", || (hub.metric("harmony_hub_connections") == 0.0).then_some(()));
+    let answer = request(&hub, &format!("GET {path}"), "", "");
+    assert_eq!((answer.status, answer.body.as_str()), (404, "No Connection with that ID"));
+}
+
+#[test]
 fn what_is_posted_before_the_first_poll_is_kept() {
     let hub = Hub::embedded(&[]);
     let path = format!("/signalRHub?id={}", negotiate(&hub));

@@ -172,15 +172,20 @@ fn said(step: &Value) -> Vec<Value> {
     texts.flat_map(|text| text.split_terminator('\u{1e}')).map(|text| serde_json::from_str(text).expect("JSON")).collect()
 }
 
+/// Negotiates that a client may come back; the path of its sockets.
+fn negotiate(server: &Conformance) -> String {
+    let request = b"POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect=true HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let negotiated: Value = serde_json::from_str(&http(server.address(), request).body).expect("JSON");
+    assert_eq!(negotiated["useStatefulReconnect"], true);
+    format!("/signalRHub?id={}", negotiated["connectionToken"].as_str().expect("a token"))
+}
+
 #[test]
 fn a_client_that_comes_back_misses_nothing() {
     let recorded = fixture("reference.json")["stateful"]["json"].clone();
     let steps = recorded["steps"].as_array().expect("steps");
     let server = Conformance::start("");
-    let negotiate = b"POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect=true HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let negotiated: Value = serde_json::from_str(&http(server.address(), negotiate).body).expect("JSON");
-    assert_eq!(negotiated["useStatefulReconnect"], true);
-    let path = format!("/signalRHub?id={}", negotiated["connectionToken"].as_str().expect("a token"));
+    let path = negotiate(&server);
     let (mut socket, _) = WebSocket::upgrade(server.address(), &path);
     socket.send("{\"protocol\":\"json\",\"version\":2}\u{1e}");
     assert_eq!(socket.message(), json!({}));
@@ -244,12 +249,42 @@ fn a_client_that_comes_back_misses_nothing() {
     });
 }
 
+/// As where its network was away, and the server has not noticed yet.
+#[test]
+fn a_client_comes_back_while_its_first_socket_is_open() {
+    let server = Conformance::start("");
+    let path = negotiate(&server);
+    let (mut first, _) = WebSocket::upgrade(server.address(), &path);
+    first.send("{\"protocol\":\"json\",\"version\":2}\u{1e}");
+    assert_eq!(first.message(), json!({}));
+    first.invoke("ListenForBoardEvents", "g");
+    let (mut second, answer) = WebSocket::upgrade(server.address(), &path);
+    assert_eq!(answer.status, 101);
+    assert_eq!(second.message(), json!({ "type": 9, "sequenceId": 1 }));
+    assert_eq!(second.message(), json!({ "type": 3, "invocationId": "i", "result": null }));
+    assert_eq!(first.next(), Frame::End);
+    second.send("{\"type\":9,\"sequenceId\":2}\u{1e}");
+    second.send("{\"type\":1,\"target\":\"SendGroup\",\"arguments\":[\"g\",\"Hello\",\"again\"]}\u{1e}");
+    assert_eq!(second.message(), json!({ "type": 1, "target": "Hello", "arguments": ["again"] }));
+}
+
+/// Its goodbye may still be on its way when the client asks.
+#[test]
+fn nobody_comes_back_to_a_connection_that_is_over() {
+    let server = Conformance::start("");
+    let path = negotiate(&server);
+    let (mut socket, _) = WebSocket::upgrade(server.address(), &path);
+    socket.send("{\"protocol\":\"json\",\"version\":2}\u{1e}{\"type\":7}\u{1e}");
+    assert_eq!(socket.message(), json!({}));
+    assert_eq!(socket.message(), json!({ "type": 7 }));
+    assert_eq!(socket.next(), Frame::Close(1000));
+    assert_eq!(WebSocket::upgrade(server.address(), &path).1.status, 404);
+}
+
 #[test]
 fn a_number_that_cannot_be_ends_the_connection() {
     let server = Conformance::start("");
-    let negotiate = b"POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect=true HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let negotiated: Value = serde_json::from_str(&http(server.address(), negotiate).body).expect("JSON");
-    let path = format!("/signalRHub?id={}", negotiated["connectionToken"].as_str().expect("a token"));
+    let path = negotiate(&server);
     let (mut socket, _) = WebSocket::upgrade(server.address(), &path);
     socket.send("{\"protocol\":\"json\",\"version\":2}\u{1e}{\"type\":9,\"sequenceId\":99}\u{1e}");
     assert_eq!(socket.message(), json!({}));

@@ -94,6 +94,25 @@ pub enum Frame {
     End,
 }
 
+/// A masked frame; its first byte is FIN and opcode.
+pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut out = vec![first];
+    match payload.len() {
+        length @ 0..126 => out.push(0x80 | length as u8),
+        length @ 126..0x10000 => {
+            out.push(0x80 | 126);
+            out.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            out.push(0x80 | 127);
+            out.extend((length as u64).to_be_bytes());
+        }
+    }
+    out.extend(MASK);
+    out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ MASK[at % 4]));
+    out
+}
+
 /// A WebSocket, its frames written by hand.
 pub struct WebSocket {
     pub stream: TcpStream,
@@ -133,22 +152,8 @@ impl WebSocket {
 
     /// Sends a masked frame; its first byte is FIN and opcode.
     pub fn frame(&mut self, first: u8, payload: &[u8]) {
-        let mut out = vec![first];
-        match payload.len() {
-            length @ 0..126 => out.push(0x80 | length as u8),
-            length @ 126..0x10000 => {
-                out.push(0x80 | 126);
-                out.extend((length as u16).to_be_bytes());
-            }
-            length => {
-                out.push(0x80 | 127);
-                out.extend((length as u64).to_be_bytes());
-            }
-        }
-        out.extend(MASK);
-        out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ MASK[at % 4]));
         // A server that has closed already takes no more; the test looks at what it said.
-        let _ = self.stream.write_all(&out);
+        let _ = self.stream.write_all(&masked(first, payload));
     }
 
     pub fn next(&mut self) -> Frame {

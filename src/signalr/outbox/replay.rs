@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 pub(super) struct Replay {
     unacknowledged: VecDeque<Bytes>,
     /// The number of the first of them.
-    first: u64,
+    first: i64,
     /// How many of them were written, and their bytes; no more is written above the limit.
     written: usize,
     written_bytes: usize,
@@ -46,7 +46,7 @@ impl Replay {
     }
 
     /// The client has everything up to a number; nobody has what was not written yet.
-    pub(super) fn acknowledge(&mut self, number: u64) {
+    pub(super) fn acknowledge(&mut self, number: i64) {
         while self.written > 0 && self.first <= number {
             self.written_bytes -= self.unacknowledged.pop_front().map_or(0, |frame| frame.len());
             self.written -= 1;
@@ -55,7 +55,7 @@ impl Replay {
     }
 
     /// The queue for a new socket: the number of the first unacknowledged message, then all of them.
-    pub(super) fn restart(&mut self, sequence: impl FnOnce(u64) -> Bytes) -> VecDeque<Bytes> {
+    pub(super) fn restart(&mut self, sequence: impl FnOnce(i64) -> Bytes) -> VecDeque<Bytes> {
         let frames: VecDeque<_> = std::iter::once(sequence(self.first)).chain(self.unacknowledged.iter().cloned()).collect();
         self.counted = frames.iter().enumerate().map(|(place, _)| place > 0).collect();
         (self.written, self.written_bytes) = (0, 0);

@@ -107,7 +107,7 @@ struct Fields<'a> {
     item: Option<&'a [u8]>,
     result: Option<&'a [u8]>,
     error: Option<Cow<'a, str>>,
-    sequence: Option<u64>,
+    sequence: Option<i64>,
 }
 
 impl<'a> Fields<'a> {
@@ -190,13 +190,11 @@ fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
     }
 }
 
-/// One that can't be, because it is negative, is none that was ever sent.
-fn sequence(reader: &mut Reader<'_>) -> Result<Option<u64>> {
+fn sequence(reader: &mut Reader<'_>) -> Result<Option<i64>> {
     if reader.null()? {
         return Ok(None);
     }
-    let number: i64 = reader.number()?.parse().map_err(|_| ProtocolError::Type("sequenceId", "Number"))?;
-    Ok(Some(u64::try_from(number).unwrap_or_default()))
+    reader.number()?.parse().map(Some).map_err(|_| ProtocolError::Type("sequenceId", "Number"))
 }
 
 /// Binds exactly `N` arguments that are strings or null; `None` where they are anything else.

@@ -72,8 +72,8 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
             }
             ClientMessage::Close
         }
-        8 => ClientMessage::Ack(sequence(&mut reader)?),
-        9 => ClientMessage::Sequence(sequence(&mut reader)?),
+        8 => ClientMessage::Ack(reader.integer()?),
+        9 => ClientMessage::Sequence(reader.integer()?),
         _ => ClientMessage::Ignored,
     })
 }
@@ -115,10 +115,6 @@ fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>> {
 
 fn required_text<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Cow<'a, str>> {
     optional_text(reader)?.filter(|text| !text.is_empty()).ok_or(ProtocolError::Empty(what))
-}
-
-fn sequence(reader: &mut Reader<'_>) -> Result<u64> {
-    Ok(u64::try_from(reader.integer()?).unwrap_or_default())
 }
 
 /// Writes a message behind its length.
@@ -172,11 +168,11 @@ pub(super) fn write(message: &ServerMessage<'_>) -> Vec<u8> {
         }
         ServerMessage::Ack(sequence) => {
             head(&mut out, 2, 8);
-            pack::write_unsigned(&mut out, *sequence);
+            pack::write_integer(&mut out, *sequence);
         }
         ServerMessage::Sequence(sequence) => {
             head(&mut out, 2, 9);
-            pack::write_unsigned(&mut out, *sequence);
+            pack::write_integer(&mut out, *sequence);
         }
     }
     framed(&out)

@@ -27,6 +27,8 @@ pub struct Half {
     /// The connection is over; what it said last may still wait to be fetched.
     ended: CancellationToken,
     aborted: AtomicBool,
+    /// Its client polls, and so hears of the end by a poll; a stream just ends.
+    polled: bool,
     /// Cancelled by a newer poll.
     present_poll: Mutex<CancellationToken>,
     /// Polls take turns.
@@ -55,6 +57,7 @@ impl Half {
             inbound,
             ended: CancellationToken::new(),
             aborted: AtomicBool::new(false),
+            polled: idle.is_some(),
             present_poll: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             idle_since: Mutex::new(Some(Instant::now())),
@@ -66,7 +69,10 @@ impl Half {
                 own.client.outbox.register_owner(context);
                 loop {
                     while tick.poll_tick(context).is_ready() {}
-                    if own.aborted.load(Ordering::Acquire) || own.is_idle_for(idle) {
+                    if own.is_idle_for(idle) {
+                        own.aborted.store(true, Ordering::Release);
+                    }
+                    if own.aborted.load(Ordering::Acquire) {
                         return Poll::Ready(Ending::Gone);
                     }
                     if let Poll::Ready(ending) = connection.poll(context) {
@@ -105,6 +111,11 @@ impl Half {
     pub fn abort(&self) {
         self.aborted.store(true, Ordering::Release);
         self.client.outbox.wake();
+    }
+
+    /// Its token is worth nothing any more: it was ended from outside, or nobody has to be told of its end.
+    pub fn is_gone(&self) -> bool {
+        self.aborted.load(Ordering::Acquire) || (self.ended.is_cancelled() && !self.polled)
     }
 
     /// The connection is over and nothing it said waits any more.

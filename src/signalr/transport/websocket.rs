@@ -14,6 +14,12 @@ enum Opcode {
     Pong,
 }
 
+impl Opcode {
+    fn is_control(self) -> bool {
+        matches!(self, Opcode::Close | Opcode::Ping | Opcode::Pong)
+    }
+}
+
 /// What a stretch of input turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
@@ -79,8 +85,7 @@ impl Decoder {
             input = rest;
             self.unmask(payload);
             let left = remaining - length as u64;
-            let control = matches!(self.opcode, Some(Opcode::Close | Opcode::Ping | Opcode::Pong));
-            if control {
+            if self.opcode.is_some_and(Opcode::is_control) {
                 self.control.extend_from_slice(payload);
             } else if !payload.is_empty() {
                 if self.message == Some(Opcode::Text) {
@@ -189,7 +194,7 @@ impl Decoder {
             return Err(FrameError::Protocol("a length over 63 bits"));
         }
         // As .NET, which takes a length that is not in its shortest form.
-        if length > 125 && matches!(self.opcode, Some(Opcode::Close | Opcode::Ping | Opcode::Pong)) {
+        if length > 125 && self.opcode.is_some_and(Opcode::is_control) {
             return Err(FrameError::Protocol("a control frame over 125 bytes"));
         }
         self.mask.copy_from_slice(&self.head[head - 4..head]);

@@ -2,7 +2,7 @@
 
 use super::{CUT, both};
 use crate::harness::Random;
-use crate::harness::raw::WebSocket;
+use crate::harness::raw::{WebSocket, masked as frame};
 use crate::harness::services::{Part, has};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -62,17 +62,6 @@ fn frames(mut bytes: &[u8]) -> Vec<Value> {
     pongs.push(messages.into());
     pongs.extend(rest);
     pongs
-}
-
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut out = vec![first];
-    match payload.len() {
-        length @ 0..126 => out.push(0x80 | length as u8),
-        length => out.extend([0x80 | 126, (length >> 8) as u8, length as u8]),
-    }
-    out.extend([1, 2, 3, 4]);
-    out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ [1, 2, 3, 4][at % 4]));
-    out
 }
 
 /// What a client says that goes.
