@@ -71,7 +71,7 @@ impl ListenUrl {
             "" => return refuse("it has no host"),
             "localhost" if port == 0 => return refuse("localhost means two addresses, which can't share a port chosen freely; use 127.0.0.1:0"),
             "localhost" => Host::Localhost,
-            host => host.parse().map_or(Host::Any, Host::Address),
+            host => address(host).map_or(Host::Any, Host::Address),
         };
         Ok(ListenUrl { tls, host, port })
     }
@@ -87,6 +87,15 @@ impl ListenUrl {
             Host::Localhost => true,
             Host::Any => false,
             Host::Address(address) => address.is_loopback(),
+        }
+    }
+
+    /// Where it listens, as Kestrel says it.
+    pub fn announced(&self, bound: &[TcpListener]) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        match bound.first().and_then(|listener| listener.local_addr().ok()) {
+            Some(address) if self.host != Host::Localhost => format!("{scheme}://{address}"),
+            _ => self.to_string(),
         }
     }
 
@@ -111,6 +120,14 @@ impl ListenUrl {
             }
         }
     }
+}
+
+/// An IP address, those included that are shortened as `127.1`: as .NET reads them.
+fn address(host: &str) -> Option<IpAddr> {
+    host.parse().ok().or_else(|| match url::Host::parse(host) {
+        Ok(url::Host::Ipv4(address)) => Some(address.into()),
+        _ => None,
+    })
 }
 
 impl fmt::Display for ListenUrl {

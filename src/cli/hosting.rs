@@ -122,9 +122,9 @@ pub fn container(
     command.push("hub".into());
     command.extend(arguments(state, FOLDER, &format!("{}://*:{inside}", hub_url.scheme()), &format!("http://*:{ADMIN_PORT}")));
     if tls {
-        let configured = HubSettings::read(&settings.layers(), &state.environment, &checkout.hub)?.certificate;
-        let source = match configured {
-            Some(source) => source,
+        let settings = HubSettings::read(&settings.layers(), &state.environment, &checkout.hub)?;
+        let source = match settings.certificate() {
+            Some(source) => source.clone(),
             None => tls::development_certificate(context.home.as_deref(), &super::context::certificates(context.home.as_deref())?)?.source,
         };
         files.push((CERTIFICATE.into(), tls::as_pem(&source)?));

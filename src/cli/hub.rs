@@ -3,7 +3,7 @@
 use super::failure::{Exit, Failure};
 use super::{Global, runtime};
 use crate::appsettings::layers::{Layers, Started};
-use crate::hub::settings::{HubSettings, LogLevel};
+use crate::hub::settings::{HubEndpoint, HubSettings, LogLevel};
 use crate::hub;
 use crate::hub_process::{PidFile, Running, now, supervisor};
 use crate::signalr::serve::Listener;
@@ -96,16 +96,15 @@ async fn serve(
 ) -> Result<(), Failure> {
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
-    let mut acceptor = None;
-    for url in &settings.urls {
-        if url.tls && acceptor.is_none() {
-            acceptor = Some(tls::acceptor(&certificate(&settings)?)?);
-        }
-        for listener in url.bind()? {
-            let scheme = if url.tls { "https" } else { "http" };
-            addresses.extend(listener.local_addr().ok().map(|address| format!("{scheme}://{address}")));
-            listeners.push(Listener { listener, tls: acceptor.clone().filter(|_| url.tls) });
-        }
+    for HubEndpoint { url, certificate } in &settings.endpoints {
+        let acceptor = match certificate {
+            _ if !url.tls => None,
+            Some(source) => Some(tls::acceptor(source)?),
+            None => Some(tls::acceptor(&development_certificate()?)?),
+        };
+        let bound = url.bind()?;
+        addresses.push(url.announced(&bound));
+        listeners.extend(bound.into_iter().map(|listener| Listener { listener, tls: acceptor.clone() }));
     }
     let admin = match &settings.admin {
         Some(url) => url.bind()?,
@@ -118,7 +117,7 @@ async fn serve(
                 fingerprint,
                 version: env!("CARGO_PKG_VERSION").into(),
                 started_at: now(),
-                url: settings.urls.first().map(ToString::to_string).unwrap_or_default(),
+                url: settings.endpoints.first().map(|endpoint| endpoint.url.to_string()).unwrap_or_default(),
                 admin_url: settings.admin.as_ref().map(ToString::to_string).unwrap_or_default(),
             };
             let held = PidFile::hold(&folder, &running);
@@ -150,10 +149,7 @@ fn watch(arguments: &[String], folder: Option<&Path>, terminal: Terminal) -> Res
     if status.success() { Ok(()) } else { Err(Failure::new(Exit::Failed, "hubDied", "the hub ended").shown()) }
 }
 
-fn certificate(settings: &HubSettings) -> Result<tls::CertificateSource, Failure> {
-    if let Some(source) = &settings.certificate {
-        return Ok(source.clone());
-    }
+fn development_certificate() -> Result<tls::CertificateSource, Failure> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let kept = super::context::certificates(home.as_deref())?;
     let development = tls::development_certificate(home.as_deref(), &kept)?;

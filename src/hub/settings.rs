@@ -20,11 +20,9 @@ pub const HUB_PATH: &str = "/signalRHub";
 /// Everything the hub needs to know, checked.
 #[derive(Debug, Clone)]
 pub struct HubSettings {
-    pub urls: Vec<ListenUrl>,
+    pub endpoints: Vec<HubEndpoint>,
     /// The port that plain requests are redirected to, where one is known.
     pub https_port: Option<u16>,
-    /// The certificate of all HTTPS addresses; without one a development certificate is used.
-    pub certificate: Option<CertificateSource>,
     /// `None`: broadcasts stay inside this process.
     pub redis: Option<RedisOptions>,
     /// `None`: notifications come by the inbox.
@@ -39,6 +37,14 @@ pub struct HubSettings {
     pub token_secret: Option<Secret>,
     /// How clients are served.
     pub options: Options,
+}
+
+/// An address that the hub listens on.
+#[derive(Debug, Clone)]
+pub struct HubEndpoint {
+    pub url: ListenUrl,
+    /// Where it is HTTPS; without one a development certificate is used.
+    pub certificate: Option<CertificateSource>,
 }
 
 /// Serilog's levels, of which .NET's older names are aliases.
@@ -62,6 +68,8 @@ pub enum HubSettingsError {
     Port(String),
     #[error("{key}: {error}")]
     Url { key: &'static str, error: ListenError },
+    #[error("{0}: certificates are read from files, not from a store; name one with Path")]
+    CertificateStore(String),
     #[error("{0}: '{1}' is not true or false")]
     Boolean(&'static str, String),
     #[error("{0}: '{1}' is not a number above 0")]
@@ -78,11 +86,10 @@ impl HubSettings {
         let redis = layers.get("RedisConnectionString");
         let no_redis = redis.is_empty() || layers.get("redis").eq_ignore_ascii_case("none");
         let embedded = layers.get("rabbitmq").eq_ignore_ascii_case("embedded");
-        let urls = urls(layers)?;
+        let endpoints = endpoints(layers, folder)?;
         Ok(HubSettings {
-            https_port: https_port(layers, &urls),
-            urls,
-            certificate: certificate(layers, folder),
+            https_port: https_port(layers, &endpoints),
+            endpoints,
             redis: if no_redis { None } else { Some(RedisOptions::parse(redis)?) },
             broker: if embedded { None } else { Some(broker_address(layers)?) },
             admin: admin(layers)?,
@@ -92,6 +99,13 @@ impl HubSettings {
             token_secret: Some(layers.get("Authentication:Jwt:Secret")).filter(|secret| !secret.is_empty()).map(Secret::new),
             options: options(layers)?,
         })
+    }
+}
+
+impl HubSettings {
+    /// The certificate that is configured first.
+    pub fn certificate(&self) -> Option<&CertificateSource> {
+        self.endpoints.iter().find_map(|endpoint| endpoint.certificate.as_ref())
     }
 }
 
@@ -142,14 +156,28 @@ pub fn broker_address(layers: &Layers) -> Result<BrokerAddress, HubSettingsError
     Ok(BrokerAddress::new(Endpoint::new(host, port), user, password, virtual_host))
 }
 
-/// `Kestrel:Endpoints`, else `urls`, else the ports alone, else port 5000 on this machine.
-fn urls(layers: &Layers) -> Result<Vec<ListenUrl>, HubSettingsError> {
-    let endpoints = layers.children("Kestrel:Endpoints");
-    let urls: Vec<_> = endpoints.iter().map(|name| layers.get(&format!("Kestrel:Endpoints:{name}:Url"))).collect();
-    let error = |key| move |error| HubSettingsError::Url { key, error };
-    if !urls.is_empty() {
-        return urls.into_iter().map(ListenUrl::parse).collect::<Result<_, _>>().map_err(error("Kestrel:Endpoints"));
+/// `Kestrel:Endpoints`, each with a certificate of its own or Kestrel's default; else what is listed without them.
+fn endpoints(layers: &Layers, folder: &Path) -> Result<Vec<HubEndpoint>, HubSettingsError> {
+    let default = match certificate(layers, folder, "Kestrel:Certificates:Default")? {
+        None => certificate(layers, folder, "Kestrel:Certificates:Development")?,
+        found => found,
+    };
+    let named = layers.children("Kestrel:Endpoints");
+    if named.is_empty() {
+        return Ok(urls(layers)?.into_iter().map(|url| HubEndpoint { url, certificate: default.clone() }).collect());
     }
+    let endpoint = |name: String| {
+        let place = format!("Kestrel:Endpoints:{name}");
+        let url = ListenUrl::parse(layers.get(&format!("{place}:Url"))).map_err(|error| HubSettingsError::Url { key: "Kestrel:Endpoints", error })?;
+        let own = certificate(layers, folder, &format!("{place}:Certificate"))?;
+        Ok(HubEndpoint { url, certificate: own.or_else(|| default.clone()) })
+    };
+    named.into_iter().map(endpoint).collect()
+}
+
+/// `urls`, else the ports alone, else port 5000 on this machine.
+fn urls(layers: &Layers) -> Result<Vec<ListenUrl>, HubSettingsError> {
+    let error = |key| move |error| HubSettingsError::Url { key, error };
     let listed = ListenUrl::parse_list(layers.get("urls")).map_err(error("urls"))?;
     if !listed.is_empty() {
         return Ok(listed);
@@ -167,25 +195,24 @@ fn urls(layers: &Layers) -> Result<Vec<ListenUrl>, HubSettingsError> {
 }
 
 /// As ASP.NET Core finds it: told, or that of the one HTTPS address.
-fn https_port(layers: &Layers, urls: &[ListenUrl]) -> Option<u16> {
+fn https_port(layers: &Layers, endpoints: &[HubEndpoint]) -> Option<u16> {
     let told = layers.get("https_port").trim().parse().ok();
-    let mut secure: Vec<_> = urls.iter().filter(|url| url.tls).map(|url| url.port).collect();
+    let mut secure: Vec<_> = endpoints.iter().filter(|endpoint| endpoint.url.tls).map(|endpoint| endpoint.url.port).collect();
     secure.dedup();
     told.or(if secure.len() == 1 { secure.first().copied().filter(|port| *port != 0) } else { None })
 }
 
-/// The first certificate that is configured: an endpoint's, else Kestrel's default.
-fn certificate(layers: &Layers, folder: &Path) -> Option<CertificateSource> {
-    let endpoints = layers.children("Kestrel:Endpoints").into_iter().map(|name| format!("Kestrel:Endpoints:{name}:Certificate"));
-    let places = endpoints.chain(["Kestrel:Certificates:Default".into(), "Kestrel:Certificates:Development".into()]);
-    let value = |place: &str, name: &str| Some(layers.get(&format!("{place}:{name}"))).filter(|text| !text.is_empty());
-    places.into_iter().find_map(|place| {
-        Some(CertificateSource {
-            path: folder.join(value(&place, "Path")?),
-            key_path: value(&place, "KeyPath").map(|path| folder.join(path)),
-            password: value(&place, "Password").map(Secret::new),
-        })
-    })
+/// The certificate that a section names, if it does.
+fn certificate(layers: &Layers, folder: &Path, place: &str) -> Result<Option<CertificateSource>, HubSettingsError> {
+    let value = |name: &str| Some(layers.get(&format!("{place}:{name}"))).filter(|text| !text.is_empty());
+    let Some(path) = value("Path") else {
+        return if value("Subject").is_some() { Err(HubSettingsError::CertificateStore(place.to_owned())) } else { Ok(None) };
+    };
+    Ok(Some(CertificateSource {
+        path: folder.join(path),
+        key_path: value("KeyPath").map(|path| folder.join(path)),
+        password: value("Password").map(Secret::new),
+    }))
 }
 
 fn admin(layers: &Layers) -> Result<Option<ListenUrl>, HubSettingsError> {

@@ -45,8 +45,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let kept = std::env::temp_dir().join("harmony-conformance");
             acceptor = Some(tls::acceptor(&tls::development_certificate(home.as_deref(), &kept)?.source)?);
         }
-        for listener in url.bind()? {
-            println!("Now listening on: {}://{}", if url.tls { "https" } else { "http" }, listener.local_addr()?);
+        let bound = url.bind()?;
+        println!("Now listening on: {}", url.announced(&bound));
+        for listener in bound {
             let listener = Listener { listener, tls: acceptor.clone().filter(|_| url.tls) };
             connections.spawn(serve::accept(listener, site.clone(), gate.clone(), serving.clone(), connections.clone()));
         }

@@ -211,8 +211,10 @@ fn certificate(context: &Context, settings: &Settings, layers: &Layers) -> Optio
         return Some(Check::ok("settings", "certificate", "none is needed: the hub is at a plain http address"));
     }
     let read = HubSettings::read(layers, &context.environment, Path::new("."));
-    if let Ok(HubSettings { certificate: Some(source), .. }) = read {
-        return Some(match tls::acceptor(&source) {
+    if let Ok(settings) = &read
+        && let Some(source) = settings.certificate()
+    {
+        return Some(match tls::acceptor(source) {
             Ok(_) => Check::ok("settings", "certificate", source.path.display().to_string()),
             Err(error) => Check::failed("settings", "certificate", &error.into()),
         });
