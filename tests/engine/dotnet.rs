@@ -6,6 +6,7 @@
 //! arguments that a message has twice, where .NET binds the first arguments to the first target's parameters; a comma too
 //! many among arguments, of which it forgives one; and what is answered first, a broadcast or a stream refused after it.
 
+mod backplane;
 mod half;
 mod listening;
 mod resume;

@@ -23,7 +23,7 @@ fn acks_are_aspnet_cores() {
 fn group_commands_are_aspnet_cores() {
     for (action, byte) in [(GroupAction::Add, "01"), (GroupAction::Remove, "02")] {
         let bytes = hex(&format!("95 2A A1 53 {byte} A1 47 A1 43"));
-        let command = GroupCommand { id: 42, server: "S", action, group: "G", connection: "C" };
+        let command = GroupCommand { id: 42, server: "S", action: Some(action), group: "G", connection: "C" };
         assert_eq!(write_group_command(&command), bytes);
         assert_eq!(read_group_command(&bytes), Ok(command));
     }

@@ -43,14 +43,24 @@ pub fn read_invocation(bytes: &[u8]) -> Result<Invocation<'_>, MessagePackError>
     // Counts come from the wire: nothing is reserved by them.
     let mut excluded = Vec::new();
     for _ in 0..reader.array()? {
-        excluded.push(reader.text()?);
+        excluded.extend(optional_text(&mut reader)?);
     }
     let mut messages = Vec::new();
     for _ in 0..reader.map()? {
-        messages.push((reader.text()?, reader.binary()?));
+        let (protocol, message) = (optional_text(&mut reader)?, optional_binary(&mut reader)?);
+        messages.extend(protocol.map(|protocol| (protocol, message)));
     }
-    let result = if items > 3 { Some((reader.text()?, reader.text()?)) } else { None };
+    let result = if items > 3 { optional_text(&mut reader)?.zip(optional_text(&mut reader)?) } else { None };
     Ok(Invocation { excluded, messages, result })
+}
+
+/// Text, for which .NET takes a nil too.
+fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, MessagePackError> {
+    if reader.nil()? { Ok(None) } else { reader.text().map(Some) }
+}
+
+fn optional_binary<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], MessagePackError> {
+    if reader.nil()? { Ok(&[]) } else { reader.binary() }
 }
 
 /// A client's answer on its way to the server that asked: its protocol and the framed Completion.
@@ -80,9 +90,10 @@ pub enum GroupAction {
 /// A request to put another server's connection into a group, or take it out.
 #[derive(Debug, PartialEq, Eq)]
 pub struct GroupCommand<'a> {
-    pub id: i64,
+    pub id: i32,
     pub server: &'a str,
-    pub action: GroupAction,
+    /// `None`, one that is not known: .NET says that it is done all the same.
+    pub action: Option<GroupAction>,
     pub group: &'a str,
     pub connection: &'a str,
 }
@@ -90,9 +101,13 @@ pub struct GroupCommand<'a> {
 pub fn write_group_command(command: &GroupCommand<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(command.server.len() + command.group.len() + command.connection.len() + 16);
     message_pack::write_array(&mut out, 5);
-    message_pack::write_integer(&mut out, command.id);
+    message_pack::write_integer(&mut out, command.id.into());
     message_pack::write_text(&mut out, command.server);
-    message_pack::write_integer(&mut out, if command.action == GroupAction::Add { 1 } else { 2 });
+    message_pack::write_integer(&mut out, match command.action {
+        None => 0,
+        Some(GroupAction::Add) => 1,
+        Some(GroupAction::Remove) => 2,
+    });
     message_pack::write_text(&mut out, command.group);
     message_pack::write_text(&mut out, command.connection);
     out
@@ -103,31 +118,35 @@ pub fn read_group_command(bytes: &[u8]) -> Result<GroupCommand<'_>, MessagePackE
     if reader.array()? < 5 {
         return Err(MessagePackError("an array of five"));
     }
-    Ok(GroupCommand {
-        id: reader.integer()?,
-        server: reader.text()?,
-        action: match reader.integer()? {
-            1 => GroupAction::Add,
-            2 => GroupAction::Remove,
-            _ => return Err(MessagePackError("the action 1 or 2")),
-        },
-        group: reader.text()?,
-        connection: reader.text()?,
-    })
+    let (id, server) = (number(&mut reader)?, optional_text(&mut reader)?.unwrap_or_default());
+    let action = match u8::try_from(reader.integer()?) {
+        Ok(1) => Some(GroupAction::Add),
+        Ok(2) => Some(GroupAction::Remove),
+        Ok(_) => None,
+        Err(_) => return Err(MessagePackError("an action of 8 bits")),
+    };
+    let group = optional_text(&mut reader)?;
+    let connection = optional_text(&mut reader)?.unwrap_or_default();
+    Ok(GroupCommand { id, server, action: action.filter(|_| group.is_some()), group: group.unwrap_or_default(), connection })
+}
+
+/// A command's number, 32 bits.
+fn number(reader: &mut Reader<'_>) -> Result<i32, MessagePackError> {
+    i32::try_from(reader.integer()?).map_err(|_| MessagePackError("a number of 32 bits"))
 }
 
 /// The answer to a group command, by the command's number.
-pub fn write_ack(id: i64) -> Vec<u8> {
+pub fn write_ack(id: i32) -> Vec<u8> {
     let mut out = Vec::with_capacity(6);
     message_pack::write_array(&mut out, 1);
-    message_pack::write_integer(&mut out, id);
+    message_pack::write_integer(&mut out, id.into());
     out
 }
 
-pub fn read_ack(bytes: &[u8]) -> Result<i64, MessagePackError> {
+pub fn read_ack(bytes: &[u8]) -> Result<i32, MessagePackError> {
     let mut reader = Reader::new(bytes);
     if reader.array()? < 1 {
         return Err(MessagePackError("an array of one"));
     }
-    reader.integer()
+    number(&mut reader)
 }

@@ -241,7 +241,9 @@ impl Shared {
                 return None;
             }
         };
-        let forms: Vec<_> = invocation.messages.iter().filter_map(|(name, bytes)| Some((Protocol::named(name)?, *bytes))).collect();
+        // Named as they are, not as handshakes may spell them.
+        let known = |wanted: &str| [Protocol::Json, Protocol::MessagePack].into_iter().find(|protocol| protocol.name() == wanted);
+        let forms: Vec<_> = invocation.messages.iter().filter_map(|(name, bytes)| Some((known(name)?, *bytes))).collect();
         if forms.is_empty() {
             tracing::warn!(channel, "a message from another server is in no protocol known here");
             return None;

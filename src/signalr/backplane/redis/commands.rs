@@ -18,21 +18,20 @@ const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(30);
 /// Commands that wait for another server to say that it is done.
 #[derive(Default)]
 pub(super) struct Acknowledgements {
-    waiting: Mutex<(i64, HashMap<i64, oneshot::Sender<()>>)>,
+    waiting: Mutex<(i32, HashMap<i32, oneshot::Sender<()>>)>,
 }
 
 impl Acknowledgements {
-    fn expect(&self) -> (i64, oneshot::Receiver<()>) {
+    fn expect(&self) -> (i32, oneshot::Receiver<()>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let (sender, receiver) = oneshot::channel();
-        // .NET reads the number as 32 bits.
-        waiting.0 = waiting.0 % i64::from(i32::MAX) + 1;
+        waiting.0 = waiting.0 % i32::MAX + 1;
         let number = waiting.0;
         waiting.1.insert(number, sender);
         (number, receiver)
     }
 
-    fn settle(&self, number: i64) {
+    fn settle(&self, number: i32) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&number);
         // Who gave up waiting needs no answer.
         let _ = waiting.map(|waiting| waiting.send(()));
@@ -61,7 +60,7 @@ impl RedisBackplane {
             return Err(BackplaneError::NoSuchConnection(connection.to_owned()));
         }
         let (id, done) = self.shared.acknowledgements.expect();
-        let action = if add { GroupAction::Add } else { GroupAction::Remove };
+        let action = Some(if add { GroupAction::Add } else { GroupAction::Remove });
         let command = envelope::write_group_command(&GroupCommand { id, server: &self.shared.server, action, group, connection });
         self.publish_to(&self.shared.channel("internal:groups"), command).await?;
         let acknowledged = tokio::time::timeout(ACKNOWLEDGE_WITHIN, done).await;
@@ -146,7 +145,7 @@ impl Shared {
         let group: Arc<str> = command.group.into();
         let name = self.channel(&format!("group:{group}"));
         let mut confirmed = None;
-        if command.action == GroupAction::Add {
+        if command.action == Some(GroupAction::Add) {
             match self.parts.registry.join(&client, &group) {
                 Ok(true) => confirmed = self.subscriptions.want(name),
                 Ok(false) => {}
@@ -156,7 +155,7 @@ impl Shared {
                     return tracing::warn!(connection = command.connection, %full, "a group that another server asks for is one too many");
                 }
             }
-        } else if self.parts.registry.leave(&client, &group) {
+        } else if command.action == Some(GroupAction::Remove) && self.parts.registry.leave(&client, &group) {
             self.subscriptions.release(&name);
         }
         tracing::debug!(connection = command.connection, group = command.group, "group changed by another server");
