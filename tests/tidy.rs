@@ -59,8 +59,8 @@ const DOORS: [(&str, &str); 12] = [
 const AIM: usize = 300;
 const END: usize = 600;
 /// Files over the aim, each for a reason: they are one table, one state machine or one flow.
-const LONG: [&str; 11] = [
-    "src/json.rs", "src/message_pack.rs", "src/signalr.rs", "src/signalr/endpoint.rs", "src/hub/shape.rs", "src/signalr/connection.rs", "src/signalr/backplane/redis.rs", "src/signalr/backplane/redis/log.rs",
+const LONG: [&str; 10] = [
+    "src/json.rs", "src/message_pack.rs", "src/signalr.rs", "src/hub/shape.rs", "src/signalr/connection.rs", "src/signalr/backplane/redis.rs", "src/signalr/backplane/redis/log.rs",
     "src/appsettings/document.rs", "src/containers/docker/engine.rs", "src/signalr/transport/websocket.rs",
 ];
 

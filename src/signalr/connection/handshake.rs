@@ -1,0 +1,65 @@
+//! A client's first message: which protocol it speaks, and whether it may come back (spec: signalr.md C).
+
+use super::{Connection, Ending, Phase};
+use crate::signalr::Hub;
+use crate::signalr::protocol::{HIGHEST_VERSION, Handshake, Protocol, json};
+use crate::signalr::resume::Resume;
+use crate::signalr::sessions::Transport;
+use crate::signalr::transport::websocket;
+use tokio::time::Instant;
+
+impl<H: Hub> Connection<H> {
+    pub(super) fn cancel_handshake(&self) -> Ending {
+        self.refuse("Handshake was canceled.");
+        Ending::Refused
+    }
+
+    /// Handshakes are answered in JSON, whatever they ask for.
+    fn refuse(&self, error: &str) {
+        self.push_control(websocket::text_frame(&json::handshake_refused(error)).into());
+    }
+
+    /// Takes the client's handshake, answers it, and begins to announce the client.
+    pub(super) fn shake_hands(&mut self, message: &[u8]) -> Result<(), Ending> {
+        let options = &self.server.options;
+        let binary = self.transport != Transport::ServerSentEvents;
+        let handshake = match Handshake::read(message, &options.protocols, binary) {
+            Ok(handshake) => handshake,
+            Err((error, detail)) => {
+                tracing::debug!(connection = &*self.client.id, error, "handshake refused");
+                let detail = detail.filter(|_| options.detailed_errors);
+                self.refuse(&detail.map_or(error.clone(), |detail| format!("{error} InvalidDataException: {detail}")));
+                return Err(Ending::Refused);
+            }
+        };
+        let frame = match handshake.protocol {
+            Protocol::Json => websocket::text_frame(json::HANDSHAKE_ACCEPTED),
+            Protocol::MessagePack => websocket::binary_frame(json::HANDSHAKE_ACCEPTED),
+        };
+        self.client.set_protocol(handshake.protocol);
+        self.push_control(frame.into());
+        let now = Instant::now();
+        if let (true, Some(limit), HIGHEST_VERSION) = (self.may_resume, options.resume, handshake.version) {
+            self.client.outbox.keep_for_replay(limit);
+            self.resume = Some(Box::new(Resume::new(now)));
+        }
+        self.client.set_ready(true);
+        self.visitor.admitted.iter().for_each(|admitted| admitted.opened());
+        self.next_ping = now + self.server.options.keep_alive;
+        let (caller, client, server) = (self.caller(), self.client.clone(), self.server.clone());
+        self.phase = Phase::Connecting(Box::pin(async move {
+            if let Err(error) = server.clients.connected(&client).await {
+                tracing::warn!(connection = &*client.id, %error, "a connection could not be announced to the backplane");
+                return Err(Ending::Unreachable);
+            }
+            match server.hub.connected(&caller) {
+                Some(connected) => connected.await.map_err(|error| {
+                    tracing::warn!(connection = &*client.id, %error, "the hub refuses a connection");
+                    Ending::Unreachable
+                }),
+                None => Ok(()),
+            }
+        }));
+        Ok(())
+    }
+}
