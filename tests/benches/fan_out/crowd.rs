@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
 const MASK: [u8; 4] = [1, 2, 3, 4];
@@ -85,28 +86,28 @@ pub fn idle_with_tls(server: &Server, board: &str, count: usize, certificate: &C
     (0..count).map(open).collect()
 }
 
-/// Drains sockets on one thread and counts the separators that come: one for each message.
-pub fn drain(streams: Vec<TcpStream>, heard: Arc<AtomicU64>) {
+/// Drains sockets on this thread, those that are there and those that come, and counts the separators that they bring:
+/// one for each message. Returns once no more can come and all have ended.
+pub fn drain(mut streams: UnboundedReceiver<Vec<TcpStream>>, heard: Arc<AtomicU64>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let mut tasks = Vec::new();
-        for stream in streams {
-            stream.set_nonblocking(true).expect("a socket");
-            let mut stream = tokio::net::TcpStream::from_std(stream).expect("a socket");
-            let heard = heard.clone();
-            tasks.push(tokio::spawn(async move {
-                use tokio::io::AsyncReadExt;
-                let mut buffer = vec![0; 16 << 10];
-                while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-                    let count = memchr::memchr_iter(0x1e, &buffer[..length]).count();
-                    heard.fetch_add(count as u64, Ordering::Relaxed);
-                }
-            }));
+        let mut tasks = tokio::task::JoinSet::new();
+        while let Some(streams) = streams.recv().await {
+            for stream in streams {
+                stream.set_nonblocking(true).expect("a socket");
+                let mut stream = tokio::net::TcpStream::from_std(stream).expect("a socket");
+                let heard = heard.clone();
+                tasks.spawn(async move {
+                    use tokio::io::AsyncReadExt;
+                    let mut buffer = vec![0; 16 << 10];
+                    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+                        let count = memchr::memchr_iter(0x1e, &buffer[..length]).count();
+                        heard.fetch_add(count as u64, Ordering::Relaxed);
+                    }
+                });
+            }
         }
-        for task in tasks {
-            // A task ends with its socket.
-            let _ = task.await;
-        }
+        tasks.join_all().await;
     });
 }
 
@@ -115,6 +116,8 @@ pub struct Crowd {
     /// How many are on each board.
     size: u64,
     heard: Arc<AtomicU64>,
+    /// To the one thread that reads for all of them: more threads would cost the server more to wake.
+    drained: UnboundedSender<Vec<TcpStream>>,
 }
 
 impl Crowd {
@@ -130,7 +133,10 @@ impl Crowd {
 
     /// Clients that have joined, so many on each board.
     pub fn of(streams: Vec<TcpStream>, each: usize) -> Self {
-        let mut crowd = Crowd { size: 0, heard: Arc::default() };
+        let (drained, streams_to_drain) = unbounded_channel();
+        let mut crowd = Crowd { size: 0, heard: Arc::default(), drained };
+        let heard = crowd.heard.clone();
+        std::thread::spawn(move || drain(streams_to_drain, heard));
         crowd.grow(streams, each);
         crowd
     }
@@ -143,8 +149,7 @@ impl Crowd {
     /// So many more on each board.
     pub fn grow(&mut self, streams: Vec<TcpStream>, each: usize) {
         self.size += each as u64;
-        let heard = self.heard.clone();
-        std::thread::spawn(move || drain(streams, heard));
+        self.drained.send(streams).expect("a thread that drains");
     }
 
     /// Publishes and waits until all of it is heard: the server's microseconds a delivery, and the seconds it took.

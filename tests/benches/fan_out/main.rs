@@ -101,6 +101,8 @@ fn told_by_the_same_messages(connections: usize, address: &BrokerAddress, messag
 /// What a delivery costs among ever more clients of one board, at the same number of deliveries a second.
 fn scale(start: impl Fn(&str) -> Server, address: &BrokerAddress, most: usize) {
     const DELIVERIES_A_SECOND: usize = 50_000;
+    /// As many clients hear a burst in all, at each size.
+    const BURSTS: usize = 60_000;
     let mut sizes = [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000].map(|size: usize| size.min(most)).to_vec();
     sizes.dedup();
     let load = |size: usize| ((500_000 / size).max(10), Duration::from_secs_f64(size as f64 / DELIVERIES_A_SECOND as f64));
@@ -111,7 +113,7 @@ fn scale(start: impl Fn(&str) -> Server, address: &BrokerAddress, most: usize) {
     });
     let plain: Vec<_> = plain.collect();
     let server = start("");
-    println!("{:>12}{:>18}{:>18}{:>14}", "connections", "us a delivery", "the plain loop", "KB each");
+    println!("{:>12}{:>18}{:>18}{:>18}{:>14}", "connections", "us a delivery", "the plain loop", "in bursts of 100", "KB each");
     let board = &boards(1)[..];
     let at_rest = server.memory();
     let mut crowd = Crowd::at(&server.address, board, 0);
@@ -121,12 +123,17 @@ fn scale(start: impl Fn(&str) -> Server, address: &BrokerAddress, most: usize) {
         let (messages, pause) = load(size);
         crowd.hears(&server, 5, || publish(address, board, 5, Pace::Every(pause), &mut Vec::new())); // warm
         let (cost, _) = crowd.hears(&server, messages, || publish(address, board, messages, Pace::Every(pause), &mut Vec::new()));
-        println!("{size:>12}{cost:>18.2}{plain:>18.2}{memory:>14.2}");
+        let mut burst = 0.0;
+        let bursts = (BURSTS / size).max(1);
+        for _ in 0..bursts {
+            burst += crowd.hears(&server, 100, || publish(address, board, 100, Pace::AtOnce, &mut Vec::new())).0 / bursts as f64;
+        }
+        println!("{size:>12}{cost:>18.2}{plain:>18.2}{burst:>18.2}{memory:>14.2}");
     }
     drop(server);
     for size in [40_000, 100_000].into_iter().filter(|size| *size > most) {
         if let Some((cost, memory)) = fleet(&start, address, &board[0], size, most) {
-            println!("{size:>12}{cost:>18.2}{:>18}{memory:>14.2}   by {} hubs on one Redis", "-", size.div_ceil(most));
+            println!("{size:>12}{cost:>18.2}{:>18}{:>18}{memory:>14.2}   by {} hubs on one Redis", "-", "-", size.div_ceil(most));
         }
     }
 }

@@ -10,7 +10,10 @@ use std::sync::Arc;
 pub const READ_FROM: &str = "read-from";
 
 pub fn read_from(address: &str, connections: usize) {
-    drain((0..connections).map(|_| connect(address)).collect(), Arc::default());
+    let (drained, streams) = tokio::sync::mpsc::unbounded_channel();
+    drained.send((0..connections).map(|_| connect(address)).collect()).expect("who drains is there");
+    drop(drained);
+    drain(streams, Arc::default());
 }
 
 /// The least that a hub could do, by so many connections: write ready frames to sockets, one call
