@@ -241,9 +241,10 @@ impl Shared {
                 return None;
             }
         };
-        // Named as they are, not as handshakes may spell them.
-        let known = |wanted: &str| [Protocol::Json, Protocol::MessagePack].into_iter().find(|protocol| protocol.name() == wanted);
-        let forms: Vec<_> = invocation.messages.iter().filter_map(|(name, bytes)| Some((known(name)?, *bytes))).collect();
+        // Named as they are, not as handshakes may spell them; the first of a name counts, also where it is empty.
+        let form = |protocol: Protocol| Some((protocol, invocation.messages.iter().find(|(name, _)| *name == protocol.name())?.1));
+        let forms = [Protocol::Json, Protocol::MessagePack].into_iter().filter_map(form).filter(|(_, bytes)| !bytes.is_empty());
+        let forms: Vec<_> = forms.collect();
         if forms.is_empty() {
             tracing::warn!(channel, "a message from another server is in no protocol known here");
             return None;
