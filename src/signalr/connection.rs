@@ -121,6 +121,7 @@ impl<H: Hub> Connection<H> {
         self.resume.is_some() && !self.is_over()
     }
 
+    /// Whether it is at its end; its last words may still be on their way.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended)
     }
