@@ -7,6 +7,7 @@
 //! many among arguments, of which it forgives one; and what is answered first, a broadcast or a stream refused after it.
 
 mod backplane;
+mod client;
 mod half;
 mod listening;
 mod resume;
