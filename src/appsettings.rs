@@ -43,15 +43,31 @@ pub struct SettingsFile {
 impl SettingsFile {
     /// Reads a file; `None` where there is none.
     pub fn read(path: &Path) -> Result<Option<Self>, SettingsError> {
-        let Some(original) = read_bytes(path)? else { return Ok(None) };
-        let document = Document::parse(&original).map_err(|error| SettingsError::Syntax { path: path.to_owned(), error })?;
-        Ok(Some(SettingsFile { path: path.to_owned(), original: Some(original), document }))
+        let Some(original) = read_bytes(path)? else {
+            return Ok(None);
+        };
+        let document = Document::parse(&original).map_err(|error| SettingsError::Syntax {
+            path: path.to_owned(),
+            error,
+        })?;
+        Ok(Some(SettingsFile {
+            path: path.to_owned(),
+            original: Some(original),
+            document,
+        }))
     }
 
     /// A file that is not there yet, with the text that it will have.
     pub fn planned(path: &Path, text: &str) -> Result<Self, SettingsError> {
-        let document = Document::parse(text.as_bytes()).map_err(|error| SettingsError::Syntax { path: path.to_owned(), error })?;
-        Ok(SettingsFile { path: path.to_owned(), original: None, document })
+        let document = Document::parse(text.as_bytes()).map_err(|error| SettingsError::Syntax {
+            path: path.to_owned(),
+            error,
+        })?;
+        Ok(SettingsFile {
+            path: path.to_owned(),
+            original: None,
+            document,
+        })
     }
 
     pub fn is_new(&self) -> bool {
@@ -60,11 +76,29 @@ impl SettingsFile {
 
     /// The keys that are to have another value, be there, or be gone.
     pub fn changed_keys(&self) -> Vec<String> {
-        let before = self.original.as_deref().and_then(|bytes| Document::parse(bytes).ok()).map(|document| document.entries()).unwrap_or_default();
+        let before = self
+            .original
+            .as_deref()
+            .and_then(|bytes| Document::parse(bytes).ok())
+            .map(|document| document.entries())
+            .unwrap_or_default();
         let after = self.document.entries();
-        let lacks = |entries: &[Entry], wanted: &Entry| !entries.iter().any(|entry| entry.key == wanted.key && entry.value == wanted.value);
-        let mut keys: Vec<_> = after.iter().filter(|entry| lacks(&before, entry)).map(|entry| entry.key.clone()).collect();
-        keys.extend(before.into_iter().map(|entry| entry.key).filter(|key| !after.iter().any(|entry| entry.key == *key)));
+        let lacks = |entries: &[Entry], wanted: &Entry| {
+            !entries
+                .iter()
+                .any(|entry| entry.key == wanted.key && entry.value == wanted.value)
+        };
+        let mut keys: Vec<_> = after
+            .iter()
+            .filter(|entry| lacks(&before, entry))
+            .map(|entry| entry.key.clone())
+            .collect();
+        keys.extend(
+            before
+                .into_iter()
+                .map(|entry| entry.key)
+                .filter(|key| !after.iter().any(|entry| entry.key == *key)),
+        );
         keys
     }
 
@@ -87,22 +121,32 @@ pub fn write(files: &[SettingsFile], backups: &Path) -> Result<Vec<PathBuf>, Set
 /// What changed files are to hold.
 pub fn replacements(files: &[SettingsFile]) -> Vec<Replacement> {
     let changed = files.iter().filter(|file| file.is_changed());
-    changed.map(|file| Replacement { path: file.path.clone(), before: file.original.clone(), after: file.document.to_bytes() }).collect()
+    changed
+        .map(|file| Replacement {
+            path: file.path.clone(),
+            before: file.original.clone(),
+            after: file.document.to_bytes(),
+        })
+        .collect()
 }
 
 /// Refuses a file that is read-only, also to a user for whom that is no obstacle.
 pub fn check_access(path: &Path) -> Result<(), SettingsError> {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.permissions().readonly() => {
-            Err(write_error(path, io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only")))
-        }
+        Ok(metadata) if metadata.permissions().readonly() => Err(write_error(
+            path,
+            io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"),
+        )),
         _ => Ok(()),
     }
 }
 
 /// Writes a file of ours, or replaces it.
 pub fn save(path: &Path, bytes: &[u8]) -> Result<(), SettingsError> {
-    replace(&std::path::absolute(path).map_err(|error| write_error(path, error))?, bytes)
+    replace(
+        &std::path::absolute(path).map_err(|error| write_error(path, error))?,
+        bytes,
+    )
 }
 
 /// Replaces a file, or makes it, by one rename; safe on disk.
@@ -116,13 +160,18 @@ fn replace_soon(target: &Path, bytes: &[u8], sync: bool) -> Result<(), SettingsE
     let failed = |error| write_error(target, error);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".harmony-").suffix(".tmp");
-    let mut temporary = builder.tempfile_in(target.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+    let mut temporary = builder
+        .tempfile_in(target.parent().unwrap_or(Path::new(".")))
+        .map_err(failed)?;
     keep_mode(target, temporary.as_file()).map_err(failed)?;
     temporary.write_all(bytes).map_err(failed)?;
     if sync {
         temporary.as_file().sync_all().map_err(failed)?;
     }
-    temporary.persist(target).map(drop).map_err(|error| failed(error.error))
+    temporary
+        .persist(target)
+        .map(drop)
+        .map_err(|error| failed(error.error))
 }
 
 /// Gives a new file the permissions and the owner of the one that it replaces.
@@ -164,26 +213,45 @@ fn open_to_all(_: &File) -> io::Result<()> {
 }
 
 fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, SettingsError> {
-    let failed = |error| SettingsError::Read { path: path.to_owned(), error };
+    let failed = |error| SettingsError::Read {
+        path: path.to_owned(),
+        error,
+    };
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(error) => return Err(failed(error)),
     };
     if metadata.is_dir() {
-        return Err(SettingsError::Folder { path: path.to_owned() });
+        return Err(SettingsError::Folder {
+            path: path.to_owned(),
+        });
     }
     if metadata.len() > MAXIMUM_SIZE {
-        return Err(SettingsError::TooLarge { path: path.to_owned() });
+        return Err(SettingsError::TooLarge {
+            path: path.to_owned(),
+        });
     }
     fs::read(path).map(Some).map_err(failed)
 }
 
 fn sync_folder(target: &Path) -> Result<(), SettingsError> {
     let folder = target.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| write_error(folder, error))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| write_error(folder, error))
 }
 
 fn write_error(path: &Path, error: io::Error) -> SettingsError {
-    SettingsError::Write { path: path.to_owned(), error }
+    SettingsError::Write {
+        path: path.to_owned(),
+        error,
+    }
 }

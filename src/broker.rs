@@ -12,7 +12,10 @@ use lapin::options::{
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
-use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind, ExchangeKind};
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind,
+    ExchangeKind,
+};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -63,10 +66,14 @@ impl From<lapin::Error> for BrokerError {
 }
 
 /// Waits for an answer, but not for ever: a connection that is dead without saying so has to be given up.
-async fn answered<T>(answer: impl Future<Output = Result<T, BrokerError>>) -> Result<T, BrokerError> {
+async fn answered<T>(
+    answer: impl Future<Output = Result<T, BrokerError>>,
+) -> Result<T, BrokerError> {
     match tokio::time::timeout(ANSWER_WITHIN, answer).await {
         Ok(answer) => answer,
-        Err(_) => Err(BrokerError::Lost(format!("no answer within {ANSWER_WITHIN:?}"))),
+        Err(_) => Err(BrokerError::Lost(format!(
+            "no answer within {ANSWER_WITHIN:?}"
+        ))),
     }
 }
 
@@ -78,16 +85,27 @@ pub struct Broker {
 
 impl Broker {
     /// Connects and authenticates, within a time.
-    pub async fn connect(address: &BrokerAddress, name: &str, within: Duration) -> Result<Self, BrokerError> {
+    pub async fn connect(
+        address: &BrokerAddress,
+        name: &str,
+        within: Duration,
+    ) -> Result<Self, BrokerError> {
         let uri = AMQPUri {
             scheme: AMQPScheme::AMQP,
             authority: AMQPAuthority {
-                userinfo: AMQPUserInfo { username: address.username.clone(), password: address.password.reveal().to_owned() },
+                userinfo: AMQPUserInfo {
+                    username: address.username.clone(),
+                    password: address.password.reveal().to_owned(),
+                },
                 host: address.endpoint.host.clone(),
                 port: address.endpoint.port,
             },
             vhost: address.virtual_host.clone(),
-            query: AMQPQueryString { heartbeat: Some(10), frame_max: Some(FRAME_BYTES), ..AMQPQueryString::default() },
+            query: AMQPQueryString {
+                heartbeat: Some(10),
+                frame_max: Some(FRAME_BYTES),
+                ..AMQPQueryString::default()
+            },
         };
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let connecting = async {
@@ -98,7 +116,10 @@ impl Broker {
         let (connection, channel) = tokio::time::timeout(within, connecting)
             .await
             .map_err(|_| BrokerError::Unreachable(format!("no answer within {within:?}")))??;
-        Ok(Broker { connection, channel })
+        Ok(Broker {
+            connection,
+            channel,
+        })
     }
 
     /// RabbitMQ's version, as it introduces itself before anybody has to say who they are; `None` where it doesn't.
@@ -108,13 +129,17 @@ impl Broker {
         const KEY: &[u8] = b"\x07versionS";
         const MOST: usize = 16 << 10;
         let introduction = async {
-            let mut stream = TcpStream::connect((address.endpoint.host.as_str(), address.endpoint.port)).await.ok()?;
+            let mut stream =
+                TcpStream::connect((address.endpoint.host.as_str(), address.endpoint.port))
+                    .await
+                    .ok()?;
             stream.write_all(PROTOCOL).await.ok()?;
             let mut bytes = Vec::new();
             loop {
                 if let Some(at) = memchr::memmem::find(&bytes, KEY)
                     && let Some((length, rest)) = bytes[at + KEY.len()..].split_first_chunk()
-                    && let Some(version) = rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)
+                    && let Some(version) =
+                        rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)
                 {
                     return Some(String::from_utf8_lossy(version).into_owned());
                 }
@@ -133,48 +158,98 @@ impl Broker {
 
     async fn declare_all(&self) -> Result<(), BrokerError> {
         self.declare_exchange().await?;
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        self.channel.queue_declare(QUEUE.into(), durable, FieldTable::default()).await?;
+        let durable = QueueDeclareOptions {
+            durable: true,
+            ..QueueDeclareOptions::default()
+        };
+        self.channel
+            .queue_declare(QUEUE.into(), durable, FieldTable::default())
+            .await?;
         for key in ROUTING_KEYS {
             let (queue, exchange) = (QUEUE.into(), EXCHANGE.into());
-            self.channel.queue_bind(queue, exchange, key.into(), QueueBindOptions::default(), FieldTable::default()).await?;
+            self.channel
+                .queue_bind(
+                    queue,
+                    exchange,
+                    key.into(),
+                    QueueBindOptions::default(),
+                    FieldTable::default(),
+                )
+                .await?;
         }
         Ok(())
     }
 
     async fn declare_exchange(&self) -> Result<(), BrokerError> {
         let options = ExchangeDeclareOptions::default();
-        Ok(self.channel.exchange_declare(EXCHANGE.into(), ExchangeKind::Topic, options, FieldTable::default()).await?)
+        Ok(self
+            .channel
+            .exchange_declare(
+                EXCHANGE.into(),
+                ExchangeKind::Topic,
+                options,
+                FieldTable::default(),
+            )
+            .await?)
     }
 
     /// Starts consuming; at most `prefetch` messages are out unacknowledged.
     pub async fn consume(&self, prefetch: u16) -> Result<Messages, BrokerError> {
-        answered(async { Ok(self.channel.basic_qos(prefetch, BasicQosOptions::default()).await?) }).await?;
+        answered(async {
+            Ok(self
+                .channel
+                .basic_qos(prefetch, BasicQosOptions::default())
+                .await?)
+        })
+        .await?;
         let options = BasicConsumeOptions::default();
-        let consuming = self.channel.basic_consume(QUEUE.into(), CONSUMER.into(), options, FieldTable::default());
-        Ok(Messages { consumer: answered(async { Ok(consuming.await?) }).await? })
+        let consuming = self.channel.basic_consume(
+            QUEUE.into(),
+            CONSUMER.into(),
+            options,
+            FieldTable::default(),
+        );
+        Ok(Messages {
+            consumer: answered(async { Ok(consuming.await?) }).await?,
+        })
     }
 
     /// Ends consuming; what was delivered already still comes.
     pub async fn stop_consuming(&self) -> Result<(), BrokerError> {
-        answered(async { Ok(self.channel.basic_cancel(CONSUMER.into(), BasicCancelOptions::default()).await?) }).await
+        answered(async {
+            Ok(self
+                .channel
+                .basic_cancel(CONSUMER.into(), BasicCancelOptions::default())
+                .await?)
+        })
+        .await
     }
 
     /// Acknowledges a message and all before it.
     pub async fn acknowledge_up_to(&self, message: &Message) -> Result<(), BrokerError> {
-        answered(async { Ok(self.channel.basic_ack(message.tag, BasicAckOptions { multiple: true }).await?) }).await
+        answered(async {
+            Ok(self
+                .channel
+                .basic_ack(message.tag, BasicAckOptions { multiple: true })
+                .await?)
+        })
+        .await
     }
 
     /// Publishes a notification as Harmony.Api does; returns once RabbitMQ has it.
     pub async fn publish(&self, notification_type: &str, body: &[u8]) -> Result<(), BrokerError> {
         self.declare_exchange().await?;
         let mut headers = FieldTable::default();
-        headers.insert(TYPE_HEADER.into(), AMQPValue::LongString(notification_type.into()));
+        headers.insert(
+            TYPE_HEADER.into(),
+            AMQPValue::LongString(notification_type.into()),
+        );
         let properties = BasicProperties::default()
             .with_content_type("text/plain".into())
             .with_delivery_mode(2)
             .with_headers(headers);
-        self.send(EXCHANGE.into(), ROUTING_KEYS[0].into(), body, properties).await
+        self.send(EXCHANGE.into(), ROUTING_KEYS[0].into(), body, properties)
+            .await
     }
 
     async fn send(
@@ -184,10 +259,20 @@ impl Broker {
         body: &[u8],
         properties: BasicProperties,
     ) -> Result<(), BrokerError> {
-        self.channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        self.channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await?;
         let options = BasicPublishOptions::default();
-        let confirmation = self.channel.basic_publish(exchange, key, options, body, properties).await?.await?;
-        if matches!(confirmation, Confirmation::Nack(_)) { Err(BrokerError::NotTaken) } else { Ok(()) }
+        let confirmation = self
+            .channel
+            .basic_publish(exchange, key, options, body, properties)
+            .await?
+            .await?;
+        if matches!(confirmation, Confirmation::Nack(_)) {
+            Err(BrokerError::NotTaken)
+        } else {
+            Ok(())
+        }
     }
 
     /// Says goodbye; what is unacknowledged goes back into the queue.
@@ -251,7 +336,9 @@ pub enum Header<'m> {
 
 impl Message {
     pub fn header(&self, name: &str) -> Header<'_> {
-        let Some(headers) = self.properties.headers() else { return Header::NoHeaders };
+        let Some(headers) = self.properties.headers() else {
+            return Header::NoHeaders;
+        };
         match headers.inner().get(name) {
             None => Header::Missing,
             Some(AMQPValue::LongString(text)) => Header::Text(LongString::as_bytes(text)),

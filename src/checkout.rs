@@ -12,7 +12,11 @@ const HUB: [&str; 4] = [
     "Harmony.SignalR",              // made from our templates
     "",                             // a publish folder
 ];
-const CLIENT: [&str; 3] = ["src/Web/Harmony.Client/wwwroot", "Harmony.Client/wwwroot", "wwwroot"];
+const CLIENT: [&str; 3] = [
+    "src/Web/Harmony.Client/wwwroot",
+    "Harmony.Client/wwwroot",
+    "wwwroot",
+];
 const GATEWAY: &str = "src/ApiGateways/Harmony.ApiGateway";
 /// The other applications that use the broker.
 const OTHERS: [&str; 11] = [
@@ -85,21 +89,33 @@ fn recognise(folder: &Path) -> Result<Option<Checkout>, CheckoutError> {
         let program = !place.is_empty() || folder.join("Harmony.SignalR.dll").exists();
         program && folder.join(place).join(SETTINGS).exists()
     };
-    let mut hubs = HUB.iter().filter(|place| holds_hub(place)).map(|place| tidy(folder.join(place)));
-    let Some(hub) = hubs.next() else { return Ok(None) };
+    let mut hubs = HUB
+        .iter()
+        .filter(|place| holds_hub(place))
+        .map(|place| tidy(folder.join(place)));
+    let Some(hub) = hubs.next() else {
+        return Ok(None);
+    };
     if let Some(second) = hubs.next() {
         return Err(CheckoutError::Several(vec![hub, second]));
     }
     let holds_settings = |place: &str| folder.join(place).join(SETTINGS).exists();
     let gateway = folder.join(GATEWAY);
-    let mut others: Vec<_> = OTHERS.iter().filter(|place| holds_settings(place)).map(|place| folder.join(place)).collect();
+    let mut others: Vec<_> = OTHERS
+        .iter()
+        .filter(|place| holds_settings(place))
+        .map(|place| folder.join(place))
+        .collect();
     if hub == folder {
         others.extend(published_beside(folder));
     }
     Ok(Some(Checkout {
         root: folder.to_owned(),
         hub,
-        client: CLIENT.iter().find(|place| holds_settings(place)).map(|place| folder.join(place)),
+        client: CLIENT
+            .iter()
+            .find(|place| holds_settings(place))
+            .map(|place| folder.join(place)),
         gateway: gateway.join("ocelot.json").exists().then_some(gateway),
         others,
     }))
@@ -109,7 +125,12 @@ fn recognise(folder: &Path) -> Result<Option<Checkout>, CheckoutError> {
 fn published_beside(hub: &Path) -> Vec<PathBuf> {
     let names = OTHERS.iter().filter(|place| !place.contains('/'));
     let folders = names.filter_map(|name| Some((name, hub.parent()?.join(name))));
-    folders.filter(|(name, folder)| folder.join(format!("{name}.dll")).exists() && folder.join(SETTINGS).exists()).map(|(_, folder)| folder).collect()
+    folders
+        .filter(|(name, folder)| {
+            folder.join(format!("{name}.dll")).exists() && folder.join(SETTINGS).exists()
+        })
+        .map(|(_, folder)| folder)
+        .collect()
 }
 
 impl Checkout {
@@ -135,5 +156,9 @@ fn tidy(path: PathBuf) -> PathBuf {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -12,8 +12,8 @@ mod hub;
 mod logs;
 mod publish;
 mod ready;
-mod rejected;
 mod rehost;
+mod rejected;
 mod report;
 mod services;
 mod settings;
@@ -84,7 +84,13 @@ pub struct Global {
     /// Also how long each step took
     #[arg(short, long, conflicts_with = "quiet", global = true)]
     verbose: bool,
-    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", global = true)]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "auto",
+        global = true
+    )]
     color: Colour,
 }
 
@@ -116,16 +122,19 @@ enum Command {
     #[command(disable_help_flag = true)]
     Hub(hub::HubArguments),
     /// Shell completions, on standard output
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// The manual page, on standard output
     Man,
 }
 
 /// Runs one command line to its end.
 pub fn run(cli: Cli) -> ExitCode {
-    let terminal = Terminal::new(cli.global.json, cli.global.quiet, cli.global.verbose, cli.global.color);
+    let terminal = Terminal::new(
+        cli.global.json,
+        cli.global.quiet,
+        cli.global.verbose,
+        cli.global.color,
+    );
     crate::tls::install_provider();
     match dispatch(cli, terminal) {
         Ok(()) => ExitCode::SUCCESS,
@@ -154,29 +163,56 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
             terminal.text(&String::from_utf8_lossy(&page).trim_end());
             Ok(())
         }
-        Command::Rehost(arguments) => interruptible(&global, terminal, async |context| rehost::run(context, arguments).await),
+        Command::Rehost(arguments) => interruptible(&global, terminal, async |context| {
+            rehost::run(context, arguments).await
+        }),
         Command::Settings(arguments) => settings::run(&Context::new(&global, terminal)?, arguments),
-        Command::Setup(answers) => interruptible(&global, terminal, async |context| setup::run(context, answers).await),
-        Command::Up(arguments) => interruptible(&global, terminal, async |context| up::run(context, arguments).await),
-        Command::Down(arguments) => interruptible(&global, terminal, async |context| down::run(context, arguments).await),
-        Command::Status(arguments) => interruptible(&global, terminal, async |context| status::run(context, arguments).await),
-        Command::Logs(arguments) => interruptible(&global, terminal, async |context| logs::run(context, arguments).await),
-        Command::Doctor => interruptible(&global, terminal, async |context| doctor::run(context).await),
-        Command::Rejected(arguments) => interruptible(&global, terminal, async |context| rejected::run(context, arguments).await),
-        Command::Verify(arguments) => interruptible(&global, terminal, async |context| verify::run(context, arguments).await),
-        Command::Publish(arguments) => interruptible(&global, terminal, async |context| publish::run(context, arguments).await),
+        Command::Setup(answers) => interruptible(&global, terminal, async |context| {
+            setup::run(context, answers).await
+        }),
+        Command::Up(arguments) => interruptible(&global, terminal, async |context| {
+            up::run(context, arguments).await
+        }),
+        Command::Down(arguments) => interruptible(&global, terminal, async |context| {
+            down::run(context, arguments).await
+        }),
+        Command::Status(arguments) => interruptible(&global, terminal, async |context| {
+            status::run(context, arguments).await
+        }),
+        Command::Logs(arguments) => interruptible(&global, terminal, async |context| {
+            logs::run(context, arguments).await
+        }),
+        Command::Doctor => interruptible(&global, terminal, async |context| {
+            doctor::run(context).await
+        }),
+        Command::Rejected(arguments) => interruptible(&global, terminal, async |context| {
+            rejected::run(context, arguments).await
+        }),
+        Command::Verify(arguments) => interruptible(&global, terminal, async |context| {
+            verify::run(context, arguments).await
+        }),
+        Command::Publish(arguments) => interruptible(&global, terminal, async |context| {
+            publish::run(context, arguments).await
+        }),
     }
 }
 
 /// Runs a command until its end or Ctrl-C, which waits until what is half-done is undone; a second one doesn't.
-fn interruptible(global: &Global, terminal: Terminal, command: impl AsyncFnOnce(&Context) -> Result<(), Failure>) -> Result<(), Failure> {
+fn interruptible(
+    global: &Global,
+    terminal: Terminal,
+    command: impl AsyncFnOnce(&Context) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     runtime(tokio::runtime::Builder::new_current_thread())?.block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
         // Heard from before the command's first step: a question would otherwise be killed by it,
         // and leave the terminal as it is while one asks.
-        let signals = signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+        let signals = signal(SignalKind::interrupt())
+            .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
         let context = Context::new(global, terminal)?;
-        let Ok((mut interrupt, mut terminate)) = signals else { return command(&context).await };
+        let Ok((mut interrupt, mut terminate)) = signals else {
+            return command(&context).await;
+        };
         let mut told = async || {
             tokio::select! {
                 _ = interrupt.recv() => {}
@@ -199,14 +235,22 @@ fn interruptible(global: &Global, terminal: Terminal, command: impl AsyncFnOnce(
 }
 
 fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Failure> {
-    builder.enable_all().build().map_err(|error| Failure::new(Exit::Failed, "runtime", error.to_string()))
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, "runtime", error.to_string()))
 }
 
 /// `90`, `90s`, `1500ms`, `2m`, `1h`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.len() - text.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+    let digits = text.len()
+        - text
+            .trim_start_matches(|letter: char| letter.is_ascii_digit())
+            .len();
     let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| "a number with ms, s, m or h is expected, such as 90s".to_owned())?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a number with ms, s, m or h is expected, such as 90s".to_owned())?;
     match unit.trim() {
         "ms" => Ok(Duration::from_millis(number)),
         "" | "s" => Ok(Duration::from_secs(number)),

@@ -15,7 +15,10 @@ pub struct Endpoint {
 
 impl Endpoint {
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Endpoint { host: host.into(), port }
+        Endpoint {
+            host: host.into(),
+            port,
+        }
     }
 
     /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
@@ -23,7 +26,11 @@ impl Endpoint {
         if let Some(rest) = text.strip_prefix('[') {
             let (host, after) = rest.split_once(']')?;
             host.parse::<std::net::Ipv6Addr>().ok()?;
-            let port = if after.is_empty() { default_port } else { after.strip_prefix(':')?.parse().ok()? };
+            let port = if after.is_empty() {
+                default_port
+            } else {
+                after.strip_prefix(':')?.parse().ok()?
+            };
             return Some(Endpoint::new(host, port));
         }
         match text.matches(':').count() {
@@ -32,21 +39,31 @@ impl Endpoint {
                 let (host, port) = text.split_once(':')?;
                 (!host.is_empty()).then_some(Endpoint::new(host, port.parse().ok()?))
             }
-            _ => text.parse::<std::net::Ipv6Addr>().ok().map(|_| Endpoint::new(text, default_port)),
+            _ => text
+                .parse::<std::net::Ipv6Addr>()
+                .ok()
+                .map(|_| Endpoint::new(text, default_port)),
         }
     }
 
     /// Whether the host means this machine and no other can reach it.
     pub fn is_loopback(&self) -> bool {
         self.host.eq_ignore_ascii_case("localhost")
-            || self.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            || self
+                .host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Endpoint { host, port } = self;
-        if host.contains(':') { write!(formatter, "[{host}]:{port}") } else { write!(formatter, "{host}:{port}") }
+        if host.contains(':') {
+            write!(formatter, "[{host}]:{port}")
+        } else {
+            write!(formatter, "{host}:{port}")
+        }
     }
 }
 

@@ -91,16 +91,36 @@ pub struct ContainerSpec {
 impl ContainerSpec {
     /// Redis with a password where there is one, a limit to its memory, and nothing kept unless that is wanted. The
     /// password goes into a file: an argument could be read by every user of the machine.
-    pub fn redis(instance: &str, image: String, bind: IpAddr, port: u16, password: Option<&Secret>, keeps: bool) -> Self {
+    pub fn redis(
+        instance: &str,
+        image: String,
+        bind: IpAddr,
+        port: u16,
+        password: Option<&Secret>,
+        keeps: bool,
+    ) -> Self {
         // Without a password Redis would answer only inside its container.
-        let access = password.map_or_else(|| "protected-mode no".to_owned(), |password| format!("requirepass {}", password.reveal()));
-        let kept = if keeps { "appendonly yes" } else { "save \"\"\nappendonly no" };
-        let configuration = format!("{access}\nmaxmemory {REDIS_MEMORY}\nmaxmemory-policy noeviction\ndir /data\n{kept}\n");
+        let access = password.map_or_else(
+            || "protected-mode no".to_owned(),
+            |password| format!("requirepass {}", password.reveal()),
+        );
+        let kept = if keeps {
+            "appendonly yes"
+        } else {
+            "save \"\"\nappendonly no"
+        };
+        let configuration = format!(
+            "{access}\nmaxmemory {REDIS_MEMORY}\nmaxmemory-policy noeviction\ndir /data\n{kept}\n"
+        );
         ContainerSpec {
             service: Service::Redis,
             instance: instance.to_owned(),
             image,
-            ports: vec![Published { inside: 6379, address: bind, port }],
+            ports: vec![Published {
+                inside: 6379,
+                address: bind,
+                port,
+            }],
             environment: Vec::new(),
             command: Some(vec!["redis-server".into(), REDIS_CONFIGURATION.into()]),
             files: vec![(REDIS_CONFIGURATION.into(), Secret::new(configuration))],
@@ -118,19 +138,36 @@ impl ContainerSpec {
 
     /// RabbitMQ with its own user and virtual host, and a volume. The host name is fixed: data is
     /// kept under the node's name, and would be lost with it.
-    pub fn rabbitmq(instance: &str, image: String, bind: IpAddr, address: &BrokerAddress, management: u16) -> Self {
+    pub fn rabbitmq(
+        instance: &str,
+        image: String,
+        bind: IpAddr,
+        address: &BrokerAddress,
+        management: u16,
+    ) -> Self {
         ContainerSpec {
             service: Service::RabbitMq,
             instance: instance.to_owned(),
             image,
             ports: vec![
-                Published { inside: 5672, address: bind, port: address.endpoint.port },
-                Published { inside: 15672, address: bind, port: management },
+                Published {
+                    inside: 5672,
+                    address: bind,
+                    port: address.endpoint.port,
+                },
+                Published {
+                    inside: 15672,
+                    address: bind,
+                    port: management,
+                },
             ],
             environment: vec![
                 ("RABBITMQ_DEFAULT_USER", Secret::new(&*address.username)),
                 ("RABBITMQ_DEFAULT_PASS", address.password.clone()),
-                ("RABBITMQ_DEFAULT_VHOST", Secret::new(&*address.virtual_host)),
+                (
+                    "RABBITMQ_DEFAULT_VHOST",
+                    Secret::new(&*address.virtual_host),
+                ),
             ],
             command: None,
             files: Vec::new(),
@@ -143,7 +180,13 @@ impl ContainerSpec {
 
     /// The hub, from an image of this very program: its files are copied in, since an engine elsewhere could not
     /// mount them.
-    pub fn hub(instance: &str, image: String, command: Vec<String>, ports: Vec<Published>, files: Vec<(String, Secret)>) -> Self {
+    pub fn hub(
+        instance: &str,
+        image: String,
+        command: Vec<String>,
+        ports: Vec<Published>,
+        files: Vec<(String, Secret)>,
+    ) -> Self {
         ContainerSpec {
             service: Service::Hub,
             instance: instance.to_owned(),
@@ -166,15 +209,31 @@ impl ContainerSpec {
 
     /// A digest of everything that makes a container another one.
     pub fn hash(&self) -> String {
-        let Self { service, instance: _, image, ports, environment, command, files, volume, in_memory, hostname, network: _ } = self;
+        let Self {
+            service,
+            instance: _,
+            image,
+            ports,
+            environment,
+            command,
+            files,
+            volume,
+            in_memory,
+            hostname,
+            network: _,
+        } = self;
         let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
         let mut add = |text: &str| {
             digest.update(&(text.len() as u64).to_be_bytes());
             digest.update(text.as_bytes());
         };
-        add(&format!("{service:?} {image} {ports:?} {command:?} {volume:?} {in_memory:?} {hostname:?}"));
+        add(&format!(
+            "{service:?} {image} {ports:?} {command:?} {volume:?} {in_memory:?} {hostname:?}"
+        ));
         let environment = environment.iter().map(|(name, value)| (*name, value));
-        for (name, value) in environment.chain(files.iter().map(|(path, content)| (path.as_str(), content))) {
+        for (name, value) in
+            environment.chain(files.iter().map(|(path, content)| (path.as_str(), content)))
+        {
             add(name);
             add(value.reveal());
         }
@@ -186,10 +245,18 @@ impl ContainerSpec {
 /// Harmony's own compose file.
 pub fn container_name(instance: &str, service: Service) -> String {
     let name = service.host_name();
-    if instance == DEFAULT_INSTANCE { name.to_owned() } else { name.replacen("harmony", &network_name(instance), 1) }
+    if instance == DEFAULT_INSTANCE {
+        name.to_owned()
+    } else {
+        name.replacen("harmony", &network_name(instance), 1)
+    }
 }
 
 /// The network in which an instance's hub finds its servers where it is a container too.
 pub fn network_name(instance: &str) -> String {
-    if instance == DEFAULT_INSTANCE { instance.to_owned() } else { format!("harmony-{instance}") }
+    if instance == DEFAULT_INSTANCE {
+        instance.to_owned()
+    } else {
+        format!("harmony-{instance}")
+    }
 }

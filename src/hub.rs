@@ -17,13 +17,13 @@ use crate::hub::consumer::Consumer;
 use crate::hub::methods::HarmonyHub;
 use crate::hub::settings::{HUB_NAME, HUB_PATH, HubSettings};
 use crate::hub::status::Status;
+use crate::signalr::Server;
+use crate::signalr::answer::{self, Answer};
 use crate::signalr::backplane::Backplane;
 use crate::signalr::backplane::redis::{RedisBackplane, new_server_name};
-use crate::signalr::answer::{self, Answer};
 use crate::signalr::endpoint;
 use crate::signalr::gate::Gate;
 use crate::signalr::serve::{self, Listener, Site};
-use crate::signalr::Server;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode, header};
@@ -39,28 +39,56 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// Runs the hub on its listeners until `stop`, then drains it: consuming ends first, what is in
 /// flight is finished and acknowledged, then clients are told to reconnect.
-pub async fn run(settings: HubSettings, listeners: Vec<Listener>, admin: Vec<TcpListener>, stop: CancellationToken) {
+pub async fn run(
+    settings: HubSettings,
+    listeners: Vec<Listener>,
+    admin: Vec<TcpListener>,
+    stop: CancellationToken,
+) {
     let redis = settings.redis;
-    let server = Server::new(HarmonyHub { token_secret: settings.token_secret }, settings.options, |parts| match redis {
-        None => Backplane::Local(parts.delivery),
-        Some(options) => {
-            let name = new_server_name(&host_name());
-            Backplane::Redis(RedisBackplane::start(options, HUB_NAME, name, parts))
-        }
+    let server = Server::new(
+        HarmonyHub {
+            token_secret: settings.token_secret,
+        },
+        settings.options,
+        |parts| match redis {
+            None => Backplane::Local(parts.delivery),
+            Some(options) => {
+                let name = new_server_name(&host_name());
+                Backplane::Redis(RedisBackplane::start(options, HUB_NAME, name, parts))
+            }
+        },
+    );
+    let hub = Arc::new(Hub {
+        server,
+        status: Arc::default(),
+        page: settings.page,
+        https_port: settings.https_port,
+        hosts: settings.hosts,
     });
-    let hub = Arc::new(Hub { server, status: Arc::default(), page: settings.page, https_port: settings.https_port, hosts: settings.hosts });
     let gate = Gate::new(hub.server.options.gate, hub.server.metrics.clone());
     let serving = CancellationToken::new();
     let connections = TaskTracker::new();
     for listener in listeners {
-        connections.spawn(serve::accept(listener, hub.clone(), gate.clone(), serving.clone(), connections.clone()));
+        connections.spawn(serve::accept(
+            listener,
+            hub.clone(),
+            gate.clone(),
+            serving.clone(),
+            connections.clone(),
+        ));
     }
     for listener in admin {
         connections.spawn(inbox::serve(listener, hub.clone(), serving.clone()));
     }
     match settings.broker {
         Some(address) => {
-            let consumer = Consumer::new(address, hub.server.clone(), hub.status.clone(), stop.clone());
+            let consumer = Consumer::new(
+                address,
+                hub.server.clone(),
+                hub.status.clone(),
+                stop.clone(),
+            );
             // A task, since what runs on the main thread is woken across threads for each message.
             if let Err(panicked) = tokio::spawn(consumer.run()).await {
                 std::panic::resume_unwind(panicked.into_panic());
@@ -95,13 +123,20 @@ impl Site for Hub {
         let origin = request.headers().get(header::ORIGIN).cloned();
         let mut response = match answer::preflight(&request) {
             Some(answer) => answer,
-            None => match self.https_port.filter(|_| !secure).and_then(|port| to_https(&request, port)) {
+            None => match self
+                .https_port
+                .filter(|_| !secure)
+                .and_then(|port| to_https(&request, port))
+            {
                 Some(redirect) => redirect,
                 None => self.route(&mut request).await,
             },
         };
         if secure && !is_localhost(&request) {
-            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=2592000"));
+            response.headers_mut().insert(
+                header::STRICT_TRANSPORT_SECURITY,
+                HeaderValue::from_static("max-age=2592000"),
+            );
         }
         answer::allow_origin(&mut response, origin);
         response
@@ -110,7 +145,9 @@ impl Site for Hub {
 
 impl Hub {
     async fn route(&self, request: &mut Request<Incoming>) -> Answer {
-        if let Some(answer) = endpoint::answer(&self.server, &HUB_PATH.to_ascii_lowercase(), request).await {
+        if let Some(answer) =
+            endpoint::answer(&self.server, &HUB_PATH.to_ascii_lowercase(), request).await
+        {
             return answer;
         }
         let path = request.uri().path().to_ascii_lowercase();
@@ -135,29 +172,56 @@ impl Hub {
 /// 307 to the same place by TLS, as ASP.NET Core's redirection does it.
 fn to_https(request: &Request<Incoming>, port: u16) -> Option<Answer> {
     let host = request.headers().get(header::HOST)?.to_str().ok()?;
-    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
-    let port = if port == 443 { String::new() } else { format!(":{port}") };
-    let place = request.uri().path_and_query().map_or("/", |place| place.as_str());
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.parse::<u16>().is_ok())
+        .map_or(host, |(name, _)| name);
+    let port = if port == 443 {
+        String::new()
+    } else {
+        format!(":{port}")
+    };
+    let place = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |place| place.as_str());
     let mut answer = answer::text(StatusCode::TEMPORARY_REDIRECT, "");
     answer.headers_mut().remove(header::CONTENT_TYPE);
-    answer.headers_mut().insert(header::LOCATION, HeaderValue::from_str(&format!("https://{name}{port}{place}")).ok()?);
+    answer.headers_mut().insert(
+        header::LOCATION,
+        HeaderValue::from_str(&format!("https://{name}{port}{place}")).ok()?,
+    );
     Some(answer)
 }
 
 /// Browsers are never told to use TLS only for a name that every machine has.
 fn is_localhost(request: &Request<Incoming>) -> bool {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| host.split_once(known).is_some_and(|(before, rest)| before.is_empty() && (rest.is_empty() || rest.starts_with(':'))))
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| {
+        host.split_once(known).is_some_and(|(before, rest)| {
+            before.is_empty() && (rest.is_empty() || rest.starts_with(':'))
+        })
+    })
 }
 
 fn health(healthy: bool) -> Answer {
-    let (status, text) =
-        if healthy { (StatusCode::OK, "Healthy") } else { (StatusCode::SERVICE_UNAVAILABLE, "Unhealthy") };
+    let (status, text) = if healthy {
+        (StatusCode::OK, "Healthy")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "Unhealthy")
+    };
     let mut health = answer::text(status, text);
     answer::never_cache(health.headers_mut());
     health
 }
 
 fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }

@@ -21,9 +21,15 @@ pub enum ClientError {
     #[error("{0} is not a hub's address")]
     Url(String),
     #[error("nobody answers at {address}: {error}")]
-    Unreachable { address: String, error: std::io::Error },
+    Unreachable {
+        address: String,
+        error: std::io::Error,
+    },
     #[error("TLS with {address} failed: {error}")]
-    Tls { address: String, error: std::io::Error },
+    Tls {
+        address: String,
+        error: std::io::Error,
+    },
     #[error("the hub's answer is not SignalR's: {0}")]
     Protocol(String),
     #[error("the connection ended")]
@@ -48,22 +54,38 @@ impl HubClient {
         let address = format!("{host}:{port}");
         let tls = matches!(hub.scheme(), "https" | "wss");
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((bare, port))
-            .await
-            .map_err(|error| ClientError::Unreachable { address: address.clone(), error })?;
+        let stream =
+            TcpStream::connect((bare, port))
+                .await
+                .map_err(|error| ClientError::Unreachable {
+                    address: address.clone(),
+                    error,
+                })?;
         // Small messages must not wait for one another; a socket that refuses is only slower.
         let _ = stream.set_nodelay(true);
-        let stream: Box<dyn Stream> = if tls {
-            let name = ServerName::try_from(bare.to_owned()).map_err(|_| wrong())?;
-            let connector = TlsConnector::from(Arc::new(tls_config(is_loopback(bare))));
-            Box::new(connector.connect(name, stream).await.map_err(|error| ClientError::Tls { address: address.clone(), error })?)
-        } else {
-            Box::new(stream)
-        };
+        let stream: Box<dyn Stream> =
+            if tls {
+                let name = ServerName::try_from(bare.to_owned()).map_err(|_| wrong())?;
+                let connector = TlsConnector::from(Arc::new(tls_config(is_loopback(bare))));
+                Box::new(connector.connect(name, stream).await.map_err(|error| {
+                    ClientError::Tls {
+                        address: address.clone(),
+                        error,
+                    }
+                })?)
+            } else {
+                Box::new(stream)
+            };
         let path = hub.path().trim_end_matches('/');
-        let request = format!("{}://{address}{path}/signalRHub", if tls { "wss" } else { "ws" });
+        let request = format!(
+            "{}://{address}{path}/signalRHub",
+            if tls { "wss" } else { "ws" }
+        );
         let (socket, _) = client_async(request, stream).await.map_err(protocol)?;
-        let mut client = HubClient { socket, waiting: Default::default() };
+        let mut client = HubClient {
+            socket,
+            waiting: Default::default(),
+        };
         client.send("{\"protocol\":\"json\",\"version\":1}").await?;
         match client.next().await? {
             Value::Object(answer) if answer.is_empty() => Ok(client),
@@ -107,7 +129,10 @@ impl HubClient {
     }
 
     async fn send(&mut self, message: &str) -> Result<(), ClientError> {
-        self.socket.send(Message::text(format!("{message}{SEPARATOR}"))).await.map_err(protocol)
+        self.socket
+            .send(Message::text(format!("{message}{SEPARATOR}")))
+            .await
+            .map_err(protocol)
     }
 
     async fn next(&mut self) -> Result<Value, ClientError> {
@@ -115,13 +140,20 @@ impl HubClient {
             if let Some(message) = self.waiting.pop_front() {
                 return Ok(message);
             }
-            let text = match self.socket.next().await.ok_or(ClientError::Ended)?.map_err(protocol)? {
+            let text = match self
+                .socket
+                .next()
+                .await
+                .ok_or(ClientError::Ended)?
+                .map_err(protocol)?
+            {
                 Message::Text(text) => text,
                 Message::Close(_) => return Err(ClientError::Ended),
                 _ => continue,
             };
             for message in text.split(SEPARATOR).filter(|message| !message.is_empty()) {
-                let message = serde_json::from_str(message).map_err(|error| ClientError::Protocol(error.to_string()))?;
+                let message = serde_json::from_str(message)
+                    .map_err(|error| ClientError::Protocol(error.to_string()))?;
                 self.waiting.push_back(message);
             }
         }
@@ -129,22 +161,52 @@ impl HubClient {
 }
 
 /// Posts to a plain HTTP address of this machine; the answer's status and text.
-pub async fn post(url: &Url, header: (&str, &str), body: &[u8]) -> Result<(u16, String), ClientError> {
+pub async fn post(
+    url: &Url,
+    header: (&str, &str),
+    body: &[u8],
+) -> Result<(u16, String), ClientError> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let wrong = || ClientError::Url(url.to_string());
-    let address = format!("{}:{}", url.host_str().ok_or_else(wrong)?, url.port_or_known_default().ok_or_else(wrong)?);
-    let unreachable = |error| ClientError::Unreachable { address: address.clone(), error };
+    let address = format!(
+        "{}:{}",
+        url.host_str().ok_or_else(wrong)?,
+        url.port_or_known_default().ok_or_else(wrong)?
+    );
+    let unreachable = |error| ClientError::Unreachable {
+        address: address.clone(),
+        error,
+    };
     let mut stream = TcpStream::connect(&address).await.map_err(unreachable)?;
     let head = format!(
         "POST {} HTTP/1.1\r\nHost: {address}\r\n{}: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        url.path(), header.0, header.1, body.len()
+        url.path(),
+        header.0,
+        header.1,
+        body.len()
     );
-    stream.write_all(&[head.as_bytes(), body].concat()).await.map_err(unreachable)?;
+    stream
+        .write_all(&[head.as_bytes(), body].concat())
+        .await
+        .map_err(unreachable)?;
     let mut answer = String::new();
-    stream.take(64 << 10).read_to_string(&mut answer).await.map_err(unreachable)?;
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let text = answer.split_once("\r\n\r\n").map(|(_, text)| text.to_owned()).unwrap_or_default();
-    Ok((status.ok_or_else(|| ClientError::Protocol(answer.clone()))?, text))
+    stream
+        .take(64 << 10)
+        .read_to_string(&mut answer)
+        .await
+        .map_err(unreachable)?;
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let text = answer
+        .split_once("\r\n\r\n")
+        .map(|(_, text)| text.to_owned())
+        .unwrap_or_default();
+    Ok((
+        status.ok_or_else(|| ClientError::Protocol(answer.clone()))?,
+        text,
+    ))
 }
 
 fn protocol(error: tokio_tungstenite::tungstenite::Error) -> ClientError {
@@ -160,7 +222,10 @@ fn is_loopback(host: &str) -> bool {
 fn tls_config(loopback: bool) -> ClientConfig {
     let builder = ClientConfig::builder();
     if loopback {
-        return builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate)).with_no_client_auth();
+        return builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate))
+            .with_no_client_auth();
     }
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -201,6 +266,8 @@ impl ServerCertVerifier for AnyCertificate {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
+        rustls::crypto::ring::default_provider()
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -50,8 +50,14 @@ pub enum HubProcessError {
     Spawn(io::Error),
     #[error("the hub ended at once ({status}); its last words:\n{log}")]
     Died { status: String, log: String },
-    #[error("no client could connect to the hub within {within:?}: {error}; its last words:\n{log}")]
-    NotReady { within: Duration, error: ClientError, log: String },
+    #[error(
+        "no client could connect to the hub within {within:?}: {error}; its last words:\n{log}"
+    )]
+    NotReady {
+        within: Duration,
+        error: ClientError,
+        log: String,
+    },
     #[error("process {0} does not end")]
     DoesNotEnd(u32),
 }
@@ -73,8 +79,13 @@ fn file_error(path: &Path) -> impl FnOnce(io::Error) -> HubProcessError {
 impl PidFile {
     /// The hub's own part: says who it is.
     pub fn hold(folder: &Path, running: &Running) -> io::Result<Self> {
-        let mut file = File::options().create(true).truncate(false).write(true).open(folder.join("hub.pid"))?;
-        file.try_lock().map_err(|_| io::Error::other("another hub of this instance is running"))?;
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join("hub.pid"))?;
+        file.try_lock()
+            .map_err(|_| io::Error::other("another hub of this instance is running"))?;
         file.set_len(0)?;
         file.write_all(&serde_json::to_vec(running)?)?;
         file.sync_all()?;
@@ -102,7 +113,11 @@ pub fn find(instance: &Instance) -> Result<Option<Running>, HubProcessError> {
 }
 
 /// Starts the hub and returns once a client could connect.
-pub async fn launch(instance: &Instance, launch: &Launch, within: Duration) -> Result<Running, HubProcessError> {
+pub async fn launch(
+    instance: &Instance,
+    launch: &Launch,
+    within: Duration,
+) -> Result<Running, HubProcessError> {
     // One that waits to start a hub that died would start it beside this one.
     supervisor::end(instance)?;
     let log = open_log(instance)?;
@@ -110,7 +125,13 @@ pub async fn launch(instance: &Instance, launch: &Launch, within: Duration) -> R
     let executable = std::env::current_exe().map_err(HubProcessError::Spawn)?;
     let errors = log.try_clone().map_err(HubProcessError::Spawn)?;
     let mut command = Command::new(executable);
-    command.arg("hub").arg(supervisor::SUPERVISE).args(&launch.arguments).stdin(Stdio::null()).stdout(log).stderr(errors);
+    command
+        .arg("hub")
+        .arg(supervisor::SUPERVISE)
+        .args(&launch.arguments)
+        .stdin(Stdio::null())
+        .stdout(log)
+        .stderr(errors);
     for variable in &launch.hidden_variables {
         command.env_remove(variable);
     }
@@ -121,7 +142,10 @@ pub async fn launch(instance: &Instance, launch: &Launch, within: Duration) -> R
         if let Some(child) = &mut guard.0
             && let Some(status) = child.try_wait().map_err(HubProcessError::Spawn)?
         {
-            return Err(HubProcessError::Died { status: status.to_string(), log: log_since(instance, start) });
+            return Err(HubProcessError::Died {
+                status: status.to_string(),
+                log: log_since(instance, start),
+            });
         }
         let error = match HubClient::connect(&launch.url).await {
             Ok(_) => match find(instance)? {
@@ -134,7 +158,11 @@ pub async fn launch(instance: &Instance, launch: &Launch, within: Duration) -> R
             Err(error) => error,
         };
         if Instant::now() > deadline {
-            return Err(HubProcessError::NotReady { within, error, log: log_since(instance, start) });
+            return Err(HubProcessError::NotReady {
+                within,
+                error,
+                log: log_since(instance, start),
+            });
         }
         tokio::time::sleep(POLL).await;
     }
@@ -147,8 +175,12 @@ impl Drop for KillUnlessReady<'_> {
     fn drop(&mut self) {
         if let Some(child) = &mut self.0 {
             // Its hub with it, which is in its group; waiting leaves no zombie behind.
-            let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-            let _ = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
+            let group = i32::try_from(child.id())
+                .ok()
+                .and_then(rustix::process::Pid::from_raw);
+            let _ = group.map(|group| {
+                rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
+            });
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -156,13 +188,25 @@ impl Drop for KillUnlessReady<'_> {
 }
 
 /// Stops a hub in an orderly way; kills it where it does not end in time.
-pub async fn stop(instance: &Instance, running: &Running, within: Duration) -> Result<(), HubProcessError> {
-    for (signal, within) in [(rustix::process::Signal::TERM, within), (rustix::process::Signal::KILL, Duration::from_secs(5))] {
+pub async fn stop(
+    instance: &Instance,
+    running: &Running,
+    within: Duration,
+) -> Result<(), HubProcessError> {
+    for (signal, within) in [
+        (rustix::process::Signal::TERM, within),
+        (rustix::process::Signal::KILL, Duration::from_secs(5)),
+    ] {
         if signal == rustix::process::Signal::KILL {
             // Else the hub that is killed would be started again.
             supervisor::end(instance)?;
         }
-        let Some(pid) = i32::try_from(running.pid).ok().and_then(rustix::process::Pid::from_raw) else { break };
+        let Some(pid) = i32::try_from(running.pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        else {
+            break;
+        };
         // The lock says that the process is still ours, so the number means nobody else.
         let _ = rustix::process::kill_process(pid, signal);
         let deadline = Instant::now() + within;
@@ -178,7 +222,9 @@ pub async fn stop(instance: &Instance, running: &Running, within: Duration) -> R
 
 /// Now, in seconds since 1970, as the pid file has it.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 fn open_log(instance: &Instance) -> Result<File, HubProcessError> {
@@ -187,7 +233,11 @@ fn open_log(instance: &Instance) -> Result<File, HubProcessError> {
     if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LARGEST_LOG) {
         fs::rename(&path, path.with_extension("log.1")).map_err(file_error(&path))?;
     }
-    File::options().create(true).append(true).open(&path).map_err(file_error(&path))
+    File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(file_error(&path))
 }
 
 /// The last lines that were logged from a place on.

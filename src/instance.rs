@@ -61,14 +61,22 @@ pub enum Choice {
 
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
-    #[error("'{0}' can't be an instance's name: letters, digits, '-' and '_', at most 40, beginning with a letter or digit")]
+    #[error(
+        "'{0}' can't be an instance's name: letters, digits, '-' and '_', at most 40, beginning with a letter or digit"
+    )]
     Name(String),
     #[error("{} can't be used: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
     #[error("{} can't be understood: {error}", path.display())]
-    State { path: PathBuf, error: serde_json::Error },
+    State {
+        path: PathBuf,
+        error: serde_json::Error,
+    },
     #[error("another harmony works on instance '{name}' right now{}", holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
-    Busy { name: String, holder: Option<String> },
+    Busy {
+        name: String,
+        holder: Option<String>,
+    },
 }
 
 impl Instance {
@@ -76,11 +84,16 @@ impl Instance {
     pub fn new(name: &str, states: &Path) -> Result<Self, InstanceError> {
         let valid = name.len() <= 40
             && name.starts_with(|first: char| first.is_ascii_alphanumeric())
-            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
+            && name
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
         if !valid {
             return Err(InstanceError::Name(name.to_owned()));
         }
-        Ok(Instance { name: name.to_owned(), folder: states.join(name) })
+        Ok(Instance {
+            name: name.to_owned(),
+            folder: states.join(name),
+        })
     }
 
     pub fn log(&self) -> PathBuf {
@@ -95,7 +108,9 @@ impl Instance {
     pub fn state(&self) -> Result<State, InstanceError> {
         let path = self.folder.join("state.json");
         match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| InstanceError::State { path, error }),
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|error| InstanceError::State { path, error })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
             Err(error) => Err(InstanceError::File { path, error }),
         }
@@ -104,11 +119,16 @@ impl Instance {
     /// Remembers what was chosen; by one rename, so that it is never half there.
     pub fn remember(&self, state: &State) -> Result<(), InstanceError> {
         let path = self.folder.join("state.json");
-        let failed = |error| InstanceError::File { path: path.clone(), error };
+        let failed = |error| InstanceError::File {
+            path: path.clone(),
+            error,
+        };
         fs::create_dir_all(&self.folder).map_err(failed)?;
         let text = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
         let new = self.folder.join("state.json.new");
-        fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).map_err(failed)
+        fs::write(&new, text)
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(failed)
     }
 
     /// Forgets everything but backups and the log.
@@ -120,20 +140,40 @@ impl Instance {
     /// Keeps others from working on the instance until the guard is dropped.
     pub fn lock(&self) -> Result<fs::File, InstanceError> {
         let path = self.folder.join("lock");
-        let failed = |error| InstanceError::File { path: path.clone(), error };
+        let failed = |error| InstanceError::File {
+            path: path.clone(),
+            error,
+        };
         fs::create_dir_all(&self.folder).map_err(failed)?;
-        let mut file = fs::File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let mut file = fs::File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {
                 // Who holds it is told to whoever comes meanwhile; where that can't be written, it isn't told.
                 let command: Vec<_> = std::env::args().skip(1).take(2).collect();
-                let holder = format!("harmony {} (pid {})\n", command.join(" "), std::process::id());
-                let _ = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+                let holder = format!(
+                    "harmony {} (pid {})\n",
+                    command.join(" "),
+                    std::process::id()
+                );
+                let _ = file
+                    .set_len(0)
+                    .and_then(|()| file.write_all(holder.as_bytes()));
                 Ok(file)
             }
             Err(fs::TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-                Err(InstanceError::Busy { name: self.name.clone(), holder })
+                let holder = fs::read_to_string(&path)
+                    .ok()
+                    .map(|text| text.trim().to_owned())
+                    .filter(|text| !text.is_empty());
+                Err(InstanceError::Busy {
+                    name: self.name.clone(),
+                    holder,
+                })
             }
             Err(fs::TryLockError::Error(error)) => Err(failed(error)),
         }

@@ -42,7 +42,11 @@ type Result<T> = std::result::Result<T, JsonError>;
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { bytes, at: 0, depth: 0 }
+        Reader {
+            bytes,
+            at: 0,
+            depth: 0,
+        }
     }
 
     pub fn error(&self, what: &'static str) -> JsonError {
@@ -88,7 +92,8 @@ impl<'a> Reader<'a> {
     /// A string's value; borrowed where it holds no escape.
     pub fn string(&mut self) -> Result<Cow<'a, str>> {
         let raw = self.raw_string()?;
-        let text = std::str::from_utf8(raw).map_err(|_| self.error("a string that is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(raw).map_err(|_| self.error("a string that is not UTF-8"))?;
         if memchr::memchr(b'\\', raw).is_none() {
             return Ok(Cow::Borrowed(text));
         }
@@ -123,7 +128,8 @@ impl<'a> Reader<'a> {
         {
             return Err(self.error("a number with an invalid end"));
         }
-        std::str::from_utf8(&self.bytes[start..self.at]).map_err(|_| self.error("an invalid number"))
+        std::str::from_utf8(&self.bytes[start..self.at])
+            .map_err(|_| self.error("an invalid number"))
     }
 
     /// `true`, `false` or `null`, by its spelling.
@@ -172,7 +178,11 @@ impl<'a> Reader<'a> {
     /// Only white space may be left.
     pub fn end(&mut self) -> Result<()> {
         self.skip_whitespace();
-        if self.at == self.bytes.len() { Ok(()) } else { Err(self.error("text after the document's end")) }
+        if self.at == self.bytes.len() {
+            Ok(())
+        } else {
+            Err(self.error("text after the document's end"))
+        }
     }
 
     /// Names inside a skipped object are not decoded either.
@@ -198,7 +208,9 @@ impl<'a> Reader<'a> {
         }
         self.depth += 1;
         if self.depth > MAXIMUM_DEPTH {
-            return Err(self.error("more than 64 objects and arrays inside one another").into());
+            return Err(self
+                .error("more than 64 objects and arrays inside one another")
+                .into());
         }
         self.skip_whitespace();
         let mut done = self.take(close);
@@ -207,7 +219,9 @@ impl<'a> Reader<'a> {
             self.skip_whitespace();
             done = self.take(close);
             if !done && !self.take(b',') {
-                return Err(self.error("a comma or a closing bracket is expected").into());
+                return Err(self
+                    .error("a comma or a closing bracket is expected")
+                    .into());
             }
         }
         self.depth -= 1;
@@ -216,7 +230,11 @@ impl<'a> Reader<'a> {
 
     fn colon(&mut self) -> Result<()> {
         self.skip_whitespace();
-        if self.take(b':') { Ok(()) } else { Err(self.error("a colon is expected after a name")) }
+        if self.take(b':') {
+            Ok(())
+        } else {
+            Err(self.error("a colon is expected after a name"))
+        }
     }
 
     /// The bytes between two quotes: escapes and control characters checked, nothing decoded.
@@ -268,16 +286,20 @@ impl<'a> Reader<'a> {
                     rest = after;
                     match unit {
                         0xD800..0xDC00 => {
-                            let low = rest.strip_prefix("\\u").ok_or_else(|| self.error("half a surrogate pair"))?;
+                            let low = rest
+                                .strip_prefix("\\u")
+                                .ok_or_else(|| self.error("half a surrogate pair"))?;
                             let (low, after) = self.code_unit(low)?;
                             if !(0xDC00..0xE000).contains(&low) {
                                 return Err(self.error("half a surrogate pair"));
                             }
                             rest = after;
                             let scalar = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                            char::from_u32(scalar).ok_or_else(|| self.error("half a surrogate pair"))?
+                            char::from_u32(scalar)
+                                .ok_or_else(|| self.error("half a surrogate pair"))?
                         }
-                        unit => char::from_u32(unit).ok_or_else(|| self.error("half a surrogate pair"))?,
+                        unit => char::from_u32(unit)
+                            .ok_or_else(|| self.error("half a surrogate pair"))?,
                     }
                 }
                 other => other as char, // `"`, `\` and `/`, checked by `raw_string`
@@ -288,7 +310,9 @@ impl<'a> Reader<'a> {
     }
 
     fn code_unit<'t>(&self, text: &'t str) -> Result<(u32, &'t str)> {
-        let digits = text.get(..4).ok_or_else(|| self.error("an escape without four hexadecimal digits"))?;
+        let digits = text
+            .get(..4)
+            .ok_or_else(|| self.error("an escape without four hexadecimal digits"))?;
         let unit = u32::from_str_radix(digits, 16).map_err(|_| self.error("an invalid escape"))?;
         Ok((unit, &text[4..]))
     }
@@ -314,7 +338,11 @@ impl<'a> Reader<'a> {
     fn some_digits(&mut self) -> Result<()> {
         let start = self.at;
         self.skip_digits();
-        if self.at == start { Err(self.error("a digit is expected")) } else { Ok(()) }
+        if self.at == start {
+            Err(self.error("a digit is expected"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -353,8 +381,13 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
 /// Whether the encoder lets a character beyond ASCII stand: no control, no other space, no byte order mark, nothing
 /// private or unknown, and nothing beyond the first 65,536.
 fn is_plain(character: char) -> bool {
-    use GeneralCategory::{Control, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Unassigned};
+    use GeneralCategory::{
+        Control, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Unassigned,
+    };
     let category = get_general_category(character);
-    let escaped = matches!(category, Control | LineSeparator | ParagraphSeparator | PrivateUse | SpaceSeparator | Unassigned);
+    let escaped = matches!(
+        category,
+        Control | LineSeparator | ParagraphSeparator | PrivateUse | SpaceSeparator | Unassigned
+    );
     character <= '\u{ffff}' && character != '\u{feff}' && !escaped
 }

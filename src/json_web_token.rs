@@ -34,7 +34,10 @@ pub struct Token {
 pub fn sign(claims: &Value, secret: &str) -> String {
     let header = URL_SAFE_NO_PAD.encode(br#"{"alg":"HS256","typ":"JWT"}"#);
     let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), signed.as_bytes());
+    let signature = hmac::sign(
+        &hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+        signed.as_bytes(),
+    );
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
@@ -42,16 +45,27 @@ pub fn sign(claims: &Value, secret: &str) -> String {
 pub fn verify(token: &str, secret: &str, now: i64, leeway: i64) -> Result<Token, TokenError> {
     let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).map_err(|_| TokenError::Malformed);
-    let parse = |part: &str| serde_json::from_slice::<Value>(&decode(part)?).map_err(|_| TokenError::Malformed);
+    let decode = |part: &str| {
+        URL_SAFE_NO_PAD
+            .decode(part.trim_end_matches('='))
+            .map_err(|_| TokenError::Malformed)
+    };
+    let parse = |part: &str| {
+        serde_json::from_slice::<Value>(&decode(part)?).map_err(|_| TokenError::Malformed)
+    };
     // The algorithm is ours to choose, not the token's.
     if parse(header)?["alg"] != "HS256" {
         return Err(TokenError::Algorithm);
     }
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    hmac::verify(&key, signed.as_bytes(), &decode(signature)?).map_err(|_| TokenError::Signature)?;
+    hmac::verify(&key, signed.as_bytes(), &decode(signature)?)
+        .map_err(|_| TokenError::Signature)?;
     let claims = parse(claims)?;
-    let time = |name: &str| claims[name].as_i64().or_else(|| claims[name].as_f64().map(|time| time as i64));
+    let time = |name: &str| {
+        claims[name]
+            .as_i64()
+            .or_else(|| claims[name].as_f64().map(|time| time as i64))
+    };
     let ends = time("exp").map(|end| end.saturating_add(leeway));
     if ends.is_some_and(|end| now >= end) {
         return Err(TokenError::Expired);

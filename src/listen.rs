@@ -34,7 +34,11 @@ pub enum ListenError {
     #[error("'{0}' is not an address to listen on: {1}")]
     Url(String, &'static str),
     #[error("{url} can't be listened on: {error}")]
-    Bind { url: String, port: u16, error: io::Error },
+    Bind {
+        url: String,
+        port: u16,
+        error: io::Error,
+    },
 }
 
 impl ListenUrl {
@@ -55,12 +59,23 @@ impl ListenUrl {
         if authority.contains('/') {
             return refuse("it has a path");
         }
-        let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let (host, port) = match authority
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'))
+        {
             Some((host, port)) => (host, port),
-            None => authority.rfind(':').map_or((authority, ""), |colon| authority.split_at(colon)),
+            None => authority
+                .rfind(':')
+                .map_or((authority, ""), |colon| authority.split_at(colon)),
         };
         let port = match port.strip_prefix(':') {
-            None if port.is_empty() => if tls { 443 } else { 80 },
+            None if port.is_empty() => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
             None => return refuse("its port can't be read"),
             Some(port) => match port.parse() {
                 Ok(port) => port,
@@ -69,7 +84,11 @@ impl ListenUrl {
         };
         let host = match host {
             "" => return refuse("it has no host"),
-            "localhost" if port == 0 => return refuse("localhost means two addresses, which can't share a port chosen freely; use 127.0.0.1:0"),
+            "localhost" if port == 0 => {
+                return refuse(
+                    "localhost means two addresses, which can't share a port chosen freely; use 127.0.0.1:0",
+                );
+            }
             "localhost" => Host::Localhost,
             host => address(host).map_or(Host::Any, Host::Address),
         };
@@ -78,7 +97,11 @@ impl ListenUrl {
 
     /// Reads addresses separated by semicolons.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, ListenError> {
-        text.split(';').map(str::trim).filter(|url| !url.is_empty()).map(Self::parse).collect()
+        text.split(';')
+            .map(str::trim)
+            .filter(|url| !url.is_empty())
+            .map(Self::parse)
+            .collect()
     }
 
     /// Whether only this machine can reach it.
@@ -93,7 +116,10 @@ impl ListenUrl {
     /// Where it listens, as Kestrel says it.
     pub fn announced(&self, bound: &[TcpListener]) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        match bound.first().and_then(|listener| listener.local_addr().ok()) {
+        match bound
+            .first()
+            .and_then(|listener| listener.local_addr().ok())
+        {
             Some(address) if self.host != Host::Localhost => format!("{scheme}://{address}"),
             _ => self.to_string(),
         }
@@ -101,19 +127,26 @@ impl ListenUrl {
 
     /// Binds it. `localhost` is both loopback addresses, of which one suffices.
     pub fn bind(&self) -> Result<Vec<TcpListener>, ListenError> {
-        let failed = |error| ListenError::Bind { url: self.to_string(), port: self.port, error };
+        let failed = |error| ListenError::Bind {
+            url: self.to_string(),
+            port: self.port,
+            error,
+        };
         let bind = |address: IpAddr| bind(SocketAddr::new(address, self.port), false);
         match self.host {
             Host::Address(address) => Ok(vec![bind(address).map_err(failed)?]),
             Host::Any => {
-                let everything = bind_any(self.port).or_else(|_| bind(Ipv4Addr::UNSPECIFIED.into()));
+                let everything =
+                    bind_any(self.port).or_else(|_| bind(Ipv4Addr::UNSPECIFIED.into()));
                 Ok(vec![everything.map_err(failed)?])
             }
             Host::Localhost => {
                 let mut listeners = vec![bind(Ipv4Addr::LOCALHOST.into()).map_err(failed)?];
                 match bind(Ipv6Addr::LOCALHOST.into()) {
                     Ok(listener) => listeners.push(listener),
-                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failed(error)),
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                        return Err(failed(error));
+                    }
                     Err(_) => {} // a machine without IPv6
                 }
                 Ok(listeners)
@@ -136,7 +169,9 @@ impl fmt::Display for ListenUrl {
         match &self.host {
             Host::Localhost => write!(formatter, "{scheme}://localhost:{}", self.port),
             Host::Any => write!(formatter, "{scheme}://[::]:{}", self.port),
-            Host::Address(IpAddr::V6(address)) => write!(formatter, "{scheme}://[{address}]:{}", self.port),
+            Host::Address(IpAddr::V6(address)) => {
+                write!(formatter, "{scheme}://[{address}]:{}", self.port)
+            }
             Host::Address(address) => write!(formatter, "{scheme}://{address}:{}", self.port),
         }
     }
@@ -147,7 +182,11 @@ fn bind_any(port: u16) -> io::Result<TcpListener> {
 }
 
 fn bind(address: SocketAddr, dual_stack: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if address.is_ipv6() {
         socket.set_only_v6(!dual_stack)?;
     }

@@ -41,18 +41,20 @@ impl<'a> Reader<'a> {
 
     /// What comes next, without taking it.
     pub fn kind(&self) -> Result<Kind> {
-        Ok(match self.bytes.first().ok_or(MessagePackError("a value"))? {
-            0x00..=0x7f | 0xe0..=0xff | 0xcc..=0xd3 => Kind::Integer,
-            0x80..=0x8f | 0xde | 0xdf => Kind::Map,
-            0x90..=0x9f | 0xdc | 0xdd => Kind::Array,
-            0xa0..=0xbf | 0xd9..=0xdb => Kind::Text,
-            0xc0 => Kind::Nil,
-            0xc1 => return Err(MessagePackError("a value")),
-            0xc2 | 0xc3 => Kind::Boolean,
-            0xc4..=0xc6 => Kind::Binary,
-            0xc7..=0xc9 | 0xd4..=0xd8 => Kind::Extension,
-            0xca | 0xcb => Kind::Float,
-        })
+        Ok(
+            match self.bytes.first().ok_or(MessagePackError("a value"))? {
+                0x00..=0x7f | 0xe0..=0xff | 0xcc..=0xd3 => Kind::Integer,
+                0x80..=0x8f | 0xde | 0xdf => Kind::Map,
+                0x90..=0x9f | 0xdc | 0xdd => Kind::Array,
+                0xa0..=0xbf | 0xd9..=0xdb => Kind::Text,
+                0xc0 => Kind::Nil,
+                0xc1 => return Err(MessagePackError("a value")),
+                0xc2 | 0xc3 => Kind::Boolean,
+                0xc4..=0xc6 => Kind::Binary,
+                0xc7..=0xc9 | 0xd4..=0xd8 => Kind::Extension,
+                0xca | 0xcb => Kind::Float,
+            },
+        )
     }
 
     /// The bytes that are left.
@@ -85,7 +87,11 @@ impl<'a> Reader<'a> {
     }
 
     pub fn float(&mut self) -> Result<f64> {
-        let bits = |bytes: &[u8]| bytes.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let bits = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte))
+        };
         match self.byte("a float")? {
             0xca => Ok(f64::from(f32::from_bits(bits(self.take(4)?) as u32))),
             0xcb => Ok(f64::from_bits(bits(self.take(8)?))),
@@ -97,7 +103,10 @@ impl<'a> Reader<'a> {
     pub fn unsigned(&mut self) -> Result<std::result::Result<u64, i64>> {
         if let Some(0xcf) = self.bytes.first() {
             self.bytes = &self.bytes[1..];
-            return Ok(Ok(self.take(8)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))));
+            return Ok(Ok(self
+                .take(8)?
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte))));
         }
         let number = self.integer()?;
         Ok(u64::try_from(number).map_err(|_| number))
@@ -166,7 +175,12 @@ impl<'a> Reader<'a> {
     }
 
     pub fn integer(&mut self) -> Result<i64> {
-        let wide = |length: usize, bytes: &[u8]| bytes.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)) << (64 - length * 8);
+        let wide = |length: usize, bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte))
+                << (64 - length * 8)
+        };
         let marker = self.byte("an integer")?;
         match marker {
             0x00..=0x7f | 0xe0..=0xff => Ok(i64::from(marker as i8)),
@@ -197,12 +211,42 @@ impl<'a> Reader<'a> {
             marker @ 0x80..=0x8f => usize::from(marker & 0x0f) * 2,
             marker @ 0x90..=0x9f => usize::from(marker & 0x0f),
             marker @ 0xa0..=0xbf => return self.take(usize::from(marker & 0x1f)).map(drop),
-            0xc4 | 0xd9 => return self.length(1).and_then(|length| self.take(length)).map(drop),
-            0xc5 | 0xda => return self.length(2).and_then(|length| self.take(length)).map(drop),
-            0xc6 | 0xdb => return self.length(4).and_then(|length| self.take(length)).map(drop),
-            0xc7 => return self.length(1).and_then(|length| self.take(length + 1)).map(drop),
-            0xc8 => return self.length(2).and_then(|length| self.take(length + 1)).map(drop),
-            0xc9 => return self.length(4).and_then(|length| self.take(length + 1)).map(drop),
+            0xc4 | 0xd9 => {
+                return self
+                    .length(1)
+                    .and_then(|length| self.take(length))
+                    .map(drop);
+            }
+            0xc5 | 0xda => {
+                return self
+                    .length(2)
+                    .and_then(|length| self.take(length))
+                    .map(drop);
+            }
+            0xc6 | 0xdb => {
+                return self
+                    .length(4)
+                    .and_then(|length| self.take(length))
+                    .map(drop);
+            }
+            0xc7 => {
+                return self
+                    .length(1)
+                    .and_then(|length| self.take(length + 1))
+                    .map(drop);
+            }
+            0xc8 => {
+                return self
+                    .length(2)
+                    .and_then(|length| self.take(length + 1))
+                    .map(drop);
+            }
+            0xc9 => {
+                return self
+                    .length(4)
+                    .and_then(|length| self.take(length + 1))
+                    .map(drop);
+            }
             marker @ 0xcc..=0xd3 => return self.take(1 << (marker & 3)).map(drop),
             0xca => return self.take(4).map(drop),
             0xcb => return self.take(8).map(drop),
@@ -223,11 +267,17 @@ impl<'a> Reader<'a> {
     }
 
     fn length(&mut self, bytes: usize) -> Result<usize> {
-        Ok(self.take(bytes)?.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
+        Ok(self
+            .take(bytes)?
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self.bytes.split_at_checked(length).ok_or(MessagePackError("more bytes"))?;
+        let (taken, rest) = self
+            .bytes
+            .split_at_checked(length)
+            .ok_or(MessagePackError("more bytes"))?;
         self.bytes = rest;
         Ok(taken)
     }
@@ -244,12 +294,24 @@ pub fn write_map(out: &mut Vec<u8>, entries: usize) {
 }
 
 pub fn write_text(out: &mut Vec<u8>, text: &str) {
-    write_head(out, text.len(), 31, 0xa0, [Some(0xd9), Some(0xda), Some(0xdb)]);
+    write_head(
+        out,
+        text.len(),
+        31,
+        0xa0,
+        [Some(0xd9), Some(0xda), Some(0xdb)],
+    );
     out.extend_from_slice(text.as_bytes());
 }
 
 pub fn write_binary(out: &mut Vec<u8>, bytes: &[u8]) {
-    write_head(out, bytes.len(), -1, 0, [Some(0xc4), Some(0xc5), Some(0xc6)]);
+    write_head(
+        out,
+        bytes.len(),
+        -1,
+        0,
+        [Some(0xc4), Some(0xc5), Some(0xc6)],
+    );
     out.extend_from_slice(bytes);
 }
 
@@ -322,7 +384,13 @@ pub fn write_integer(out: &mut Vec<u8>, value: i64) {
 }
 
 /// A length in its shortest form: within the marker, or in 1, 2 or 4 bytes after it.
-fn write_head(out: &mut Vec<u8>, length: usize, inline: i64, base: u8, [one, two, four]: [Option<u8>; 3]) {
+fn write_head(
+    out: &mut Vec<u8>,
+    length: usize,
+    inline: i64,
+    base: u8,
+    [one, two, four]: [Option<u8>; 3],
+) {
     match (length, one) {
         (length, _) if (length as i64) <= inline => out.push(base | length as u8),
         (0..=0xff, Some(marker)) => out.extend([marker, length as u8]),

@@ -46,11 +46,20 @@ pub struct Step {
 
 impl Step {
     pub fn new(action: Action, target: Target, cause: impl Into<String>) -> Self {
-        Step { action, target, cause: cause.into(), destructive: false, needs: Vec::new() }
+        Step {
+            action,
+            target,
+            cause: cause.into(),
+            destructive: false,
+            needs: Vec::new(),
+        }
     }
 
     pub fn destructive(self) -> Self {
-        Step { destructive: true, ..self }
+        Step {
+            destructive: true,
+            ..self
+        }
     }
 
     /// What must be done before, as far as anything is to be done to it.
@@ -87,7 +96,9 @@ impl Plan {
         let (mut begun, mut result) = (FuturesUnordered::new(), Ok(()));
         loop {
             if result.is_ok() {
-                let ready = waiting.extract_if(.., |step| step.needs.iter().all(|need| done.contains(&need)));
+                let ready = waiting.extract_if(.., |step| {
+                    step.needs.iter().all(|need| done.contains(&need))
+                });
                 begun.extend(ready.map(|step| async move { (step, act(step).await) }));
             }
             match begun.next().await {
@@ -141,8 +152,22 @@ impl fmt::Display for Plan {
             if index > 0 {
                 formatter.write_str("\n")?;
             }
-            let Step { action, target, cause, destructive, needs: _ } = step;
-            write!(formatter, "  {action:<8}{target}  ({cause}{})", if *destructive { "; its data is lost" } else { "" })?;
+            let Step {
+                action,
+                target,
+                cause,
+                destructive,
+                needs: _,
+            } = step;
+            write!(
+                formatter,
+                "  {action:<8}{target}  ({cause}{})",
+                if *destructive {
+                    "; its data is lost"
+                } else {
+                    ""
+                }
+            )?;
         }
         Ok(())
     }

@@ -20,23 +20,59 @@ const fn application(name: &'static str, source: &'static str) -> Application {
 
 /// Every application whose settings are known; the hub first.
 pub const APPLICATIONS: [Application; 6] = [
-    application("Harmony.SignalR", include_str!("../schemas/Harmony.SignalR.json")),
-    application("Harmony.Client", include_str!("../schemas/Harmony.Client.json")),
+    application(
+        "Harmony.SignalR",
+        include_str!("../schemas/Harmony.SignalR.json"),
+    ),
+    application(
+        "Harmony.Client",
+        include_str!("../schemas/Harmony.Client.json"),
+    ),
     application("Harmony.Api", include_str!("../schemas/Harmony.Api.json")),
-    application("Harmony.Automations", include_str!("../schemas/Harmony.Automations.json")),
-    application("Harmony.Notifications", include_str!("../schemas/Harmony.Notifications.json")),
-    application("Harmony.Integrations.SourceControl", include_str!("../schemas/Harmony.Integrations.SourceControl.json")),
+    application(
+        "Harmony.Automations",
+        include_str!("../schemas/Harmony.Automations.json"),
+    ),
+    application(
+        "Harmony.Notifications",
+        include_str!("../schemas/Harmony.Notifications.json"),
+    ),
+    application(
+        "Harmony.Integrations.SourceControl",
+        include_str!("../schemas/Harmony.Integrations.SourceControl.json"),
+    ),
 ];
 
 /// The parts that several schemas refer to.
 const SHARED: [(&str, &str); 7] = [
-    ("shared/AllowedHosts.json", include_str!("../schemas/shared/AllowedHosts.json")),
-    ("shared/BrokerConfiguration.json", include_str!("../schemas/shared/BrokerConfiguration.json")),
-    ("shared/CacheProvider.json", include_str!("../schemas/shared/CacheProvider.json")),
-    ("shared/CacheRedis.json", include_str!("../schemas/shared/CacheRedis.json")),
-    ("shared/ElasticConfiguration.json", include_str!("../schemas/shared/ElasticConfiguration.json")),
-    ("shared/Logging.json", include_str!("../schemas/shared/Logging.json")),
-    ("shared/Serilog.json", include_str!("../schemas/shared/Serilog.json")),
+    (
+        "shared/AllowedHosts.json",
+        include_str!("../schemas/shared/AllowedHosts.json"),
+    ),
+    (
+        "shared/BrokerConfiguration.json",
+        include_str!("../schemas/shared/BrokerConfiguration.json"),
+    ),
+    (
+        "shared/CacheProvider.json",
+        include_str!("../schemas/shared/CacheProvider.json"),
+    ),
+    (
+        "shared/CacheRedis.json",
+        include_str!("../schemas/shared/CacheRedis.json"),
+    ),
+    (
+        "shared/ElasticConfiguration.json",
+        include_str!("../schemas/shared/ElasticConfiguration.json"),
+    ),
+    (
+        "shared/Logging.json",
+        include_str!("../schemas/shared/Logging.json"),
+    ),
+    (
+        "shared/Serilog.json",
+        include_str!("../schemas/shared/Serilog.json"),
+    ),
 ];
 
 impl Application {
@@ -48,17 +84,30 @@ impl Application {
     /// The application that a settings file belongs to, by the folder that it is in.
     fn of(path: &Path) -> Option<&'static Application> {
         let named = path.components().rev().find_map(|part| {
-            APPLICATIONS.iter().find(|application| part.as_os_str() == application.name)
+            APPLICATIONS
+                .iter()
+                .find(|application| part.as_os_str() == application.name)
         });
         // A publish folder may have any name; what starts there tells.
-        named.or_else(|| APPLICATIONS.iter().find(|known| path.with_file_name(format!("{}.dll", known.name)).exists()))
+        named.or_else(|| {
+            APPLICATIONS
+                .iter()
+                .find(|known| path.with_file_name(format!("{}.dll", known.name)).exists())
+        })
     }
 
     /// Its schema, whole: shared parts stand where they are referred to.
     pub fn schema(&self) -> Value {
         let mut schema = parse(self.source);
-        for property in schema["properties"].as_object_mut().into_iter().flatten().map(|(_, property)| property) {
-            let shared = property["$ref"].as_str().and_then(|name| SHARED.iter().find(|(known, _)| *known == name));
+        for property in schema["properties"]
+            .as_object_mut()
+            .into_iter()
+            .flatten()
+            .map(|(_, property)| property)
+        {
+            let shared = property["$ref"]
+                .as_str()
+                .and_then(|name| SHARED.iter().find(|(known, _)| *known == name));
             if let Some((_, source)) = shared {
                 *property = parse(source);
             }
@@ -75,8 +124,14 @@ fn parse(source: &str) -> Value {
 /// Whether a key's value must not be shown: its schema says so, or its name.
 pub fn is_secret(schema: &Value, key: &str) -> bool {
     let said = property(schema, key).is_some_and(|property| property["writeOnly"] == true);
-    let name = key.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
-    said || ["password", "secret", "token", "apikey", "connectionstring"].iter().any(|word| name.contains(word))
+    let name = key
+        .rsplit(':')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    said || ["password", "secret", "token", "apikey", "connectionstring"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// The keys that have a default in a schema, with its text as .NET would read it.
@@ -85,9 +140,20 @@ pub fn defaults(schema: &Value) -> Vec<(String, String)> {
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         match &property["default"] {
             Value::String(text) => found.push((name.clone(), text.clone())),
-            Value::Bool(value) => found.push((name.clone(), if *value { "True".into() } else { "False".into() })),
+            Value::Bool(value) => found.push((
+                name.clone(),
+                if *value {
+                    "True".into()
+                } else {
+                    "False".into()
+                },
+            )),
             Value::Number(number) => found.push((name.clone(), number.to_string())),
-            _ => found.extend(defaults(property).into_iter().map(|(below, text)| (format!("{name}:{below}"), text))),
+            _ => found.extend(
+                defaults(property)
+                    .into_iter()
+                    .map(|(below, text)| (format!("{name}:{below}"), text)),
+            ),
         }
     }
     found
@@ -114,23 +180,49 @@ pub struct Violations(pub Vec<Violation>);
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Violation { file, line, column, key, severity, message, suggestion } = self;
-        let severity = if *severity == "error" { "" } else { "warning: " };
-        write!(formatter, "{}:{line}:{column}: {severity}{key}: {message}", file.display())?;
-        suggestion.as_ref().map_or(Ok(()), |suggestion| write!(formatter, "; did you mean {suggestion}?"))
+        let Violation {
+            file,
+            line,
+            column,
+            key,
+            severity,
+            message,
+            suggestion,
+        } = self;
+        let severity = if *severity == "error" {
+            ""
+        } else {
+            "warning: "
+        };
+        write!(
+            formatter,
+            "{}:{line}:{column}: {severity}{key}: {message}",
+            file.display()
+        )?;
+        suggestion.as_ref().map_or(Ok(()), |suggestion| {
+            write!(formatter, "; did you mean {suggestion}?")
+        })
     }
 }
 
 /// Checks a file against its application's schema; warnings do not count.
 pub fn check(file: &SettingsFile) -> Result<(), Violations> {
-    let Some(application) = Application::of(&file.path) else { return Ok(()) };
+    let Some(application) = Application::of(&file.path) else {
+        return Ok(());
+    };
     let violations = violations(&application.schema(), file);
-    if violations.is_empty() { Ok(()) } else { Err(Violations(violations)) }
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(Violations(violations))
+    }
 }
 
 /// Everything that can be said against a file, in its order.
 pub fn all_violations(file: &SettingsFile) -> Vec<Violation> {
-    let Some(application) = Application::of(&file.path) else { return Vec::new() };
+    let Some(application) = Application::of(&file.path) else {
+        return Vec::new();
+    };
     let schema = application.schema();
     let mut all = violations(&schema, file);
     all.extend(misspelt(&schema, file));
@@ -146,12 +238,27 @@ pub fn answers() -> Value {
 /// What can be said against an answers file; other than in settings, every key must be known.
 pub fn answers_violations(file: &SettingsFile) -> Vec<Violation> {
     let schema = answers();
-    let unknown = file.document.entries().into_iter().filter(|entry| property(&schema, &entry.key).is_none());
+    let unknown = file
+        .document
+        .entries()
+        .into_iter()
+        .filter(|entry| property(&schema, &entry.key).is_none());
     let mut all: Vec<_> = unknown
         .map(|entry| {
             let Position { line, column } = entry.at;
-            let (message, suggestion) = ("no such answer is known".to_owned(), nearest(&schema, &entry.key));
-            Violation { file: file.path.clone(), line, column, key: entry.key, severity: "error", message, suggestion }
+            let (message, suggestion) = (
+                "no such answer is known".to_owned(),
+                nearest(&schema, &entry.key),
+            );
+            Violation {
+                file: file.path.clone(),
+                line,
+                column,
+                key: entry.key,
+                severity: "error",
+                message,
+                suggestion,
+            }
         })
         .collect();
     all.extend(violations(&schema, file));
@@ -161,18 +268,32 @@ pub fn answers_violations(file: &SettingsFile) -> Vec<Violation> {
 
 /// The schema of the application that a file belongs to; null where it belongs to none.
 pub fn schema_of(path: &Path) -> Value {
-    Application::of(path).map(Application::schema).unwrap_or_default()
+    Application::of(path)
+        .map(Application::schema)
+        .unwrap_or_default()
 }
 
 /// Keys that nobody knows and that are nearly ones that are known; other unknown keys are nobody's business.
 fn misspelt(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
-    let unknown = file.document.entries().into_iter().filter(|entry| property(schema, &entry.key).is_none());
+    let unknown = file
+        .document
+        .entries()
+        .into_iter()
+        .filter(|entry| property(schema, &entry.key).is_none());
     unknown
         .filter_map(|entry| {
             let suggestion = nearest(schema, &entry.key)?;
             let Position { line, column } = entry.at;
             let message = "no such setting is known".to_owned();
-            Some(Violation { file: file.path.clone(), line, column, key: entry.key, severity: "warning", message, suggestion: Some(suggestion) })
+            Some(Violation {
+                file: file.path.clone(),
+                line,
+                column,
+                key: entry.key,
+                severity: "warning",
+                message,
+                suggestion: Some(suggestion),
+            })
         })
         .collect()
 }
@@ -183,7 +304,8 @@ fn nearest(schema: &Value, key: &str) -> Option<String> {
     let mut spelt = Vec::new();
     for name in key.split(':') {
         let known = place["properties"].as_object()?;
-        let distance = |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
+        let distance =
+            |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
         let (best, property) = known.iter().min_by_key(|(known, _)| distance(known))?;
         if distance(best) > best.len() / 5 + 1 {
             return None;
@@ -196,17 +318,38 @@ fn nearest(schema: &Value, key: &str) -> Option<String> {
 
 /// What a schema objects to in a file.
 pub fn violations(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
-    let Ok(validator) = jsonschema::options().build(schema) else { return Vec::new() };
-    let known = |name: &str| schema["properties"].as_object().is_some_and(|all| all.keys().any(|key| same(key, name)));
+    let Ok(validator) = jsonschema::options().build(schema) else {
+        return Vec::new();
+    };
+    let known = |name: &str| {
+        schema["properties"]
+            .as_object()
+            .is_some_and(|all| all.keys().any(|key| same(key, name)))
+    };
     let mut document = file.document.to_json_of(known);
     spell_as(schema, &mut document);
     let mut violations: Vec<_> = validator
         .iter_errors(&document)
         .map(|error| {
-            let key = error.instance_path().as_str().trim_start_matches('/').replace('/', ":");
-            let Position { line, column } = file.document.position(&KeyPath::new(&key)).unwrap_or(Position { line: 1, column: 1 });
+            let key = error
+                .instance_path()
+                .as_str()
+                .trim_start_matches('/')
+                .replace('/', ":");
+            let Position { line, column } = file
+                .document
+                .position(&KeyPath::new(&key))
+                .unwrap_or(Position { line: 1, column: 1 });
             let message = message(schema, &key, error.instance());
-            Violation { file: file.path.clone(), line, column, key, severity: "error", message, suggestion: None }
+            Violation {
+                file: file.path.clone(),
+                line,
+                column,
+                key,
+                severity: "error",
+                message,
+                suggestion: None,
+            }
         })
         .collect();
     // Two keywords may object to one value; it is told once.
@@ -218,8 +361,14 @@ pub fn violations(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
 fn message(schema: &Value, key: &str, found: &Value) -> String {
     let property = property(schema, key);
     let secret = property.is_some_and(|property| property["writeOnly"] == true);
-    let found = if secret { "a value".to_owned() } else { found.to_string() };
-    let allowed = property.and_then(|property| property["x-allowed"].as_str()).unwrap_or("something else");
+    let found = if secret {
+        "a value".to_owned()
+    } else {
+        found.to_string()
+    };
+    let allowed = property
+        .and_then(|property| property["x-allowed"].as_str())
+        .unwrap_or("something else");
     format!("{found} was found where {allowed} is expected")
 }
 
@@ -227,10 +376,14 @@ fn message(schema: &Value, key: &str, found: &Value) -> String {
 pub fn property<'s>(schema: &'s Value, key: &str) -> Option<&'s Value> {
     let mut place = schema;
     for name in key.split(':') {
-        let named = place["properties"].as_object().and_then(|all| all.iter().find(|(known, _)| same(known, name)));
+        let named = place["properties"]
+            .as_object()
+            .and_then(|all| all.iter().find(|(known, _)| same(known, name)));
         place = match named {
             Some((_, property)) => property,
-            None => place.get("additionalProperties").filter(|other| other.is_object())?,
+            None => place
+                .get("additionalProperties")
+                .filter(|other| other.is_object())?,
         };
     }
     Some(place)
@@ -238,15 +391,19 @@ pub fn property<'s>(schema: &'s Value, key: &str) -> Option<&'s Value> {
 
 /// Spells a document's keys as the schema does: .NET matches them without regard to case.
 fn spell_as(schema: &Value, document: &mut Value) {
-    let (Some(known), Value::Object(members)) = (schema["properties"].as_object(), document) else { return };
+    let (Some(known), Value::Object(members)) = (schema["properties"].as_object(), document) else {
+        return;
+    };
     *members = std::mem::take(members)
         .into_iter()
-        .map(|(name, mut value)| match known.iter().find(|(known, _)| same(known, &name)) {
-            Some((known, schema)) => {
-                spell_as(schema, &mut value);
-                (known.clone(), value)
-            }
-            None => (name, value),
-        })
+        .map(
+            |(name, mut value)| match known.iter().find(|(known, _)| same(known, &name)) {
+                Some((known, schema)) => {
+                    spell_as(schema, &mut value);
+                    (known.clone(), value)
+                }
+                None => (name, value),
+            },
+        )
         .collect();
 }

@@ -17,7 +17,8 @@ impl Secret {
 
     /// 32 letters and digits: safe in a URL, a StackExchange.Redis string and a shell.
     pub fn generate() -> Self {
-        const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+        const ALPHABET: &[u8; 62] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let mut text = String::with_capacity(32);
         while text.len() < 32 {
             // A byte over 247 would favour the first letters; another is drawn.

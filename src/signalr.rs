@@ -104,7 +104,9 @@ impl Call<'_> {
     pub fn uploads<const N: usize>(&mut self) -> Result<[Upload; N], Refusal> {
         let uploads = std::mem::take(&mut self.uploads);
         let sent = uploads.len();
-        uploads.try_into().map_err(|_| Refusal::Streams { sent, expected: N })
+        uploads
+            .try_into()
+            .map_err(|_| Refusal::Streams { sent, expected: N })
     }
 }
 
@@ -117,7 +119,10 @@ pub enum Refusal {
     /// Too few or too many arguments, or of another type.
     Arguments,
     /// Another number of streams than the method takes.
-    Streams { sent: usize, expected: usize },
+    Streams {
+        sent: usize,
+        expected: usize,
+    },
 }
 
 /// A method failed. What happened is for the log; the client hears only that it did, unless it is
@@ -134,16 +139,25 @@ const SHOWN: &str = "HubException";
 
 impl HubError {
     pub fn new(message: impl Into<String>) -> Self {
-        HubError { kind: "Exception", message: message.into() }
+        HubError {
+            kind: "Exception",
+            message: message.into(),
+        }
     }
 
     /// One that clients are told of.
     pub fn shown(message: impl Into<String>) -> Self {
-        HubError { kind: SHOWN, message: message.into() }
+        HubError {
+            kind: SHOWN,
+            message: message.into(),
+        }
     }
 
     pub fn of(kind: &'static str, message: impl Into<String>) -> Self {
-        HubError { kind, message: message.into() }
+        HubError {
+            kind,
+            message: message.into(),
+        }
     }
 
     /// The message alone.
@@ -153,7 +167,11 @@ impl HubError {
 
     /// What an error's text for the client ends with.
     pub(crate) fn suffix(&self, detailed: bool) -> String {
-        if detailed || self.kind == SHOWN { format!(" {self}") } else { String::new() }
+        if detailed || self.kind == SHOWN {
+            format!(" {self}")
+        } else {
+            String::new()
+        }
     }
 }
 
@@ -244,7 +262,11 @@ impl Default for Options {
             outbox: OutboxLimits::default(),
             backlog: None,
             protocols: vec![Protocol::Json, Protocol::MessagePack],
-            transports: vec![Transport::WebSocket, Transport::ServerSentEvents, Transport::LongPolling],
+            transports: vec![
+                Transport::WebSocket,
+                Transport::ServerSentEvents,
+                Transport::LongPolling,
+            ],
             naming: Naming::Camel,
             detailed_errors: false,
             resume: Some(100_000),
@@ -278,14 +300,33 @@ pub struct Server<H> {
 impl<H: Hub> Server<H> {
     /// Assembles a server; `backplane` is given the way into this process.
     pub fn new(hub: H, options: Options, backplane: impl FnOnce(Parts) -> Backplane) -> Arc<Self> {
-        let (registry, metrics, results) = (Arc::new(Registry::new(options.groups)), Arc::<Metrics>::default(), Arc::<Results>::default());
+        let (registry, metrics, results) = (
+            Arc::new(Registry::new(options.groups)),
+            Arc::<Metrics>::default(),
+            Arc::<Results>::default(),
+        );
         let delivery = Delivery::start(registry.clone(), metrics.clone());
-        let parts = Parts { registry: registry.clone(), delivery: delivery.clone(), metrics: metrics.clone(), results: results.clone() };
+        let parts = Parts {
+            registry: registry.clone(),
+            delivery: delivery.clone(),
+            metrics: metrics.clone(),
+            results: results.clone(),
+        };
         let backplane = Arc::new(backplane(parts));
         Arc::new(Server {
             hub,
-            clients: Clients { registry, backplane, results, metrics: metrics.clone(), naming: options.naming },
-            backlog: Arc::new(options.backlog.map_or_else(Backlog::default, Backlog::with_limit)),
+            clients: Clients {
+                registry,
+                backplane,
+                results,
+                metrics: metrics.clone(),
+                naming: options.naming,
+            },
+            backlog: Arc::new(
+                options
+                    .backlog
+                    .map_or_else(Backlog::default, Backlog::with_limit),
+            ),
             options,
             metrics,
             sessions: Sessions::default(),
@@ -316,7 +357,11 @@ impl<H: Hub> Server<H> {
         let _ = tokio::time::timeout(GOODBYE_WITHIN, self.backplane().leave()).await;
         self.stopping.store(true, Ordering::SeqCst);
         while !self.clients.registry.is_empty() && Instant::now() < deadline {
-            self.clients.registry.all().iter().for_each(|client| client.outbox.wake());
+            self.clients
+                .registry
+                .all()
+                .iter()
+                .for_each(|client| client.outbox.wake());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -13,12 +13,24 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Starts logging to standard output, as .NET's console logger does. Other crates' chatter is kept
 /// to warnings unless everything is wanted.
 pub fn start_logging(level: LevelFilter) {
-    let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
-    let filter = Targets::new().with_default(others).with_target("harmony", level).with_target("lapin", LevelFilter::OFF);
+    let others = if level == LevelFilter::TRACE {
+        level
+    } else {
+        level.min(LevelFilter::WARN)
+    };
+    let filter = Targets::new()
+        .with_default(others)
+        .with_target("harmony", level)
+        .with_target("lapin", LevelFilter::OFF);
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let lines = tracing_subscriber::fmt::layer().with_ansi(colour).with_target(false);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(colour)
+        .with_target(false);
     // A second call, as in a test with several hubs, keeps the first logger.
-    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .try_init();
 }
 
 /// One number with its name and what it means.
@@ -61,7 +73,9 @@ impl prometheus_client::collector::Collector for Samples {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         for sample in &self.0 {
             match sample.kind {
-                SampleKind::Counter => write_sample(&mut encoder, sample, &ConstCounter::new(sample.value))?,
+                SampleKind::Counter => {
+                    write_sample(&mut encoder, sample, &ConstCounter::new(sample.value))?
+                }
                 SampleKind::Gauge => {
                     let value = i64::try_from(sample.value).unwrap_or(i64::MAX);
                     write_sample(&mut encoder, sample, &ConstGauge::new(value))?;
@@ -72,6 +86,15 @@ impl prometheus_client::collector::Collector for Samples {
     }
 }
 
-fn write_sample(encoder: &mut DescriptorEncoder<'_>, sample: &Sample, metric: &impl EncodeMetric) -> std::fmt::Result {
-    metric.encode(encoder.encode_descriptor(sample.name, sample.help, None, metric.metric_type())?)
+fn write_sample(
+    encoder: &mut DescriptorEncoder<'_>,
+    sample: &Sample,
+    metric: &impl EncodeMetric,
+) -> std::fmt::Result {
+    metric.encode(encoder.encode_descriptor(
+        sample.name,
+        sample.help,
+        None,
+        metric.metric_type(),
+    )?)
 }

@@ -42,7 +42,11 @@ impl Terminal {
             Colour::Always => anstream::ColorChoice::Always.write_global(),
             Colour::Never => anstream::ColorChoice::Never.write_global(),
         }
-        Terminal { json, quiet, verbose }
+        Terminal {
+            json,
+            quiet,
+            verbose,
+        }
     }
 
     /// The command's result.
@@ -82,7 +86,10 @@ impl Terminal {
             return self.progress_json("warning", warning, None);
         }
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();
-        line(&mut anstream::stderr(), &format!("{style}warning:{style:#} {warning}"));
+        line(
+            &mut anstream::stderr(),
+            &format!("{style}warning:{style:#} {warning}"),
+        );
     }
 
     /// An error as text.
@@ -105,7 +112,9 @@ impl Terminal {
         let bar = if self.json || self.quiet || !terminal {
             None
         } else {
-            let bar = STEPS.add(ProgressBar::new_spinner()).with_message(step.clone());
+            let bar = STEPS
+                .add(ProgressBar::new_spinner())
+                .with_message(step.clone());
             if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} ({elapsed})") {
                 // Signs that every terminal can show.
                 bar.set_style(style.tick_chars("|/-\\ "));
@@ -118,7 +127,12 @@ impl Terminal {
         } else if bar.is_none() && !self.quiet {
             line(&mut anstream::stderr(), &format!("  {step} …"));
         }
-        StepGuard { terminal: *self, step, bar, began: Instant::now() }
+        StepGuard {
+            terminal: *self,
+            step,
+            bar,
+            began: Instant::now(),
+        }
     }
 
     fn progress_json(&self, step: &str, status: &str, amount: Option<(u64, u64)>) {
@@ -145,9 +159,15 @@ impl StepGuard {
     pub fn amount(&self, current: u64, total: u64) {
         if let Some(bar) = &self.bar {
             let mega = |bytes: u64| bytes as f64 / 1e6;
-            bar.set_message(format!("{} {:.1} of {:.1} MB", self.step, mega(current), mega(total)));
+            bar.set_message(format!(
+                "{} {:.1} of {:.1} MB",
+                self.step,
+                mega(current),
+                mega(total)
+            ));
         } else if self.terminal.json {
-            self.terminal.progress_json(&self.step, "running", Some((current, total)));
+            self.terminal
+                .progress_json(&self.step, "running", Some((current, total)));
         }
     }
 }
@@ -161,7 +181,10 @@ impl Drop for StepGuard {
             self.terminal.progress_json(&self.step, "finished", None);
         }
         if self.terminal.verbose && !self.terminal.json {
-            line(&mut anstream::stderr(), &format!("  {}: {} ms", self.step, self.began.elapsed().as_millis()));
+            line(
+                &mut anstream::stderr(),
+                &format!("  {}: {} ms", self.step, self.began.elapsed().as_millis()),
+            );
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use crate::secret::Secret;
 use rustls::ServerConfig;
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,10 @@ pub struct DevelopmentCertificate {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("{} can't be read: {error}", path.display())]
-    Read { path: PathBuf, error: std::io::Error },
+    Read {
+        path: PathBuf,
+        error: std::io::Error,
+    },
     #[error("{}: the password is wrong, or the file is damaged ({error})", path.display())]
     Pfx { path: PathBuf, error: String },
     #[error("{} holds no private key; an unencrypted PFX is not read", path.display())]
@@ -55,7 +58,10 @@ pub enum TlsError {
     #[error("a certificate can't be made: {0}")]
     Make(#[from] rcgen::Error),
     #[error("{} can't be written: {error}", path.display())]
-    Write { path: PathBuf, error: std::io::Error },
+    Write {
+        path: PathBuf,
+        error: std::io::Error,
+    },
 }
 
 /// Makes ring the process's one provider of cryptography; to be called before any TLS.
@@ -67,7 +73,9 @@ pub fn install_provider() {
 /// Loads a certificate, ready to accept connections; its files are read again when they change.
 pub fn acceptor(source: &CertificateSource) -> Result<TlsAcceptor, TlsError> {
     let reloading = Reloading::load(source)?;
-    let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(Arc::new(reloading));
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(reloading));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -88,8 +96,15 @@ struct Present {
 
 impl Reloading {
     fn load(source: &CertificateSource) -> Result<Self, TlsError> {
-        let present = Present { changed: changed(source), key: certified(source)?, looked: Instant::now() };
-        Ok(Reloading { source: source.clone(), present: Mutex::new(present) })
+        let present = Present {
+            changed: changed(source),
+            key: certified(source)?,
+            looked: Instant::now(),
+        };
+        Ok(Reloading {
+            source: source.clone(),
+            present: Mutex::new(present),
+        })
     }
 }
 
@@ -106,7 +121,9 @@ impl ResolvesServerCert for Reloading {
                         (present.key, present.changed) = (key, now);
                         tracing::info!(path = %self.source.path.display(), "the certificate was read anew");
                     }
-                    Err(error) => tracing::warn!(%error, "the certificate changed and can't be used; the one before is kept"),
+                    Err(error) => {
+                        tracing::warn!(%error, "the certificate changed and can't be used; the one before is kept")
+                    }
                 }
             }
         }
@@ -116,17 +133,23 @@ impl ResolvesServerCert for Reloading {
 
 /// When the files were changed.
 fn changed(source: &CertificateSource) -> [Option<SystemTime>; 2] {
-    [Some(&source.path), source.key_path.as_ref()].map(|path| path.and_then(|path| fs::metadata(path).ok()?.modified().ok()))
+    [Some(&source.path), source.key_path.as_ref()]
+        .map(|path| path.and_then(|path| fs::metadata(path).ok()?.modified().ok()))
 }
 
 fn certified(source: &CertificateSource) -> Result<Arc<CertifiedKey>, TlsError> {
     let (chain, key) = load(source)?;
-    let unusable = |error| TlsError::Unusable { path: source.path.clone(), error };
+    let unusable = |error| TlsError::Unusable {
+        path: source.path.clone(),
+        error,
+    };
     let signing = rustls::crypto::ring::sign::any_supported_type(&key).map_err(unusable)?;
     let certified = CertifiedKey::new(chain, signing);
     // A key of another certificate would fail every handshake.
     match certified.keys_match() {
-        Err(error @ rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Err(unusable(error)),
+        Err(error @ rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
+            Err(unusable(error))
+        }
         _ => Ok(Arc::new(certified)),
     }
 }
@@ -140,13 +163,18 @@ pub fn as_pem(source: &CertificateSource) -> Result<Secret, TlsError> {
         _ => "PRIVATE KEY",
     };
     let mut text = pem_block(label, key.secret_der());
-    chain.iter().for_each(|certificate| text.push_str(&pem_block("CERTIFICATE", certificate)));
+    chain
+        .iter()
+        .for_each(|certificate| text.push_str(&pem_block("CERTIFICATE", certificate)));
     Ok(Secret::new(text))
 }
 
 fn pem_block(label: &str, der: &[u8]) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        STANDARD.encode(der)
+    )
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -163,9 +191,14 @@ fn load(source: &CertificateSource) -> Result<Identity, TlsError> {
 fn load_pem(source: &CertificateSource, bytes: &[u8]) -> Result<Identity, TlsError> {
     let pem = |path: &Path| {
         let path = path.to_owned();
-        move |error: rustls::pki_types::pem::Error| TlsError::Pem { path, error: error.to_string() }
+        move |error: rustls::pki_types::pem::Error| TlsError::Pem {
+            path,
+            error: error.to_string(),
+        }
     };
-    let chain = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>().map_err(pem(&source.path))?;
+    let chain = CertificateDer::pem_slice_iter(bytes)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(pem(&source.path))?;
     let key_path = source.key_path.as_deref().unwrap_or(&source.path);
     let bytes = read(key_path)?;
     let key = match decrypted(key_path, &bytes, source.password.as_ref())? {
@@ -176,69 +209,141 @@ fn load_pem(source: &CertificateSource, bytes: &[u8]) -> Result<Identity, TlsErr
 }
 
 /// The key of a PKCS#8 file that is encrypted; `None` where it is not.
-fn decrypted(path: &Path, bytes: &[u8], password: Option<&Secret>) -> Result<Option<PrivateKeyDer<'static>>, TlsError> {
+fn decrypted(
+    path: &Path,
+    bytes: &[u8],
+    password: Option<&Secret>,
+) -> Result<Option<PrivateKeyDer<'static>>, TlsError> {
     const BEGIN: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
     let text = String::from_utf8_lossy(bytes);
-    let Some(start) = text.find(BEGIN) else { return Ok(None) };
-    let refused = || TlsError::Encrypted { path: path.to_owned(), given: password.is_some() };
-    let broken = |error: String| TlsError::Pem { path: path.to_owned(), error };
-    let end = text[start..].find("-----END ENCRYPTED PRIVATE KEY-----").ok_or_else(|| broken("its key does not end".into()))?;
+    let Some(start) = text.find(BEGIN) else {
+        return Ok(None);
+    };
+    let refused = || TlsError::Encrypted {
+        path: path.to_owned(),
+        given: password.is_some(),
+    };
+    let broken = |error: String| TlsError::Pem {
+        path: path.to_owned(),
+        error,
+    };
+    let end = text[start..]
+        .find("-----END ENCRYPTED PRIVATE KEY-----")
+        .ok_or_else(|| broken("its key does not end".into()))?;
     let whole = &text[start..start + end + "-----END ENCRYPTED PRIVATE KEY-----".len()];
-    let (_, document) = pkcs8::SecretDocument::from_pem(whole).map_err(|error| broken(error.to_string()))?;
-    let key = pkcs8::EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|error| broken(error.to_string()))?;
-    let key = key.decrypt(password.map(Secret::reveal).unwrap_or_default()).map_err(|_| refused())?;
-    Ok(Some(PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into()))
+    let (_, document) =
+        pkcs8::SecretDocument::from_pem(whole).map_err(|error| broken(error.to_string()))?;
+    let key = pkcs8::EncryptedPrivateKeyInfo::try_from(document.as_bytes())
+        .map_err(|error| broken(error.to_string()))?;
+    let key = key
+        .decrypt(password.map(Secret::reveal).unwrap_or_default())
+        .map_err(|_| refused())?;
+    Ok(Some(
+        PrivatePkcs8KeyDer::from(key.as_bytes().to_vec()).into(),
+    ))
 }
 
 fn load_pfx(source: &CertificateSource, bytes: &[u8]) -> Result<Identity, TlsError> {
-    let password = source.password.as_ref().map(Secret::reveal).unwrap_or_default();
-    let store = p12_keystore::KeyStore::from_pkcs12(bytes, password)
-        .map_err(|error| TlsError::Pfx { path: source.path.clone(), error: error.to_string() })?;
-    let (_, chain) = store.private_key_chain().ok_or_else(|| TlsError::NoKey { path: source.path.clone() })?;
-    let certificates = chain.chain().iter().map(|certificate| certificate.as_der().to_vec().into()).collect();
-    Ok((certificates, PrivatePkcs8KeyDer::from(chain.key().to_vec()).into()))
+    let password = source
+        .password
+        .as_ref()
+        .map(Secret::reveal)
+        .unwrap_or_default();
+    let store =
+        p12_keystore::KeyStore::from_pkcs12(bytes, password).map_err(|error| TlsError::Pfx {
+            path: source.path.clone(),
+            error: error.to_string(),
+        })?;
+    let (_, chain) = store.private_key_chain().ok_or_else(|| TlsError::NoKey {
+        path: source.path.clone(),
+    })?;
+    let certificates = chain
+        .chain()
+        .iter()
+        .map(|certificate| certificate.as_der().to_vec().into())
+        .collect();
+    Ok((
+        certificates,
+        PrivatePkcs8KeyDer::from(chain.key().to_vec()).into(),
+    ))
 }
 
 /// The machine's ASP.NET Core development certificate, else the one kept in `kept`, else a new one kept there.
-pub fn development_certificate(home: Option<&Path>, kept: &Path) -> Result<DevelopmentCertificate, TlsError> {
+pub fn development_certificate(
+    home: Option<&Path>,
+    kept: &Path,
+) -> Result<DevelopmentCertificate, TlsError> {
     if let Some(source) = home.and_then(|home| find_dotnet_certificate(&home.join(DOTNET_STORE))) {
-        return Ok(DevelopmentCertificate { source, by_dotnet: true });
+        return Ok(DevelopmentCertificate {
+            source,
+            by_dotnet: true,
+        });
     }
     let source = CertificateSource {
         path: kept.join("localhost.pem"),
         key_path: Some(kept.join("localhost.key")),
         password: None,
     };
-    let usable = load(&source).is_ok_and(|(chain, _)| chain.first().is_some_and(|first| is_valid_now(first)));
+    let usable = load(&source)
+        .is_ok_and(|(chain, _)| chain.first().is_some_and(|first| is_valid_now(first)));
     if !usable {
         make_certificate(kept, &source)?;
     }
-    Ok(DevelopmentCertificate { source, by_dotnet: false })
-}
-
-fn find_dotnet_certificate(store: &Path) -> Option<CertificateSource> {
-    let files = fs::read_dir(store).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "pfx")).collect();
-    files.sort();
-    files.into_iter().map(|path| CertificateSource { path, key_path: None, password: None }).find(|source| {
-        load(source).is_ok_and(|(chain, _)| chain.first().is_some_and(|first| is_marked(first) && is_valid_now(first)))
+    Ok(DevelopmentCertificate {
+        source,
+        by_dotnet: false,
     })
 }
 
+fn find_dotnet_certificate(store: &Path) -> Option<CertificateSource> {
+    let files = fs::read_dir(store)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|ending| ending == "pfx"))
+        .collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| CertificateSource {
+            path,
+            key_path: None,
+            password: None,
+        })
+        .find(|source| {
+            load(source).is_ok_and(|(chain, _)| {
+                chain
+                    .first()
+                    .is_some_and(|first| is_marked(first) && is_valid_now(first))
+            })
+        })
+}
+
 fn is_marked(certificate: &CertificateDer<'_>) -> bool {
-    x509_parser::parse_x509_certificate(certificate)
-        .is_ok_and(|(_, certificate)| certificate.extensions().iter().any(|extension| extension.oid.to_id_string() == DEVELOPMENT_MARK))
+    x509_parser::parse_x509_certificate(certificate).is_ok_and(|(_, certificate)| {
+        certificate
+            .extensions()
+            .iter()
+            .any(|extension| extension.oid.to_id_string() == DEVELOPMENT_MARK)
+    })
 }
 
 fn is_valid_now(certificate: &CertificateDer<'_>) -> bool {
-    x509_parser::parse_x509_certificate(certificate).is_ok_and(|(_, certificate)| certificate.validity().is_valid())
+    x509_parser::parse_x509_certificate(certificate)
+        .is_ok_and(|(_, certificate)| certificate.validity().is_valid())
 }
 
 fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), TlsError> {
     let key = rcgen::KeyPair::generate()?;
-    let mut parameters = rcgen::CertificateParams::new(["localhost".into(), "127.0.0.1".into(), "::1".into()])?;
-    parameters.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
-    parameters.key_usages = vec![rcgen::KeyUsagePurpose::DigitalSignature, rcgen::KeyUsagePurpose::KeyCertSign];
+    let mut parameters =
+        rcgen::CertificateParams::new(["localhost".into(), "127.0.0.1".into(), "::1".into()])?;
+    parameters
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "localhost");
+    parameters.key_usages = vec![
+        rcgen::KeyUsagePurpose::DigitalSignature,
+        rcgen::KeyUsagePurpose::KeyCertSign,
+    ];
     parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
     parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
     parameters.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(1);
@@ -246,9 +351,15 @@ fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), Tls
     parameters.not_after = parameters.not_before + time::Duration::days(365);
     let certificate = parameters.self_signed(&key)?;
     let write = |path: &Path, text: &str, mode| {
-        write_file(path, text, mode).map_err(|error| TlsError::Write { path: path.to_owned(), error })
+        write_file(path, text, mode).map_err(|error| TlsError::Write {
+            path: path.to_owned(),
+            error,
+        })
     };
-    fs::create_dir_all(folder).map_err(|error| TlsError::Write { path: folder.to_owned(), error })?;
+    fs::create_dir_all(folder).map_err(|error| TlsError::Write {
+        path: folder.to_owned(),
+        error,
+    })?;
     if let Some(key_path) = &source.key_path {
         write(key_path, &key.serialize_pem(), 0o600)?;
     }
@@ -266,5 +377,8 @@ fn write_file(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|error| TlsError::Read { path: path.to_owned(), error })
+    fs::read(path).map_err(|error| TlsError::Read {
+        path: path.to_owned(),
+        error,
+    })
 }

@@ -14,7 +14,9 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A recorded fixture.
 pub fn fixture(name: &str) -> serde_json::Value {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name);
     serde_json::from_str(&std::fs::read_to_string(path).expect("a fixture")).expect("JSON")
 }
 
@@ -66,7 +68,11 @@ pub fn free_port() -> u16 {
     loop {
         let port = harmony::containers::ports::free_port().expect("a port");
         // Nobody listens on it yet, and another test may have been given it a moment ago.
-        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+        if GIVEN
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(port)
+        {
             return port;
         }
     }
@@ -77,7 +83,10 @@ pub struct Random(pub u64);
 
 impl Random {
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
 

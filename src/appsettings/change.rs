@@ -5,7 +5,10 @@
 //! its place. Whoever finds a journal whose new contents still lie beside their targets finishes the
 //! change where all of them are whole, else takes it back; so at no moment is a mixture for good.
 
-use super::{SettingsError, check_access, keep_mode, read_bytes, replace, replace_soon, sync_folder, write_error};
+use super::{
+    SettingsError, check_access, keep_mode, read_bytes, replace, replace_soon, sync_folder,
+    write_error,
+};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -47,7 +50,9 @@ pub enum Recovered {
 
 /// Whether a change may have been interrupted: cheap, for every start.
 pub fn is_interrupted(backups: &Path) -> Result<bool, SettingsError> {
-    Ok(journal(backups)?.iter().any(|change| change.temporary.exists()))
+    Ok(journal(backups)?
+        .iter()
+        .any(|change| change.temporary.exists()))
 }
 
 /// A file that [`undo`] leaves alone.
@@ -64,14 +69,22 @@ pub fn commit(replacements: &[Replacement], backups: &Path) -> Result<Vec<PathBu
     if replacements.is_empty() {
         return Ok(Vec::new());
     }
-    let changes = replacements.iter().map(|replacement| plan(replacement, backups)).collect::<Result<Vec<_>, _>>()?;
+    let changes = replacements
+        .iter()
+        .map(|replacement| plan(replacement, backups))
+        .collect::<Result<Vec<_>, _>>()?;
     fs::create_dir_all(backups).map_err(|error| write_error(backups, error))?;
     write_journal(&changes, backups)?;
     let prepared = prepare(replacements, &changes);
-    let put = prepared.and_then(|()| changes.iter().zip(replacements).try_for_each(|(change, replacement)| {
-        refuse_change(replacement)?;
-        put(change)
-    }));
+    let put = prepared.and_then(|()| {
+        changes
+            .iter()
+            .zip(replacements)
+            .try_for_each(|(change, replacement)| {
+                refuse_change(replacement)?;
+                put(change)
+            })
+    });
     if let Err(error) = put {
         take_back(&changes)?;
         forget(backups)?;
@@ -88,10 +101,16 @@ pub fn recover(backups: &Path) -> Result<Option<Recovered>, SettingsError> {
     }
     let mut whole = true;
     for change in &changes {
-        whole = whole && (is(&change.temporary, Some(&change.after))? && is(&change.target, change.before.as_deref())? || is(&change.target, Some(&change.after))?);
+        whole = whole
+            && (is(&change.temporary, Some(&change.after))?
+                && is(&change.target, change.before.as_deref())?
+                || is(&change.target, Some(&change.after))?);
     }
     if whole {
-        changes.iter().filter(|change| change.temporary.exists()).try_for_each(put)?;
+        changes
+            .iter()
+            .filter(|change| change.temporary.exists())
+            .try_for_each(put)?;
         return Ok(Some(Recovered::Finished));
     }
     take_back(&changes)?;
@@ -103,9 +122,21 @@ pub fn recover(backups: &Path) -> Result<Option<Recovered>, SettingsError> {
 pub fn conflicts(backups: &Path) -> Result<Vec<Conflict>, SettingsError> {
     let mut conflicts = Vec::new();
     for change in journal(backups)? {
-        if !is(&change.target, Some(&change.after))? && !is(&change.target, change.before.as_deref())? {
-            let then = change.backup.as_deref().map(read_bytes).transpose()?.flatten().unwrap_or_default();
-            conflicts.push(Conflict { now: read_bytes(&change.target)?.unwrap_or_default(), then, path: change.path });
+        if !is(&change.target, Some(&change.after))?
+            && !is(&change.target, change.before.as_deref())?
+        {
+            let then = change
+                .backup
+                .as_deref()
+                .map(read_bytes)
+                .transpose()?
+                .flatten()
+                .unwrap_or_default();
+            conflicts.push(Conflict {
+                now: read_bytes(&change.target)?.unwrap_or_default(),
+                then,
+                path: change.path,
+            });
         }
     }
     Ok(conflicts)
@@ -113,13 +144,17 @@ pub fn conflicts(backups: &Path) -> Result<Vec<Conflict>, SettingsError> {
 
 /// Whether [`undo`] would change anything.
 pub fn is_undoable(backups: &Path) -> Result<bool, SettingsError> {
-    journal(backups)?.iter().try_fold(false, |any, change| Ok(any || is(&change.target, Some(&change.after))?))
+    journal(backups)?.iter().try_fold(false, |any, change| {
+        Ok(any || is(&change.target, Some(&change.after))?)
+    })
 }
 
 /// Brings back what the last [`commit`] changed. Returns the paths; refuses where somebody changed one since.
 pub fn undo(backups: &Path) -> Result<Vec<PathBuf>, SettingsError> {
     if let Some(conflict) = conflicts(backups)?.into_iter().next() {
-        return Err(SettingsError::Changed { path: conflict.path });
+        return Err(SettingsError::Changed {
+            path: conflict.path,
+        });
     }
     let changes = journal(backups)?;
     let undone = take_back(&changes)?;
@@ -128,7 +163,11 @@ pub fn undo(backups: &Path) -> Result<Vec<PathBuf>, SettingsError> {
 }
 
 fn plan(replacement: &Replacement, backups: &Path) -> Result<Change, SettingsError> {
-    let Replacement { path, before, after } = replacement;
+    let Replacement {
+        path,
+        before,
+        after,
+    } = replacement;
     refuse_change(replacement)?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let target = match before {
@@ -140,9 +179,21 @@ fn plan(replacement: &Replacement, backups: &Path) -> Result<Change, SettingsErr
         None => absolute.clone(),
     };
     let after = digest(after);
-    let temporary = target.with_file_name(format!(".harmony-{}.tmp", &digest(format!("{}{after}", target.display()).as_bytes())[..16]));
-    let backup = before.as_ref().map(|_| backups.join(path.to_string_lossy().replace(['/', '\\', ':'], "%")));
-    Ok(Change { path: absolute, target, temporary, backup, before: before.as_deref().map(digest), after })
+    let temporary = target.with_file_name(format!(
+        ".harmony-{}.tmp",
+        &digest(format!("{}{after}", target.display()).as_bytes())[..16]
+    ));
+    let backup = before
+        .as_ref()
+        .map(|_| backups.join(path.to_string_lossy().replace(['/', '\\', ':'], "%")));
+    Ok(Change {
+        path: absolute,
+        target,
+        temporary,
+        backup,
+        before: before.as_deref().map(digest),
+        after,
+    })
 }
 
 /// Makes the new contents and the backups safe on disk.
@@ -158,9 +209,15 @@ fn prepare(replacements: &[Replacement], changes: &[Change]) -> Result<(), Setti
         }
         // One that an earlier run left has the same name and nobody's care.
         let _ = fs::remove_file(&change.temporary);
-        let mut file = fs::File::options().write(true).create_new(true).open(&change.temporary).map_err(failed)?;
+        let mut file = fs::File::options()
+            .write(true)
+            .create_new(true)
+            .open(&change.temporary)
+            .map_err(failed)?;
         keep_mode(&change.target, &file).map_err(failed)?;
-        file.write_all(&replacement.after).and_then(|()| file.sync_all()).map_err(failed)?;
+        file.write_all(&replacement.after)
+            .and_then(|()| file.sync_all())
+            .map_err(failed)?;
     }
     Ok(())
 }
@@ -169,7 +226,9 @@ fn prepare(replacements: &[Replacement], changes: &[Change]) -> Result<(), Setti
 fn put(change: &Change) -> Result<(), SettingsError> {
     let failed = |error| write_error(&change.path, error);
     if change.before.is_none() && change.target.exists() {
-        return Err(SettingsError::Changed { path: change.path.clone() });
+        return Err(SettingsError::Changed {
+            path: change.path.clone(),
+        });
     }
     fs::rename(&change.temporary, &change.target).map_err(failed)?;
     sync_folder(&change.target)
@@ -184,10 +243,18 @@ fn take_back(changes: &[Change]) -> Result<Vec<PathBuf>, SettingsError> {
             continue;
         }
         match &change.backup {
-            None => fs::remove_file(&change.target).map_err(|error| write_error(&change.path, error))?,
+            None => {
+                fs::remove_file(&change.target).map_err(|error| write_error(&change.path, error))?
+            }
             Some(backup) => {
-                let before = read_bytes(backup)?.filter(|bytes| Some(digest(bytes)) == change.before);
-                replace(&change.target, &before.ok_or_else(|| SettingsError::Changed { path: backup.clone() })?)?;
+                let before =
+                    read_bytes(backup)?.filter(|bytes| Some(digest(bytes)) == change.before);
+                replace(
+                    &change.target,
+                    &before.ok_or_else(|| SettingsError::Changed {
+                        path: backup.clone(),
+                    })?,
+                )?;
             }
         }
         undone.push(change.path.clone());
@@ -196,7 +263,13 @@ fn take_back(changes: &[Change]) -> Result<Vec<PathBuf>, SettingsError> {
 }
 
 fn refuse_change(replacement: &Replacement) -> Result<(), SettingsError> {
-    if read_bytes(&replacement.path)? == replacement.before { Ok(()) } else { Err(SettingsError::Changed { path: replacement.path.clone() }) }
+    if read_bytes(&replacement.path)? == replacement.before {
+        Ok(())
+    } else {
+        Err(SettingsError::Changed {
+            path: replacement.path.clone(),
+        })
+    }
 }
 
 /// Whether a file holds what the digest says; `None` stands for no file.
@@ -206,20 +279,28 @@ fn is(path: &Path, digested: Option<&str>) -> Result<bool, SettingsError> {
 
 fn write_journal(changes: &[Change], backups: &Path) -> Result<(), SettingsError> {
     let journal = backups.join(JOURNAL);
-    let text = serde_json::to_vec_pretty(changes).map_err(|error| write_error(&journal, error.into()))?;
+    let text =
+        serde_json::to_vec_pretty(changes).map_err(|error| write_error(&journal, error.into()))?;
     replace(&journal, &text)
 }
 
 fn journal(backups: &Path) -> Result<Vec<Change>, SettingsError> {
     let path = backups.join(JOURNAL);
-    let Some(text) = read_bytes(&path)? else { return Ok(Vec::new()) };
-    serde_json::from_slice(&text).map_err(|error| SettingsError::Read { path, error: error.into() })
+    let Some(text) = read_bytes(&path)? else {
+        return Ok(Vec::new());
+    };
+    serde_json::from_slice(&text).map_err(|error| SettingsError::Read {
+        path,
+        error: error.into(),
+    })
 }
 
 fn forget(backups: &Path) -> Result<(), SettingsError> {
     let journal = backups.join(JOURNAL);
     match fs::remove_file(&journal) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(write_error(&journal, error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(write_error(&journal, error))
+        }
         _ => Ok(()),
     }
 }

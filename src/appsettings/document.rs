@@ -39,7 +39,11 @@ pub struct SyntaxError {
 impl fmt::Display for SyntaxError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Position { line, column } = self.at;
-        write!(formatter, "line {line}, column {column}: {}\n  {line} | {}", self.message, self.line)?;
+        write!(
+            formatter,
+            "line {line}, column {column}: {}\n  {line} | {}",
+            self.message, self.line
+        )?;
         let margin = line.to_string().len() + 4 + column;
         write!(formatter, "\n{:>1$}", "^", margin + 1)
     }
@@ -100,20 +104,32 @@ impl Document {
     pub fn parse(bytes: &[u8]) -> Result<Self, SyntaxError> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
-            error_at(&before, before.len(), "the file is not UTF-8 from here on".into())
+            error_at(
+                &before,
+                before.len(),
+                "the file is not UTF-8 from here on".into(),
+            )
         })?;
         let (byte_order_mark, text) = match text.strip_prefix(BYTE_ORDER_MARK) {
             Some(rest) => (true, rest),
             None => (false, text),
         };
         let root = parse(text)?;
-        let document = Document { text: text.to_owned(), byte_order_mark, root };
+        let document = Document {
+            text: text.to_owned(),
+            byte_order_mark,
+            root,
+        };
         document.refuse_duplicates()?;
         Ok(document)
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mark = if self.byte_order_mark { BYTE_ORDER_MARK } else { "" };
+        let mark = if self.byte_order_mark {
+            BYTE_ORDER_MARK
+        } else {
+            ""
+        };
         [mark.as_bytes(), self.text.as_bytes()].concat()
     }
 
@@ -135,7 +151,9 @@ impl Document {
 
     /// Whether the leaf is written in quotes; `None` where there is no such leaf.
     pub fn is_text(&self, key: &KeyPath) -> Option<bool> {
-        let node = self.find(key).filter(|node| matches!(node.kind, Kind::Scalar(_)))?;
+        let node = self
+            .find(key)
+            .filter(|node| matches!(node.kind, Kind::Scalar(_)))?;
         Some(self.text[node.range.start..].starts_with('"'))
     }
 
@@ -146,7 +164,8 @@ impl Document {
 
     /// Where the key's value stands.
     pub fn position(&self, key: &KeyPath) -> Option<Position> {
-        self.find(key).map(|node| position(&self.text, node.range.start))
+        self.find(key)
+            .map(|node| position(&self.text, node.range.start))
     }
 
     /// How many items an array holds.
@@ -175,10 +194,14 @@ impl Document {
 
     /// The same of some of the root's members, which may be few of many.
     pub fn to_json_of(&self, wanted: impl Fn(&str) -> bool) -> serde_json::Value {
-        let Kind::Object(members) = &self.root.kind else { return serde_json::Value::Null };
+        let Kind::Object(members) = &self.root.kind else {
+            return serde_json::Value::Null;
+        };
         let head = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
         let wanted = members.iter().filter(|member| wanted(&head(&member.name)));
-        wanted.map(|member| (member.name.clone(), to_json(&member.value, &self.text))).collect()
+        wanted
+            .map(|member| (member.name.clone(), to_json(&member.value, &self.text)))
+            .collect()
     }
 
     /// Sets a leaf. False where it reads so already: then not a byte changes.
@@ -203,31 +226,48 @@ impl Document {
                 let base = self.line_indent(object.range.start);
                 let indent = format!("{base}{unit}");
                 let member = nested(rest, &literal, &indent, &unit, newline);
-                vec![(object.range.start..object.range.end, format!("{{{newline}{indent}{member}{newline}{base}}}"))]
+                vec![(
+                    object.range.start..object.range.end,
+                    format!("{{{newline}{indent}{member}{newline}{base}}}"),
+                )]
             }
             Place::Missing { rest, .. } => {
                 let holder = key.segments()[..key.segments().len() - rest.len()].join(":");
-                return Err(ShapeConflict { key: key.to_string(), holder });
+                return Err(ShapeConflict {
+                    key: key.to_string(),
+                    holder,
+                });
             }
         };
-        self.apply(edits).map_err(|_| ShapeConflict { key: key.to_string(), holder: "the place for it".into() })?;
+        self.apply(edits).map_err(|_| ShapeConflict {
+            key: key.to_string(),
+            holder: "the place for it".into(),
+        })?;
         Ok(true)
     }
 
     /// Removes a key with its value, its comma and the comment behind it. False where it is not there.
     pub fn remove(&mut self, key: &KeyPath) -> bool {
-        let Some((holder, place)) = holder(&self.root, key.segments()) else { return false };
+        let Some((holder, place)) = holder(&self.root, key.segments()) else {
+            return false;
+        };
         let children = children(holder);
         let (own, last) = (children[place], place + 1 == children.len());
         let end = holder.range.end - 1;
-        let tail = self.tail(own.end, children.get(place + 1).map_or(end, |next| next.start));
+        let tail = self.tail(
+            own.end,
+            children.get(place + 1).map_or(end, |next| next.start),
+        );
         let mut edits = Vec::new();
         if let (true, None, Some(before)) = (last, tail.comma, place.checked_sub(1)) {
             // The member before is the last one now, and the file has no habit of trailing commas.
             let comma = self.tail(children[before].end, own.start).comma;
             edits.extend(comma.map(|comma| (comma - 1..comma, String::new())));
         }
-        edits.push((self.whole_lines(own.start, tail.line_end.max(own.end), last), String::new()));
+        edits.push((
+            self.whole_lines(own.start, tail.line_end.max(own.end), last),
+            String::new(),
+        ));
         self.apply(edits).is_ok()
     }
 
@@ -235,7 +275,13 @@ impl Document {
     fn replace_scalar(&mut self, range: std::ops::Range<usize>, value: &NewValue) {
         let literal = value.literal();
         self.text.replace_range(range.clone(), &literal);
-        tree::replace_scalar(&mut self.root, range.start, range.end, literal.len(), value.as_read());
+        tree::replace_scalar(
+            &mut self.root,
+            range.start,
+            range.end,
+            literal.len(),
+            value.as_read(),
+        );
     }
 
     /// Makes edits that are in the order of the text. Where the result does not parse, deeper than
@@ -252,8 +298,13 @@ impl Document {
 
     /// A stretch widened to the lines that hold nothing else, else to the blanks on one side of it.
     fn whole_lines(&self, start: usize, end: usize, last: bool) -> std::ops::Range<usize> {
-        let blank = |text: &str| text.chars().all(|letter| matches!(letter, ' ' | '\t' | '\r'));
-        let line_start = self.text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let blank = |text: &str| {
+            text.chars()
+                .all(|letter| matches!(letter, ' ' | '\t' | '\r'))
+        };
+        let line_start = self.text[..start]
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1);
         let line_end = self.text[end..].find('\n').map(|newline| end + newline + 1);
         if blank(&self.text[line_start..start])
             && let Some(line_end) = line_end
@@ -278,7 +329,9 @@ impl Document {
 
     /// The edits, in order, that add `path: literal` to an object in the style that it has.
     fn insertion(&self, object: &Node, path: &[String], literal: &str) -> Vec<Edit> {
-        let Kind::Object(members) = &object.kind else { return Vec::new() };
+        let Kind::Object(members) = &object.kind else {
+            return Vec::new();
+        };
         let (unit, newline) = (self.indent_unit(), self.newline());
         let inner = &self.text[object.range.start..object.range.end];
         let Some(last) = members.last() else {
@@ -289,7 +342,10 @@ impl Document {
                 // Comments are inside: the member goes behind them, before the brace.
                 let end = object.range.end - 1;
                 let content_end = object.range.start + inner[..inner.len() - 1].trim_end().len();
-                return vec![(content_end..end, format!("{newline}{indent}{member}{newline}{base}"))];
+                return vec![(
+                    content_end..end,
+                    format!("{newline}{indent}{member}{newline}{base}"),
+                )];
             }
             let body = format!("{newline}{indent}{member}{newline}{base}");
             return vec![(object.range.start + 1..object.range.end - 1, body)];
@@ -305,20 +361,32 @@ impl Document {
         let indent = self.line_indent(last.range.start);
         let member = nested(path, literal, &indent, &unit, newline);
         match tail.comma {
-            Some(_) => vec![(tail.line_end..tail.line_end, format!("{newline}{indent}{member},"))],
+            Some(_) => vec![(
+                tail.line_end..tail.line_end,
+                format!("{newline}{indent}{member},"),
+            )],
             None if tail.line_end == last.range.end => {
-                vec![(last.range.end..last.range.end, format!(",{newline}{indent}{member}"))]
+                vec![(
+                    last.range.end..last.range.end,
+                    format!(",{newline}{indent}{member}"),
+                )]
             }
             None => vec![
                 (last.range.end..last.range.end, ",".to_owned()),
-                (tail.line_end..tail.line_end, format!("{newline}{indent}{member}")),
+                (
+                    tail.line_end..tail.line_end,
+                    format!("{newline}{indent}{member}"),
+                ),
             ],
         }
     }
 
     /// What follows an object's last member: its comma, and the end of the comments on its line.
     fn tail(&self, from: usize, until: usize) -> Tail {
-        let mut tail = Tail { comma: None, line_end: from };
+        let mut tail = Tail {
+            comma: None,
+            line_end: from,
+        };
         let mut at = from;
         while at < until {
             let rest = &self.text[at..until];
@@ -344,17 +412,29 @@ impl Document {
     /// The white space that begins the line of a place.
     fn line_indent(&self, at: usize) -> String {
         let line = &self.text[self.text[..at].rfind('\n').map_or(0, |newline| newline + 1)..at];
-        line.chars().take_while(|letter| matches!(letter, ' ' | '\t')).collect()
+        line.chars()
+            .take_while(|letter| matches!(letter, ' ' | '\t'))
+            .collect()
     }
 
     fn newline(&self) -> &'static str {
-        if self.text.contains("\r\n") { "\r\n" } else { "\n" }
+        if self.text.contains("\r\n") {
+            "\r\n"
+        } else {
+            "\n"
+        }
     }
 
     /// One step of indentation: that of the first indented line, else two spaces.
     fn indent_unit(&self) -> String {
-        let mut indents = self.text.lines().map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]);
-        indents.find(|indent| !indent.is_empty()).unwrap_or("  ").to_owned()
+        let mut indents = self
+            .text
+            .lines()
+            .map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]);
+        indents
+            .find(|indent| !indent.is_empty())
+            .unwrap_or("  ")
+            .to_owned()
     }
 
     /// .NET refuses a leaf whose key was there before, whatever its case; an empty object or array
@@ -366,9 +446,21 @@ impl Document {
         let mut seen = std::collections::HashSet::new();
         for entry in self.entries() {
             if !seen.insert(key_path::fold(&entry.key)) && !entry.empty {
-                let line = self.text.lines().nth(entry.at.line - 1).unwrap_or_default().to_owned();
-                let message = format!("the key '{}' stands here a second time, which .NET refuses", entry.key);
-                return Err(SyntaxError { at: entry.at, message, line });
+                let line = self
+                    .text
+                    .lines()
+                    .nth(entry.at.line - 1)
+                    .unwrap_or_default()
+                    .to_owned();
+                let message = format!(
+                    "the key '{}' stands here a second time, which .NET refuses",
+                    entry.key
+                );
+                return Err(SyntaxError {
+                    at: entry.at,
+                    message,
+                    line,
+                });
             }
         }
         Ok(())
@@ -387,13 +479,20 @@ struct Tail {
 /// Where a key's value is, or the deepest node on its way and what is missing from there.
 enum Place<'n, 'k> {
     Found(&'n Node),
-    Missing { object: &'n Node, rest: &'k [String] },
+    Missing {
+        object: &'n Node,
+        rest: &'k [String],
+    },
 }
 
 /// The object or array that holds a key, and the key's place in it.
 fn holder<'n>(node: &'n Node, path: &[String]) -> Option<(&'n Node, usize)> {
     let (place, next, taken) = step(node, path)?;
-    if taken == path.len() { Some((node, place)) } else { holder(next, &path[taken..]) }
+    if taken == path.len() {
+        Some((node, place))
+    } else {
+        holder(next, &path[taken..])
+    }
 }
 
 /// The stretches of text that an object's members or an array's items take.
@@ -415,7 +514,11 @@ fn step<'n>(node: &'n Node, path: &[String]) -> Option<(usize, &'n Node, usize)>
                 return key_path::same(&member.name, first).then_some((place, &member.value, 1));
             }
             let names: Vec<_> = member.name.split(':').collect();
-            let matches = names.len() <= path.len() && names.iter().zip(path).all(|(name, key)| key_path::same(name, key));
+            let matches = names.len() <= path.len()
+                && names
+                    .iter()
+                    .zip(path)
+                    .all(|(name, key)| key_path::same(name, key));
             matches.then_some((place, &member.value, names.len()))
         }),
         Kind::Array(items) => {
@@ -432,7 +535,10 @@ fn locate<'n, 'k>(node: &'n Node, path: &'k [String]) -> Place<'n, 'k> {
     }
     match step(node, path) {
         Some((_, next, taken)) => locate(next, &path[taken..]),
-        None => Place::Missing { object: node, rest: path },
+        None => Place::Missing {
+            object: node,
+            rest: path,
+        },
     }
 }
 
@@ -444,7 +550,10 @@ fn nested(path: &[String], literal: &str, indent: &str, unit: &str, newline: &st
         [name, rest @ ..] => {
             let deeper = format!("{indent}{unit}");
             let inner = nested(rest, literal, &deeper, unit, newline);
-            format!("{}: {{{newline}{deeper}{inner}{newline}{indent}}}", quoted(name))
+            format!(
+                "{}: {{{newline}{deeper}{inner}{newline}{indent}}}",
+                quoted(name)
+            )
         }
     }
 }

@@ -9,7 +9,12 @@ pub struct KeyPath(Vec<String>);
 impl KeyPath {
     /// Splits at `:` and at `__`.
     pub fn new(key: &str) -> Self {
-        KeyPath(key.replace("__", ":").split(':').map(str::to_owned).collect())
+        KeyPath(
+            key.replace("__", ":")
+                .split(':')
+                .map(str::to_owned)
+                .collect(),
+        )
     }
 
     pub fn segments(&self) -> &[String] {

@@ -13,10 +13,19 @@ use std::path::{Path, PathBuf};
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Source {
     /// `ASPNETCORE_…` and `DOTNET_…` variables, whose prefix is taken off; the lowest layer.
-    Host { variable: String },
-    File { file: PathBuf, line: usize },
-    Environment { variable: String },
-    CommandLine { argument: String },
+    Host {
+        variable: String,
+    },
+    File {
+        file: PathBuf,
+        line: usize,
+    },
+    Environment {
+        variable: String,
+    },
+    CommandLine {
+        argument: String,
+    },
     /// No layer has the key; the application does as if.
     Default,
 }
@@ -24,7 +33,9 @@ pub enum Source {
 impl fmt::Display for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Host { variable } | Source::Environment { variable } => write!(formatter, "variable {variable}"),
+            Source::Host { variable } | Source::Environment { variable } => {
+                write!(formatter, "variable {variable}")
+            }
             Source::File { file, line } => write!(formatter, "{}:{line}", file.display()),
             Source::CommandLine { argument } => write!(formatter, "argument {argument}"),
             Source::Default => formatter.write_str("default"),
@@ -61,14 +72,23 @@ impl Started {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Started { variables, arguments }
+        Started {
+            variables,
+            arguments,
+        }
     }
 
     /// The .NET environment's name: command line, `DOTNET_ENVIRONMENT`, `ASPNETCORE_ENVIRONMENT`, else `Production`.
     pub fn environment(&self) -> String {
-        let argument = command_line(&self.arguments).into_iter().rev().find(|setting| same(&setting.key, "environment"));
+        let argument = command_line(&self.arguments)
+            .into_iter()
+            .rev()
+            .find(|setting| same(&setting.key, "environment"));
         let variable = |name: &str| {
-            self.variables.iter().find(|(variable, value)| same(variable, name) && !value.is_empty()).map(|(_, value)| value.clone())
+            self.variables
+                .iter()
+                .find(|(variable, value)| same(variable, name) && !value.is_empty())
+                .map(|(_, value)| value.clone())
         };
         argument
             .and_then(|setting| setting.value)
@@ -80,8 +100,15 @@ impl Started {
 
 impl Layers {
     /// Reads a folder's settings for an environment, as an application started there would.
-    pub fn load(folder: &Path, environment: &str, started: &Started) -> Result<Self, SettingsError> {
-        let mut layers = vec![host_variables(&started.variables), command_line(&started.arguments)];
+    pub fn load(
+        folder: &Path,
+        environment: &str,
+        started: &Started,
+    ) -> Result<Self, SettingsError> {
+        let mut layers = vec![
+            host_variables(&started.variables),
+            command_line(&started.arguments),
+        ];
         for name in file_names(environment) {
             let path = folder.join(name);
             if let Some(document) = read_document(&path)? {
@@ -95,7 +122,12 @@ impl Layers {
 
     /// The layers of files alone, lowest first.
     pub fn of_files<'f>(files: impl IntoIterator<Item = (&'f Path, &'f Document)>) -> Self {
-        Self::new(files.into_iter().map(|(path, document)| file_settings(path, document)).collect())
+        Self::new(
+            files
+                .into_iter()
+                .map(|(path, document)| file_settings(path, document))
+                .collect(),
+        )
     }
 
     fn new(layers: Vec<Vec<Setting>>) -> Self {
@@ -110,23 +142,34 @@ impl Layers {
 
     /// The winning setting; one whose value is `None` where a layer hides the key.
     pub fn setting(&self, key: &str) -> Option<&Setting> {
-        self.winners.get(&fold(key)).map(|(layer, place)| &self.layers[*layer][*place])
+        self.winners
+            .get(&fold(key))
+            .map(|(layer, place)| &self.layers[*layer][*place])
     }
 
     /// The effective value; empty where there is none.
     pub fn get(&self, key: &str) -> &str {
-        self.setting(key).and_then(|setting| setting.value.as_deref()).unwrap_or_default()
+        self.setting(key)
+            .and_then(|setting| setting.value.as_deref())
+            .unwrap_or_default()
     }
 
     /// Every layer's setting for a key, lowest first.
     pub fn all(&self, key: &str) -> Vec<&Setting> {
-        self.layers.iter().flatten().filter(|setting| same(&setting.key, key)).collect()
+        self.layers
+            .iter()
+            .flatten()
+            .filter(|setting| same(&setting.key, key))
+            .collect()
     }
 
     /// Every effective setting, sorted by key.
     pub fn effective(&self) -> Vec<&Setting> {
         let sorted: BTreeMap<_, _> = self.winners.iter().collect();
-        sorted.into_values().map(|(layer, place)| &self.layers[*layer][*place]).collect()
+        sorted
+            .into_values()
+            .map(|(layer, place)| &self.layers[*layer][*place])
+            .collect()
     }
 
     /// The names directly below a key, in the order of their first appearance.
@@ -147,13 +190,25 @@ impl Layers {
 
 /// The files that count in an environment, lowest first.
 pub fn file_names(environment: &str) -> [String; 2] {
-    ["appsettings.json".to_owned(), format!("appsettings.{environment}.json")]
+    [
+        "appsettings.json".to_owned(),
+        format!("appsettings.{environment}.json"),
+    ]
 }
 
 fn file_settings(path: &Path, document: &Document) -> Vec<Setting> {
     let entries = document.entries().into_iter();
-    let source = |line| Source::File { file: path.to_owned(), line };
-    entries.map(|entry| Setting { source: source(entry.at.line), key: entry.key, value: entry.value }).collect()
+    let source = |line| Source::File {
+        file: path.to_owned(),
+        line,
+    };
+    entries
+        .map(|entry| Setting {
+            source: source(entry.at.line),
+            key: entry.key,
+            value: entry.value,
+        })
+        .collect()
 }
 
 /// `ASPNETCORE_` then `DOTNET_` variables, without their prefix.
@@ -164,7 +219,9 @@ fn host_variables(all: &[(String, String)]) -> Vec<Setting> {
             (same(head, prefix) && !rest.is_empty()).then(|| Setting {
                 key: rest.replace("__", ":"),
                 value: Some(value.clone()),
-                source: Source::Host { variable: name.clone() },
+                source: Source::Host {
+                    variable: name.clone(),
+                },
             })
         })
     };
@@ -172,16 +229,33 @@ fn host_variables(all: &[(String, String)]) -> Vec<Setting> {
 }
 
 /// Prefixes of connection strings, by which hosting services name them.
-const CONNECTION_STRINGS: [&str; 4] = ["MYSQLCONNSTR_", "SQLCONNSTR_", "SQLAZURECONNSTR_", "CUSTOMCONNSTR_"];
+const CONNECTION_STRINGS: [&str; 4] = [
+    "MYSQLCONNSTR_",
+    "SQLCONNSTR_",
+    "SQLAZURECONNSTR_",
+    "CUSTOMCONNSTR_",
+];
 
 fn variables(all: &[(String, String)]) -> Vec<Setting> {
     let setting = |(name, value): &(String, String)| {
-        let prefix = CONNECTION_STRINGS.into_iter().find(|prefix| name.get(..prefix.len()).is_some_and(|head| same(head, prefix)));
+        let prefix = CONNECTION_STRINGS.into_iter().find(|prefix| {
+            name.get(..prefix.len())
+                .is_some_and(|head| same(head, prefix))
+        });
         let key = match prefix {
-            Some(prefix) => format!("ConnectionStrings:{}", name[prefix.len()..].replace("__", ":")),
+            Some(prefix) => format!(
+                "ConnectionStrings:{}",
+                name[prefix.len()..].replace("__", ":")
+            ),
             None => name.replace("__", ":"),
         };
-        Setting { key, value: Some(value.clone()), source: Source::Environment { variable: name.clone() } }
+        Setting {
+            key,
+            value: Some(value.clone()),
+            source: Source::Environment {
+                variable: name.clone(),
+            },
+        }
     };
     all.iter().map(setting).collect()
 }
@@ -191,12 +265,17 @@ fn command_line(arguments: &[String]) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
-        let named = argument.strip_prefix("--").or_else(|| argument.strip_prefix('/'));
+        let named = argument
+            .strip_prefix("--")
+            .or_else(|| argument.strip_prefix('/'));
         if named.is_none() && argument.starts_with('-') {
             continue;
         }
         let (key, value) = match (argument.split_once('='), named) {
-            (Some((_, value)), Some(named)) => (named.split('=').next().unwrap_or_default(), value.to_owned()),
+            (Some((_, value)), Some(named)) => (
+                named.split('=').next().unwrap_or_default(),
+                value.to_owned(),
+            ),
             (Some((key, value)), None) => (key, value.to_owned()),
             (None, Some(named)) => match rest.next() {
                 Some(value) => (named, value.clone()),
@@ -204,8 +283,14 @@ fn command_line(arguments: &[String]) -> Vec<Setting> {
             },
             (None, None) => continue,
         };
-        let source = Source::CommandLine { argument: format!("--{key}") };
-        settings.push(Setting { key: key.to_owned(), value: Some(value), source });
+        let source = Source::CommandLine {
+            argument: format!("--{key}"),
+        };
+        settings.push(Setting {
+            key: key.to_owned(),
+            value: Some(value),
+            source,
+        });
     }
     settings
 }

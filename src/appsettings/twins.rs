@@ -14,12 +14,21 @@ const BROTLI_WINDOW: u32 = 22;
 pub fn stale(file: &SettingsFile) -> Result<Vec<Replacement>, SettingsError> {
     let text = file.document.to_bytes();
     let mut stale = Vec::new();
-    for (ending, compress) in [("br", brotli as fn(&[u8]) -> io::Result<Vec<u8>>), ("gz", gzip)] {
+    for (ending, compress) in [
+        ("br", brotli as fn(&[u8]) -> io::Result<Vec<u8>>),
+        ("gz", gzip),
+    ] {
         let path = twin(&file.path, ending);
-        let Some(present) = read_bytes(&path)? else { continue };
+        let Some(present) = read_bytes(&path)? else {
+            continue;
+        };
         if decompress(ending, &present).is_none_or(|known| known != text) {
             let after = compress(&text).map_err(|error| write_error(&path, error))?;
-            stale.push(Replacement { path, before: Some(present), after });
+            stale.push(Replacement {
+                path,
+                before: Some(present),
+                after,
+            });
         }
     }
     Ok(stale)
@@ -41,7 +50,8 @@ fn gzip(text: &[u8]) -> io::Result<Vec<u8>> {
 fn brotli(text: &[u8]) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
     {
-        let mut encoder = ::brotli::CompressorWriter::new(&mut out, 4096, BROTLI_QUALITY, BROTLI_WINDOW);
+        let mut encoder =
+            ::brotli::CompressorWriter::new(&mut out, 4096, BROTLI_QUALITY, BROTLI_WINDOW);
         encoder.write_all(text)?;
         encoder.flush()?;
     }

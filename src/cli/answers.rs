@@ -21,7 +21,11 @@ const RABBITMQ_PASSWORD: &str = "HARMONY_RABBITMQ_PASSWORD";
 pub struct Answers {
     /// Redis: container, HOST:PORT or none [default: what answers at the configured address, else a container]
     #[arg(long, value_name = "WHERE", value_parser = Asked::parse_redis)]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "redis_word", deserialize_with = "parse_redis")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "redis_word",
+        deserialize_with = "parse_redis"
+    )]
     pub redis: Option<Asked>,
     /// The environment variable that holds Redis's password
     #[arg(long, value_name = "VARIABLE")]
@@ -41,7 +45,11 @@ pub struct Answers {
     pub redis_volume: Option<bool>,
     /// RabbitMQ: container, HOST:PORT or embedded [default: what answers at the configured address, else a container]
     #[arg(long, value_name = "WHERE", value_parser = Asked::parse_rabbitmq)]
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rabbitmq_word", deserialize_with = "parse_rabbitmq")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rabbitmq_word",
+        deserialize_with = "parse_rabbitmq"
+    )]
     pub rabbitmq: Option<Asked>,
     /// RabbitMQ's user
     #[arg(long, value_name = "NAME")]
@@ -81,7 +89,10 @@ pub struct Answers {
     pub hub: Option<HubChoice>,
     /// Where clients find the hub; changes the client's settings and where the hub listens
     #[arg(long, value_name = "URL", value_parser = parse_hub_url)]
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "parse_url")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "parse_url"
+    )]
     pub hub_url: Option<Url>,
     /// The least level that the hub logs
     #[arg(long, value_name = "LEVEL", value_parser = ["Verbose", "Debug", "Information", "Warning", "Error", "Fatal"])]
@@ -118,7 +129,9 @@ impl Asked {
         match text {
             "container" => Ok(Asked::Container),
             text if text == without => Ok(Asked::Without),
-            text => Endpoint::parse(text, port).map(Asked::Server).ok_or_else(|| format!("container, HOST:PORT or {without} is expected")),
+            text => Endpoint::parse(text, port)
+                .map(Asked::Server)
+                .ok_or_else(|| format!("container, HOST:PORT or {without} is expected")),
         }
     }
 
@@ -157,8 +170,14 @@ impl Answers {
             Some(path) => self.over(read(path)?),
             None => self,
         };
-        answers.redis_password = named_password(answers.redis_password_env.as_deref(), "--redis-password-env")?;
-        answers.rabbitmq_password = named_password(answers.rabbitmq_password_env.as_deref(), "--rabbitmq-password-env")?;
+        answers.redis_password = named_password(
+            answers.redis_password_env.as_deref(),
+            "--redis-password-env",
+        )?;
+        answers.rabbitmq_password = named_password(
+            answers.rabbitmq_password_env.as_deref(),
+            "--rabbitmq-password-env",
+        )?;
         Ok(answers)
     }
 
@@ -188,17 +207,31 @@ impl Answers {
 
     /// Writes what was answered to `--record-answers`; for a typed password the variable that a replay takes it from.
     pub fn record(&self, context: &Context) -> Result<(), Failure> {
-        let Some(path) = &context.record_answers else { return Ok(()) };
+        let Some(path) = &context.record_answers else {
+            return Ok(());
+        };
         let mut answers = self.clone();
         let note = |typed: bool, variable: &mut Option<String>, name: &str| {
             if typed && variable.is_none() {
                 *variable = Some(name.to_owned());
-                context.terminal.note(&format!("{} names {name} in place of the password: set it before replaying", path.display()));
+                context.terminal.note(&format!(
+                    "{} names {name} in place of the password: set it before replaying",
+                    path.display()
+                ));
             }
         };
-        note(self.redis_password.is_some(), &mut answers.redis_password_env, REDIS_PASSWORD);
-        note(self.rabbitmq_password.is_some(), &mut answers.rabbitmq_password_env, RABBITMQ_PASSWORD);
-        let text = serde_json::to_string_pretty(&answers).map_err(|error| Failure::new(Exit::Failed, "answersFile", error.to_string()))?;
+        note(
+            self.redis_password.is_some(),
+            &mut answers.redis_password_env,
+            REDIS_PASSWORD,
+        );
+        note(
+            self.rabbitmq_password.is_some(),
+            &mut answers.rabbitmq_password_env,
+            RABBITMQ_PASSWORD,
+        );
+        let text = serde_json::to_string_pretty(&answers)
+            .map_err(|error| Failure::new(Exit::Failed, "answersFile", error.to_string()))?;
         Ok(appsettings::save(path, format!("{text}\n").as_bytes())?)
     }
 }
@@ -213,31 +246,53 @@ fn read(path: &std::path::Path) -> Result<Answers, Failure> {
         return Err(schema::Violations(violations).into());
     }
     serde_json::from_value(file.document.to_json()).map_err(|error| {
-        Failure::new(Exit::SettingsInvalid, "settingsInvalid", format!("{} can't be used", path.display())).why(error.to_string())
+        Failure::new(
+            Exit::SettingsInvalid,
+            "settingsInvalid",
+            format!("{} can't be used", path.display()),
+        )
+        .why(error.to_string())
     })
 }
 
 fn named_password(variable: Option<&str>, flag: &str) -> Result<Option<Secret>, Failure> {
-    let Some(name) = variable else { return Ok(None) };
+    let Some(name) = variable else {
+        return Ok(None);
+    };
     match std::env::var(name) {
         Ok(password) => Ok(Some(Secret::new(password))),
-        Err(_) => Err(Failure::new(Exit::Usage, "answerMissing", format!("the environment variable {name} holds no password"))
-            .why(format!("{flag} names it"))
-            .fix(format!("set {name}, or name another variable with {flag}"))),
+        Err(_) => Err(Failure::new(
+            Exit::Usage,
+            "answerMissing",
+            format!("the environment variable {name} holds no password"),
+        )
+        .why(format!("{flag} names it"))
+        .fix(format!("set {name}, or name another variable with {flag}"))),
     }
 }
 
 fn redis_word<S: Serializer>(asked: &Option<Asked>, serializer: S) -> Result<S::Ok, S::Error> {
-    asked.as_ref().map(|asked| asked.word("none")).serialize(serializer)
+    asked
+        .as_ref()
+        .map(|asked| asked.word("none"))
+        .serialize(serializer)
 }
 
 fn rabbitmq_word<S: Serializer>(asked: &Option<Asked>, serializer: S) -> Result<S::Ok, S::Error> {
-    asked.as_ref().map(|asked| asked.word("embedded")).serialize(serializer)
+    asked
+        .as_ref()
+        .map(|asked| asked.word("embedded"))
+        .serialize(serializer)
 }
 
-fn parsed<'de, D: Deserializer<'de>, T>(deserializer: D, parse: fn(&str) -> Result<T, String>) -> Result<Option<T>, D::Error> {
+fn parsed<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    parse: fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse(&text).map(Some).map_err(|error| serde::de::Error::custom(format!("'{text}': {error}")))
+    parse(&text)
+        .map(Some)
+        .map_err(|error| serde::de::Error::custom(format!("'{text}': {error}")))
 }
 
 fn parse_redis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Asked>, D::Error> {

@@ -1,7 +1,7 @@
 //! What every command starts from: flags and environment variables, read once.
 
-use super::failure::{Exit, Failure};
 use super::Global;
+use super::failure::{Exit, Failure};
 use crate::appsettings::change::{self, Recovered};
 use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;
@@ -38,12 +38,20 @@ impl Context {
     pub fn new(global: &Global, terminal: Terminal) -> Result<Self, Failure> {
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
-        let environment = global.environment.clone().or_else(|| text("ASPNETCORE_ENVIRONMENT"));
+        let environment = global
+            .environment
+            .clone()
+            .or_else(|| text("ASPNETCORE_ENVIRONMENT"));
         let environment = environment.unwrap_or_else(|| "Production".into());
         let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
-        if !environment.chars().all(plain) || environment.starts_with('.') || environment.is_empty() {
-            return Err(Failure::new(Exit::Usage, "environmentName", format!("'{environment}' can't be an environment's name"))
-                .why("it becomes part of a file's name"));
+        if !environment.chars().all(plain) || environment.starts_with('.') || environment.is_empty()
+        {
+            return Err(Failure::new(
+                Exit::Usage,
+                "environmentName",
+                format!("'{environment}' can't be an environment's name"),
+            )
+            .why("it becomes part of a file's name"));
         }
         let home = variable("HOME").map(PathBuf::from);
         let instance = Instance::new(&global.instance, &states(home.as_deref())?)?;
@@ -65,9 +73,14 @@ impl Context {
             surroundings: Surroundings {
                 host: text("DOCKER_HOST"),
                 context: text("DOCKER_CONTEXT"),
-                configuration: variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker"))),
-                certificates: variable("DOCKER_TLS_VERIFY")
-                    .and_then(|_| variable("DOCKER_CERT_PATH").map(PathBuf::from).or_else(|| Some(home.as_ref()?.join(".docker")))),
+                configuration: variable("DOCKER_CONFIG")
+                    .map(PathBuf::from)
+                    .or_else(|| Some(home.as_ref()?.join(".docker"))),
+                certificates: variable("DOCKER_TLS_VERIFY").and_then(|_| {
+                    variable("DOCKER_CERT_PATH")
+                        .map(PathBuf::from)
+                        .or_else(|| Some(home.as_ref()?.join(".docker")))
+                }),
                 runtime: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             },
             home,
@@ -77,20 +90,29 @@ impl Context {
     }
 
     /// Has a question agreed to: `missing` where nobody can be asked, `declined` where the answer is no.
-    pub async fn agree(&self, question: &str, default: bool, missing: Failure, declined: &str) -> Result<(), Failure> {
+    pub async fn agree(
+        &self,
+        question: &str,
+        default: bool,
+        missing: Failure,
+        declined: &str,
+    ) -> Result<(), Failure> {
         if self.terminal.json || !crate::terminal::can_ask() {
             return Err(missing);
         }
         match prompt::confirm(question, default).await {
             Reply::Given(true) => Ok(()),
-            Reply::Given(false) | Reply::Back => Err(Failure::new(Exit::Failed, "declined", declined)),
+            Reply::Given(false) | Reply::Back => {
+                Err(Failure::new(Exit::Failed, "declined", declined))
+            }
             Reply::Left => Err(Failure::interrupted()),
         }
     }
 
     /// The checkout, and whether it is there or still to be made.
     pub fn find_checkout(&self) -> Result<(Checkout, bool), Failure> {
-        let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Failed, "currentFolder", error.to_string()))?;
+        let here = std::env::current_dir()
+            .map_err(|error| Failure::new(Exit::Failed, "currentFolder", error.to_string()))?;
         let (found, made) = match &self.checkout {
             Some(folder) => (checkout::at(&here.join(folder))?, here.join(folder)),
             None => (checkout::find(&here)?, here.join(checkout::MADE)),
@@ -113,8 +135,12 @@ impl Context {
         match self.find_checkout()? {
             (checkout, true) => Ok(checkout),
             (checkout, false) => {
-                let message = format!("no Harmony checkout is in reach, and {} is not there", checkout.root.display());
-                Err(Failure::new(Exit::Usage, "noCheckout", message).fix("run 'harmony up' first, or name one with --checkout DIR"))
+                let message = format!(
+                    "no Harmony checkout is in reach, and {} is not there",
+                    checkout.root.display()
+                );
+                Err(Failure::new(Exit::Usage, "noCheckout", message)
+                    .fix("run 'harmony up' first, or name one with --checkout DIR"))
             }
         }
     }
@@ -126,10 +152,16 @@ fn recover(instance: &Instance, terminal: Terminal) -> Result<(), Failure> {
     if !change::is_interrupted(&backups)? {
         return Ok(());
     }
-    let Ok(_lock) = instance.lock() else { return Ok(()) };
+    let Ok(_lock) = instance.lock() else {
+        return Ok(());
+    };
     match change::recover(&backups)? {
-        Some(Recovered::Finished) => terminal.note("An interrupted change of the settings was finished."),
-        Some(Recovered::Undone) => terminal.note("An interrupted change of the settings was undone."),
+        Some(Recovered::Finished) => {
+            terminal.note("An interrupted change of the settings was finished.")
+        }
+        Some(Recovered::Undone) => {
+            terminal.note("An interrupted change of the settings was undone.")
+        }
         None => {}
     }
     Ok(())
@@ -137,10 +169,21 @@ fn recover(instance: &Instance, terminal: Terminal) -> Result<(), Failure> {
 
 /// Where instances keep their state.
 fn states(home: Option<&std::path::Path>) -> Result<PathBuf, Failure> {
-    let given = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    given.or_else(|| Some(home?.join(".local/state"))).map(|path| path.join("harmony")).ok_or_else(|| {
-        Failure::new(Exit::Failed, "noHome", "there is no place for our own files").why("neither HOME nor XDG_STATE_HOME is set").fix("set HOME")
-    })
+    let given = std::env::var_os("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
+    given
+        .or_else(|| Some(home?.join(".local/state")))
+        .map(|path| path.join("harmony"))
+        .ok_or_else(|| {
+            Failure::new(
+                Exit::Failed,
+                "noHome",
+                "there is no place for our own files",
+            )
+            .why("neither HOME nor XDG_STATE_HOME is set")
+            .fix("set HOME")
+        })
 }
 
 /// Where the development certificate is kept; one for all instances, so that it is trusted once.

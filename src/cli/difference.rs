@@ -28,20 +28,36 @@ impl Difference {
     pub fn of(path: &Path, before: &[u8], after: &[u8]) -> Self {
         let schema = schema::schema_of(path);
         let (old, new) = (Document::parse(before).ok(), Document::parse(after).ok());
-        let text = |document: &Option<Document>, other: &Option<Document>, mark: &str, bytes: &[u8]| match document {
+        let text = |document: &Option<Document>,
+                    other: &Option<Document>,
+                    mark: &str,
+                    bytes: &[u8]| match document {
             Some(document) => document.shown(|entry| mask(&schema, entry, other.as_ref(), mark)),
             None if bytes.is_empty() => String::new(),
             None => "(not readable as settings)\n".to_owned(),
         };
-        Difference { path: path.to_owned(), before: text(&old, &None, "", before), after: text(&new, &old, " (another)", after) }
+        Difference {
+            path: path.to_owned(),
+            before: text(&old, &None, "", before),
+            after: text(&new, &old, " (another)", after),
+        }
     }
 }
 
 /// What stands in a secret's place; marked where the other document has another.
 fn mask(schema: &Value, entry: &Entry, other: Option<&Document>, mark: &str) -> Option<String> {
-    let value = entry.value.as_deref().filter(|value| !value.is_empty() && schema::is_secret(schema, &entry.key))?;
+    let value = entry
+        .value
+        .as_deref()
+        .filter(|value| !value.is_empty() && schema::is_secret(schema, &entry.key))?;
     let is_connection = entry.key.to_ascii_lowercase().ends_with("connectionstring");
-    let hide = |value: &str| if is_connection { redis::masked(value) } else { MASK.to_owned() };
+    let hide = |value: &str| {
+        if is_connection {
+            redis::masked(value)
+        } else {
+            MASK.to_owned()
+        }
+    };
     let before = other.and_then(|other| other.get(&KeyPath::new(&entry.key)));
     let another = before.is_some_and(|before| before != value && hide(before) == hide(value));
     Some(hide(value) + if another { mark } else { "" })
@@ -52,9 +68,14 @@ impl fmt::Display for Difference {
         let plain = |style: AnsiColor| Style::new().fg_color(Some(style.into()));
         let bold = Style::new().bold();
         write!(formatter, "{bold}{}{bold:#}", self.path.display())?;
-        let difference = TextDiff::configure().timeout(PATIENCE).diff_lines(&self.before, &self.after);
+        let difference = TextDiff::configure()
+            .timeout(PATIENCE)
+            .diff_lines(&self.before, &self.after);
         for group in difference.grouped_ops(CONTEXT) {
-            for change in group.iter().flat_map(|operation| difference.iter_changes(operation)) {
+            for change in group
+                .iter()
+                .flat_map(|operation| difference.iter_changes(operation))
+            {
                 let (sign, style) = match change.tag() {
                     ChangeTag::Delete => ('-', plain(AnsiColor::Red)),
                     ChangeTag::Insert => ('+', plain(AnsiColor::Green)),

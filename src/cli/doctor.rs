@@ -30,8 +30,19 @@ pub struct Check {
 }
 
 impl Check {
-    pub fn new(category: &'static str, name: &'static str, status: Status, message: impl Into<String>) -> Self {
-        Check { category, name, status, message: message.into(), fix: String::new() }
+    pub fn new(
+        category: &'static str,
+        name: &'static str,
+        status: Status,
+        message: impl Into<String>,
+    ) -> Self {
+        Check {
+            category,
+            name,
+            status,
+            message: message.into(),
+            fix: String::new(),
+        }
     }
 
     pub fn ok(category: &'static str, name: &'static str, message: impl Into<String>) -> Self {
@@ -66,7 +77,14 @@ struct Summary {
 impl fmt::Display for Diagnosis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut category = "";
-        for Check { category: own, name, status, message, fix } in &self.checks {
+        for Check {
+            category: own,
+            name,
+            status,
+            message,
+            fix,
+        } in &self.checks
+        {
             if *own != category {
                 writeln!(formatter, "{own}")?;
                 category = own;
@@ -82,8 +100,16 @@ impl fmt::Display for Diagnosis {
                 writeln!(formatter, "           fix: {fix}")?;
             }
         }
-        let Summary { ok, warnings, failed } = self.summary;
-        write!(formatter, "{ok} ok, {warnings} {}, {failed} failed", if warnings == 1 { "warning" } else { "warnings" })
+        let Summary {
+            ok,
+            warnings,
+            failed,
+        } = self.summary;
+        write!(
+            formatter,
+            "{ok} ok, {warnings} {}, {failed} failed",
+            if warnings == 1 { "warning" } else { "warnings" }
+        )
     }
 }
 
@@ -93,8 +119,16 @@ pub async fn run(context: &Context) -> Result<(), Failure> {
         checks::all(context).await
     };
     let count = |status| checks.iter().filter(|check| check.status == status).count();
-    let summary = Summary { ok: count(Status::Ok), warnings: count(Status::Warning), failed: count(Status::Failed) };
+    let summary = Summary {
+        ok: count(Status::Ok),
+        warnings: count(Status::Warning),
+        failed: count(Status::Failed),
+    };
     let failed = summary.failed;
     context.terminal.result(&Diagnosis { checks, summary });
-    if failed > 0 { Err(Failure::new(Exit::Failed, "unhealthy", "something would not work").shown()) } else { Ok(()) }
+    if failed > 0 {
+        Err(Failure::new(Exit::Failed, "unhealthy", "something would not work").shown())
+    } else {
+        Ok(())
+    }
 }

@@ -42,7 +42,11 @@ impl fmt::Display for DownReport {
 
 pub async fn run(context: &Context, arguments: DownArguments) -> Result<(), Failure> {
     let began = Instant::now();
-    let _lock = if context.dry_run { None } else { Some(context.instance.lock()?) };
+    let _lock = if context.dry_run {
+        None
+    } else {
+        Some(context.instance.lock()?)
+    };
     let instance = &context.instance;
     let running = hub_process::find(instance)?;
     let observer = docker(context).await?;
@@ -79,7 +83,12 @@ pub async fn run(context: &Context, arguments: DownArguments) -> Result<(), Fail
         instance.forget();
     }
     let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    context.terminal.result(&DownReport { instance: instance.name.clone(), changes: plan.changes, steps, milliseconds });
+    context.terminal.result(&DownReport {
+        instance: instance.name.clone(),
+        changes: plan.changes,
+        steps,
+        milliseconds,
+    });
     Ok(())
 }
 
@@ -95,11 +104,25 @@ struct There {
 
 impl There {
     async fn look(observer: &Observer, instance: &str, all: bool) -> Result<Self, DockerError> {
-        let (containers, mut networks) = tokio::try_join!(observer.containers(instance), observer.networks(instance))?;
+        let (containers, mut networks) =
+            tokio::try_join!(observer.containers(instance), observer.networks(instance))?;
         networks.dedup();
-        let volumes = if all { observer.volumes(instance).await? } else { Vec::new() };
-        let images = if all { observer.own_images(instance).await? } else { Vec::new() };
-        Ok(There { containers, networks, volumes, images })
+        let volumes = if all {
+            observer.volumes(instance).await?
+        } else {
+            Vec::new()
+        };
+        let images = if all {
+            observer.own_images(instance).await?
+        } else {
+            Vec::new()
+        };
+        Ok(There {
+            containers,
+            networks,
+            volumes,
+            images,
+        })
     }
 }
 
@@ -110,9 +133,17 @@ fn plan(hub_runs: bool, there: &There) -> Plan {
         plan.add(Step::new(Action::Stop, Target::Hub, "down"));
     }
     // The hub goes first, so that it tells its clients while its servers still are.
-    let hub = there.containers.iter().filter(|found| found.service == Service::Hub.name()).map(|found| Target::Container(found.service.clone()));
+    let hub = there
+        .containers
+        .iter()
+        .filter(|found| found.service == Service::Hub.name())
+        .map(|found| Target::Container(found.service.clone()));
     let hub: Vec<_> = hub.chain([Target::Hub]).collect();
-    let containers: Vec<_> = there.containers.iter().map(|found| Target::Container(found.service.clone())).collect();
+    let containers: Vec<_> = there
+        .containers
+        .iter()
+        .map(|found| Target::Container(found.service.clone()))
+        .collect();
     for container in hub.iter().filter(|target| **target != Target::Hub) {
         plan.add(remove(container.clone(), "down"));
     }
@@ -123,26 +154,48 @@ fn plan(hub_runs: bool, there: &There) -> Plan {
         plan.add(remove(Target::Network(network.clone()), "down").after(containers.clone()));
     }
     for volume in &there.volumes {
-        plan.add(remove(Target::Volume(volume.clone()), "down --volumes").destructive().after(containers.clone()));
+        plan.add(
+            remove(Target::Volume(volume.clone()), "down --volumes")
+                .destructive()
+                .after(containers.clone()),
+        );
     }
     for image in &there.images {
-        plan.add(remove(Target::Image(image.clone()), "down --volumes; it is made anew where it is wanted").after(containers.clone()));
+        plan.add(
+            remove(
+                Target::Image(image.clone()),
+                "down --volumes; it is made anew where it is wanted",
+            )
+            .after(containers.clone()),
+        );
     }
     plan
 }
 
-async fn take_away(context: &Context, step: &Step, running: Option<&Running>, engine: Option<&Engine>, there: &There) -> Result<(), Failure> {
+async fn take_away(
+    context: &Context,
+    step: &Step,
+    running: Option<&Running>,
+    engine: Option<&Engine>,
+    there: &There,
+) -> Result<(), Failure> {
     match (&step.target, engine) {
         (Target::Hub, _) => {
             let _step = context.terminal.step("stopping the hub");
             match running {
-                Some(running) => Ok(hub_process::stop(&context.instance, running, STOP_WITHIN).await?),
+                Some(running) => {
+                    Ok(hub_process::stop(&context.instance, running, STOP_WITHIN).await?)
+                }
                 None => Ok(()),
             }
         }
         (Target::Container(service), Some(engine)) => {
             let _step = context.terminal.step(format!("stopping {service}"));
-            for found in there.containers.iter().filter(|found| found.service == *service) {
+            for found in there
+                .containers
+                .iter()
+                .filter(|found| found.service == *service)
+            {
                 engine.stop(&found.id, service).await?;
                 engine.remove(&found.id, service).await?;
             }
@@ -151,27 +204,54 @@ async fn take_away(context: &Context, step: &Step, running: Option<&Running>, en
         (Target::Network(name), Some(engine)) => Ok(engine.remove_network(name).await?),
         (Target::Volume(name), Some(engine)) => Ok(engine.remove_volume(name).await?),
         (Target::Image(name), Some(engine)) => Ok(engine.remove_image(name).await?),
-        (Target::File(_) | Target::Container(_) | Target::Network(_) | Target::Volume(_) | Target::Image(_), _) => Ok(()),
+        (
+            Target::File(_)
+            | Target::Container(_)
+            | Target::Network(_)
+            | Target::Volume(_)
+            | Target::Image(_),
+            _,
+        ) => Ok(()),
     }
 }
 
 /// Docker, where it is; a machine without it has no containers of ours.
 async fn docker(context: &Context) -> Result<Option<Observer>, Failure> {
-    let host = context.surroundings.docker_host().map_err(DockerError::from)?;
+    let host = context
+        .surroundings
+        .docker_host()
+        .map_err(DockerError::from)?;
     match Observer::connect(&host).await {
         Ok(observer) => Ok(Some(observer)),
         Err(error) => {
             let state = context.instance.state()?;
-            let containers = state.hub_in_container || [state.redis, state.rabbitmq].contains(&crate::instance::Choice::Container);
-            if containers { Err(error.into()) } else { Ok(None) }
+            let containers = state.hub_in_container
+                || [state.redis, state.rabbitmq].contains(&crate::instance::Choice::Container);
+            if containers {
+                Err(error.into())
+            } else {
+                Ok(None)
+            }
         }
     }
 }
 
 async fn agree_to_loss(context: &Context, volumes: &[String]) -> Result<(), Failure> {
-    let question = format!("All data in {} will be lost. Delete it?", volumes.join(", "));
-    let missing = Failure::new(Exit::Usage, "answerMissing", "whether to delete data has to be answered")
-        .why(format!("{} would be lost, and there is no terminal to ask on", volumes.join(", ")))
-        .fix("agree with --yes, or keep the data by leaving --volumes out");
-    context.agree(&question, false, missing, "nothing was changed").await
+    let question = format!(
+        "All data in {} will be lost. Delete it?",
+        volumes.join(", ")
+    );
+    let missing = Failure::new(
+        Exit::Usage,
+        "answerMissing",
+        "whether to delete data has to be answered",
+    )
+    .why(format!(
+        "{} would be lost, and there is no terminal to ask on",
+        volumes.join(", ")
+    ))
+    .fix("agree with --yes, or keep the data by leaving --volumes out");
+    context
+        .agree(&question, false, missing, "nothing was changed")
+        .await
 }

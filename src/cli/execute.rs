@@ -9,8 +9,8 @@ use super::ready;
 use super::report::{FileReport, Report};
 use super::up::Decided;
 use crate::appsettings;
-use crate::containers::docker::engine::{Created, Engine};
 use crate::containers::docker::Observer;
+use crate::containers::docker::engine::{Created, Engine};
 use crate::containers::{ContainerSpec, Service, credentials};
 use crate::hub_process::{self, Running};
 use crate::plan::{Action, Step, Target};
@@ -41,7 +41,11 @@ struct Work<'w> {
 
 /// Does what was decided. Settings come first, all or none: whatever happens later, the next run finds the
 /// passwords that containers and volumes were made with. A failure undoes what this run made.
-pub async fn execute(context: &Context, decided: Decided, began: Instant) -> Result<Report, Failure> {
+pub async fn execute(
+    context: &Context,
+    decided: Decided,
+    began: Instant,
+) -> Result<Report, Failure> {
     // Held until everything is done or undone: Ctrl-C waits for that.
     let _working = context.working.lock().await;
     let files: Vec<_> = decided.files.iter().map(FileReport::from).collect();
@@ -54,11 +58,22 @@ pub async fn execute(context: &Context, decided: Decided, began: Instant) -> Res
         deadline: began + context.timeout,
         ended: context.interrupted.child_token(),
         made: Mutex::default(),
-        took: Mutex::new(written.iter().map(|path| (Target::File(path.clone()), writing)).collect()),
+        took: Mutex::new(
+            written
+                .iter()
+                .map(|path| (Target::File(path.clone()), writing))
+                .collect(),
+        ),
         running: Mutex::new(decided.running.clone()),
     };
     let result = work.carry_out().await;
-    let Work { engine, made, took, running, .. } = work;
+    let Work {
+        engine,
+        made,
+        took,
+        running,
+        ..
+    } = work;
     if let Err(failure) = result {
         for created in made.into_inner().unwrap_or_default().iter().rev() {
             if let Some(engine) = &engine {
@@ -72,16 +87,29 @@ pub async fn execute(context: &Context, decided: Decided, began: Instant) -> Res
     }
     context.instance.remember(&decided.state)?;
     let running = running.into_inner().unwrap_or_default();
-    Ok(Report::of(decided, running, files, &took.into_inner().unwrap_or_default(), began))
+    Ok(Report::of(
+        decided,
+        running,
+        files,
+        &took.into_inner().unwrap_or_default(),
+        began,
+    ))
 }
 
 impl Work<'_> {
     async fn carry_out(&self) -> Result<(), Failure> {
         let unchanged = async {
             for service in SERVICES {
-                let found = self.decided.found(service).filter(|_| self.decided.plan.step(&self.target(service)).is_none());
-                if let (Some(spec), Some(found), Some(engine)) = (self.decided.spec(service), found, &self.engine) {
-                    self.await_ready(engine, spec, &found.id).await.inspect_err(|_| self.ended.cancel())?;
+                let found = self
+                    .decided
+                    .found(service)
+                    .filter(|_| self.decided.plan.step(&self.target(service)).is_none());
+                if let (Some(spec), Some(found), Some(engine)) =
+                    (self.decided.spec(service), found, &self.engine)
+                {
+                    self.await_ready(engine, spec, &found.id)
+                        .await
+                        .inspect_err(|_| self.ended.cancel())?;
                 }
             }
             Ok(())
@@ -91,7 +119,10 @@ impl Work<'_> {
             // After a failure elsewhere nothing more is waited for.
             self.act(step).await.inspect_err(|_| self.ended.cancel())?;
             if let Ok(mut took) = self.took.lock() {
-                took.push((step.target.clone(), u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)));
+                took.push((
+                    step.target.clone(),
+                    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                ));
             }
             Ok(())
         };
@@ -105,7 +136,10 @@ impl Work<'_> {
     }
 
     fn target(&self, service: Service) -> Target {
-        Target::Container(crate::containers::container_name(&self.decided.instance, service))
+        Target::Container(crate::containers::container_name(
+            &self.decided.instance,
+            service,
+        ))
     }
 
     async fn act(&self, step: &Step) -> Result<(), Failure> {
@@ -116,7 +150,9 @@ impl Work<'_> {
             // Written already, in one change with the others.
             (Target::File(_), _) => Ok(()),
             (Target::Hub, _) => self.run_hub(step).await,
-            (Target::Network(name), Some(engine)) if step.action == Action::Remove => Ok(engine.remove_network(name).await?),
+            (Target::Network(name), Some(engine)) if step.action == Action::Remove => {
+                Ok(engine.remove_network(name).await?)
+            }
             (Target::Network(name), Some(engine)) => {
                 if step.action == Action::Replace {
                     engine.remove_network(name).await?;
@@ -125,7 +161,10 @@ impl Work<'_> {
             }
             (Target::Image(name), Some(engine)) => self.make_image(engine, name).await,
             (Target::Container(_), Some(engine)) => self.provide(engine, step).await,
-            (Target::Volume(_) | Target::Network(_) | Target::Image(_) | Target::Container(_), _) => Ok(()),
+            (
+                Target::Volume(_) | Target::Network(_) | Target::Image(_) | Target::Container(_),
+                _,
+            ) => Ok(()),
         }
     }
 
@@ -145,9 +184,17 @@ impl Work<'_> {
     }
 
     async fn make_image(&self, engine: &Engine, name: &str) -> Result<(), Failure> {
-        let Hosting::Container { image, .. } = &self.decided.hosting else { return Ok(()) };
-        let _step = self.context.terminal.step(format!("making the image {name}"));
-        let archive = image.archive().map_err(|error| Failure::new(Exit::Failed, "hubImage", "the hub's image can't be made").why(error.to_string()))?;
+        let Hosting::Container { image, .. } = &self.decided.hosting else {
+            return Ok(());
+        };
+        let _step = self
+            .context
+            .terminal
+            .step(format!("making the image {name}"));
+        let archive = image.archive().map_err(|error| {
+            Failure::new(Exit::Failed, "hubImage", "the hub's image can't be made")
+                .why(error.to_string())
+        })?;
         let older = engine.observer().own_images(&self.decided.instance).await?;
         self.keep(engine.import_image(name, archive).await?)?;
         // Those of earlier programs, where nothing runs from them any more.
@@ -159,7 +206,12 @@ impl Work<'_> {
 
     /// Brings one container to what is planned and waits until it answers.
     async fn provide(&self, engine: &Engine, step: &Step) -> Result<(), Failure> {
-        let Some(service) = SERVICES.into_iter().find(|service| self.target(*service) == step.target) else { return Ok(()) };
+        let Some(service) = SERVICES
+            .into_iter()
+            .find(|service| self.target(*service) == step.target)
+        else {
+            return Ok(());
+        };
         let (spec, found) = (self.decided.spec(service), self.decided.found(service));
         let id = match (step.action, found, spec) {
             (Action::Start, Some(found), Some(spec)) => {
@@ -194,13 +246,32 @@ impl Work<'_> {
             }
         };
         let Some(spec) = spec else { return Ok(()) };
-        let _step = self.context.terminal.step(format!("waiting for {} at {}", service.name(), self.endpoint(service)));
+        let _step = self.context.terminal.step(format!(
+            "waiting for {} at {}",
+            service.name(),
+            self.endpoint(service)
+        ));
         self.await_ready(engine, spec, &id).await
     }
 
-    async fn join(&self, engine: &Engine, spec: &ContainerSpec, id: &str, networks: &[String]) -> Result<(), Failure> {
+    async fn join(
+        &self,
+        engine: &Engine,
+        spec: &ContainerSpec,
+        id: &str,
+        networks: &[String],
+    ) -> Result<(), Failure> {
         match &spec.network {
-            Some(network) if !networks.contains(network) || self.decided.plan.step(&Target::Network(network.clone())).is_some() => Ok(engine.join(network, id, spec.service).await?),
+            Some(network)
+                if !networks.contains(network)
+                    || self
+                        .decided
+                        .plan
+                        .step(&Target::Network(network.clone()))
+                        .is_some() =>
+            {
+                Ok(engine.join(network, id, spec.service).await?)
+            }
             _ => Ok(()),
         }
     }
@@ -211,33 +282,88 @@ impl Work<'_> {
             return Ok(());
         }
         if self.decided.pull == Pull::Never {
-            return Err(Failure::new(Exit::Failed, "imageUnavailable", format!("the image {} is not here", spec.image))
-                .why("--pull never forbids pulling it")
-                .fix("load it with 'docker load', or allow pulling with --pull missing"));
+            return Err(Failure::new(
+                Exit::Failed,
+                "imageUnavailable",
+                format!("the image {} is not here", spec.image),
+            )
+            .why("--pull never forbids pulling it")
+            .fix("load it with 'docker load', or allow pulling with --pull missing"));
         }
-        let step = self.context.terminal.step(format!("pulling {}", spec.image));
+        let step = self
+            .context
+            .terminal
+            .step(format!("pulling {}", spec.image));
         let configuration = self.context.surroundings.configuration.as_deref();
         let credentials = configuration.and_then(|folder| credentials::find(&spec.image, folder));
-        let pull = async { Ok(engine.pull(&spec.image, credentials.as_ref(), |pulled| step.amount(pulled.current, pulled.total)).await?) };
+        let pull = async {
+            Ok(engine
+                .pull(&spec.image, credentials.as_ref(), |pulled| {
+                    step.amount(pulled.current, pulled.total)
+                })
+                .await?)
+        };
         self.wait(pull).await
     }
 
     /// Waits until a container answers as it should, within the time that is left.
-    async fn await_ready(&self, engine: &Engine, spec: &ContainerSpec, id: &str) -> Result<(), Failure> {
-        let least = if spec.service == Service::Hub { Instant::now() + HUB_WITHIN } else { self.deadline };
-        let ready = tokio::time::timeout_at(self.deadline.max(least).into(), self.wait(ready::await_service(self.context, engine, self.decided, spec.service, id))).await;
+    async fn await_ready(
+        &self,
+        engine: &Engine,
+        spec: &ContainerSpec,
+        id: &str,
+    ) -> Result<(), Failure> {
+        let least = if spec.service == Service::Hub {
+            Instant::now() + HUB_WITHIN
+        } else {
+            self.deadline
+        };
+        let ready = tokio::time::timeout_at(
+            self.deadline.max(least).into(),
+            self.wait(ready::await_service(
+                self.context,
+                engine,
+                self.decided,
+                spec.service,
+                id,
+            )),
+        )
+        .await;
         match ready {
             Ok(ready) => ready,
-            Err(_) => Err(Failure::new(Exit::NotReady, "serviceNotReady", format!("{} did not answer within {:?}", spec.service.name(), self.context.timeout))
-                .why(format!("its last lines:\n{}", engine.observer().last_lines(id).await))
-                .fix("allow more time with --timeout")),
+            Err(_) => Err(Failure::new(
+                Exit::NotReady,
+                "serviceNotReady",
+                format!(
+                    "{} did not answer within {:?}",
+                    spec.service.name(),
+                    self.context.timeout
+                ),
+            )
+            .why(format!(
+                "its last lines:\n{}",
+                engine.observer().last_lines(id).await
+            ))
+            .fix("allow more time with --timeout")),
         }
     }
 
     fn endpoint(&self, service: Service) -> String {
         match service {
-            Service::Redis => self.decided.redis.options.iter().flat_map(|options| &options.endpoints).map(ToString::to_string).next(),
-            Service::RabbitMq => self.decided.rabbitmq.address.as_ref().map(|address| address.endpoint.to_string()),
+            Service::Redis => self
+                .decided
+                .redis
+                .options
+                .iter()
+                .flat_map(|options| &options.endpoints)
+                .map(ToString::to_string)
+                .next(),
+            Service::RabbitMq => self
+                .decided
+                .rabbitmq
+                .address
+                .as_ref()
+                .map(|address| address.endpoint.to_string()),
             Service::Hub => Some(self.decided.hub_url.to_string()),
         }
         .unwrap_or_default()
@@ -250,15 +376,29 @@ impl Work<'_> {
             let _step = self.context.terminal.step("stopping the hub");
             hub_process::stop(instance, running, STOP_WITHIN).await?;
         }
-        let running = match self.decided.hosting.process().filter(|_| step.action != Action::Stop) {
+        let running = match self
+            .decided
+            .hosting
+            .process()
+            .filter(|_| step.action != Action::Stop)
+        {
             None => None,
             Some(launch) => {
                 if launch.url.scheme() == "https" {
                     trust(self.context)?;
                 }
-                let _step = self.context.terminal.step(format!("waiting for the hub at {}", self.decided.hub_url));
-                let left = self.deadline.saturating_duration_since(Instant::now()).max(HUB_WITHIN);
-                Some(self.wait(async { Ok(hub_process::launch(instance, launch, left).await?) }).await?)
+                let _step = self
+                    .context
+                    .terminal
+                    .step(format!("waiting for the hub at {}", self.decided.hub_url));
+                let left = self
+                    .deadline
+                    .saturating_duration_since(Instant::now())
+                    .max(HUB_WITHIN);
+                Some(
+                    self.wait(async { Ok(hub_process::launch(instance, launch, left).await?) })
+                        .await?,
+                )
             }
         };
         if let Ok(mut known) = self.running.lock() {

@@ -3,8 +3,8 @@
 use super::failure::{Exit, Failure};
 use super::{Global, runtime};
 use crate::appsettings::layers::{Layers, Started};
-use crate::hub::settings::{HubEndpoint, HubSettings, LogLevel};
 use crate::hub;
+use crate::hub::settings::{HubEndpoint, HubSettings, LogLevel};
 use crate::hub_process::{PidFile, Running, now, supervisor};
 use crate::signalr::serve::Listener;
 use crate::terminal::Terminal;
@@ -33,7 +33,11 @@ and POST /notifications.";
 #[derive(Debug, clap::Args)]
 pub struct HubArguments {
     /// Settings as .NET takes them on its command line
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "SETTINGS"
+    )]
     arguments: Vec<String>,
 }
 
@@ -56,7 +60,11 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
         return Ok(());
     }
     if own.supervise {
-        return watch(&arguments, own.background.as_ref().map(|(folder, _)| folder.as_path()), terminal);
+        return watch(
+            &arguments,
+            own.background.as_ref().map(|(folder, _)| folder.as_path()),
+            terminal,
+        );
     }
     if let Some(environment) = &global.environment {
         rest.push(format!("--environment={environment}"));
@@ -66,8 +74,12 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
         None => PathBuf::from("."),
     };
     if !folder.is_dir() {
-        return Err(Failure::new(Exit::Usage, "settingsMissing", format!("{} is not a folder", folder.display()))
-            .fix("name the folder that holds appsettings.json with --settings DIR"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "settingsMissing",
+            format!("{} is not a folder", folder.display()),
+        )
+        .fix("name the folder that holds appsettings.json with --settings DIR"));
     }
     let started = Started::here(rest);
     let environment = started.environment();
@@ -75,14 +87,26 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
     let settings = HubSettings::read(&layers, &environment, &folder)?;
     telemetry::start_logging(level(settings.log_level));
     raise_file_limit();
-    runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(settings, own.background, &environment, &folder, terminal))
+    runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(
+        settings,
+        own.background,
+        &environment,
+        &folder,
+        terminal,
+    ))
 }
 
 /// Each connection is a file: as many as may be, as .NET does it.
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+    if let Err(error) = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    ) {
         tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
@@ -104,7 +128,10 @@ async fn serve(
         };
         let bound = url.bind()?;
         addresses.push(url.announced(&bound));
-        listeners.extend(bound.into_iter().map(|listener| Listener { listener, tls: acceptor.clone() }));
+        listeners.extend(bound.into_iter().map(|listener| Listener {
+            listener,
+            tls: acceptor.clone(),
+        }));
     }
     let admin = match &settings.admin {
         Some(url) => url.bind()?,
@@ -117,22 +144,47 @@ async fn serve(
                 fingerprint,
                 version: env!("CARGO_PKG_VERSION").into(),
                 started_at: now(),
-                url: settings.endpoints.first().map(|endpoint| endpoint.url.to_string()).unwrap_or_default(),
-                admin_url: settings.admin.as_ref().map(ToString::to_string).unwrap_or_default(),
+                url: settings
+                    .endpoints
+                    .first()
+                    .map(|endpoint| endpoint.url.to_string())
+                    .unwrap_or_default(),
+                admin_url: settings
+                    .admin
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
             };
             let held = PidFile::hold(&folder, &running);
-            Some(held.map_err(|error| Failure::new(Exit::Failed, "hubRunning", "the hub can't be told from another").why(error.to_string()))?)
+            Some(held.map_err(|error| {
+                Failure::new(
+                    Exit::Failed,
+                    "hubRunning",
+                    "the hub can't be told from another",
+                )
+                .why(error.to_string())
+            })?)
         }
         None => None,
     };
     // The same lines as Kestrel's, which other tools wait for.
-    addresses.iter().for_each(|address| terminal.text(&format!("Now listening on: {address}")));
-    for address in admin.iter().filter_map(|listener| listener.local_addr().ok()) {
+    addresses
+        .iter()
+        .for_each(|address| terminal.text(&format!("Now listening on: {address}")));
+    for address in admin
+        .iter()
+        .filter_map(|listener| listener.local_addr().ok())
+    {
         terminal.text(&format!("Admin listening on: http://{address}"));
     }
     terminal.text(&"Application started. Press Ctrl+C to shut down.");
     terminal.text(&format!("Hosting environment: {environment}"));
-    terminal.text(&format!("Content root path: {}", std::path::absolute(folder).unwrap_or(folder.to_owned()).display()));
+    terminal.text(&format!(
+        "Content root path: {}",
+        std::path::absolute(folder)
+            .unwrap_or(folder.to_owned())
+            .display()
+    ));
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
     hub::run(settings, listeners, admin, stop).await;
@@ -141,26 +193,45 @@ async fn serve(
 
 /// Watches over a hub in the background, in this process, which serves nothing itself.
 fn watch(arguments: &[String], folder: Option<&Path>, terminal: Terminal) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::new(Exit::Failed, "hubProcess", "the hub can't be watched over").why(error.to_string());
-    let folder = folder.ok_or_else(|| Failure::new(Exit::Usage, "usage", "--supervise needs --background"))?;
-    let served: Vec<_> = arguments.iter().filter(|argument| *argument != supervisor::SUPERVISE).cloned().collect();
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Failed, "hubProcess", "the hub can't be watched over")
+            .why(error.to_string())
+    };
+    let folder = folder
+        .ok_or_else(|| Failure::new(Exit::Usage, "usage", "--supervise needs --background"))?;
+    let served: Vec<_> = arguments
+        .iter()
+        .filter(|argument| *argument != supervisor::SUPERVISE)
+        .cloned()
+        .collect();
     let status = supervisor::run(&served, folder, |note| terminal.warn(note)).map_err(failed)?;
     // What went wrong, the hub said itself.
-    if status.success() { Ok(()) } else { Err(Failure::new(Exit::Failed, "hubDied", "the hub ended").shown()) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Failed, "hubDied", "the hub ended").shown())
+    }
 }
 
 fn development_certificate() -> Result<tls::CertificateSource, Failure> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let kept = super::context::certificates(home.as_deref())?;
     let development = tls::development_certificate(home.as_deref(), &kept)?;
-    let maker = if development.by_dotnet { "ASP.NET Core's" } else { "a self-made" };
+    let maker = if development.by_dotnet {
+        "ASP.NET Core's"
+    } else {
+        "a self-made"
+    };
     tracing::info!(path = %development.source.path.display(), "HTTPS with {maker} development certificate");
     Ok(development.source)
 }
 
 async fn stop_on_signal(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::error!("signals can't be listened to; only SIGKILL stops this hub");
         return;
     };
@@ -180,7 +251,9 @@ fn own_arguments(arguments: Vec<String>) -> Result<(Own, Vec<String>), Failure> 
             None => (argument.as_str(), None),
         };
         let mut needed = |value: Option<String>| {
-            value.or_else(|| arguments.next()).ok_or_else(|| Failure::new(Exit::Usage, "usage", format!("{name} needs a value")))
+            value
+                .or_else(|| arguments.next())
+                .ok_or_else(|| Failure::new(Exit::Usage, "usage", format!("{name} needs a value")))
         };
         match name {
             "-h" | "--help" => own.help = true,

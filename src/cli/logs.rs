@@ -56,9 +56,19 @@ impl Line {
     fn read(source: Source, line: &str, before: &str) -> Self {
         let line = line.trim_end_matches(['\r', '\n']);
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let is_time = first.len() > 18 && first.as_bytes()[10] == b'T' && first.starts_with(|letter: char| letter.is_ascii_digit());
-        let (time, line) = if is_time { (first, rest.trim_start()) } else { (before, line) };
-        Line { source, time: time.to_owned(), line: line.to_owned() }
+        let is_time = first.len() > 18
+            && first.as_bytes()[10] == b'T'
+            && first.starts_with(|letter: char| letter.is_ascii_digit());
+        let (time, line) = if is_time {
+            (first, rest.trim_start())
+        } else {
+            (before, line)
+        };
+        Line {
+            source,
+            time: time.to_owned(),
+            line: line.to_owned(),
+        }
     }
 }
 
@@ -71,17 +81,31 @@ impl fmt::Display for Line {
         };
         let style = Style::new().fg_color(Some(Color::Ansi(colour)));
         let clock = self.time.get(11..19).unwrap_or("        ");
-        write!(formatter, "{style}{name:<8} {clock}{style:#}  {}", self.line)
+        write!(
+            formatter,
+            "{style}{name:<8} {clock}{style:#}  {}",
+            self.line
+        )
     }
 }
 
 pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Failure> {
-    let sources = if arguments.sources.is_empty() { SOURCES.to_vec() } else { arguments.sources.clone() };
+    let sources = if arguments.sources.is_empty() {
+        SOURCES.to_vec()
+    } else {
+        arguments.sources.clone()
+    };
     let observer = match context.surroundings.docker_host() {
         Ok(host) => Observer::connect(&host).await.ok(),
         Err(_) => None,
     };
-    let show = |line: &Line| if context.terminal.json { context.terminal.json_result(line) } else { context.terminal.text(line) };
+    let show = |line: &Line| {
+        if context.terminal.json {
+            context.terminal.json_result(line)
+        } else {
+            context.terminal.text(line)
+        }
+    };
     let tail = arguments.tail.to_string();
     let mut lines = Vec::new();
     for source in sources.iter().copied() {
@@ -89,7 +113,9 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
             lines.extend(file_tail(&context.instance.log(), arguments.tail));
         }
         let Some(observer) = &observer else { continue };
-        let Some(id) = container(context, observer, service(source)).await? else { continue };
+        let Some(id) = container(context, observer, service(source)).await? else {
+            continue;
+        };
         let mut log = pin!(observer.logs(&id, false, &tail, 0));
         let mut before = String::new();
         while let Some(text) = log.next().await {
@@ -102,7 +128,9 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
     lines.iter().for_each(show);
     if !arguments.follow {
         if lines.is_empty() {
-            context.terminal.note("There are no logs yet; 'harmony up' starts what writes them.");
+            context
+                .terminal
+                .note("There are no logs yet; 'harmony up' starts what writes them.");
         }
         return Ok(());
     }
@@ -110,7 +138,13 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
     let mut tasks = tokio::task::JoinSet::new();
     for source in sources {
         if let Some(observer) = &observer {
-            tasks.spawn(follow_container(observer.clone(), context.instance.name.clone(), service(source), source, sender.clone()));
+            tasks.spawn(follow_container(
+                observer.clone(),
+                context.instance.name.clone(),
+                service(source),
+                source,
+                sender.clone(),
+            ));
         }
         // The hub is a process or a container, and may have been the other before.
         if source == Source::Hub {
@@ -133,29 +167,50 @@ fn service(source: Source) -> Service {
 }
 
 /// The id of a service's container, where there is one.
-async fn container(context: &Context, observer: &Observer, service: Service) -> Result<Option<String>, Failure> {
+async fn container(
+    context: &Context,
+    observer: &Observer,
+    service: Service,
+) -> Result<Option<String>, Failure> {
     let all = observer.containers(&context.instance.name).await?;
-    Ok(all.into_iter().find(|found| found.service == service.name()).map(|found| found.id))
+    Ok(all
+        .into_iter()
+        .find(|found| found.service == service.name())
+        .map(|found| found.id))
 }
 
 fn file_tail(path: &Path, most: usize) -> Vec<Line> {
     // Where there is no log yet there is nothing to show.
-    let Ok(file) = std::fs::File::open(path) else { return Vec::new() };
+    let Ok(file) = std::fs::File::open(path) else {
+        return Vec::new();
+    };
     let mut lines: Vec<Line> = Vec::new();
     for text in BufReader::new(file).lines().map_while(Result::ok) {
-        let before = lines.last().map(|line| line.time.clone()).unwrap_or_default();
+        let before = lines
+            .last()
+            .map(|line| line.time.clone())
+            .unwrap_or_default();
         lines.push(Line::read(Source::Hub, &text, &before));
     }
     lines.split_off(lines.len().saturating_sub(most))
 }
 
 /// A container's lines from now on, and those of its successors.
-async fn follow_container(observer: Observer, instance: String, service: Service, source: Source, lines: mpsc::Sender<Line>) {
+async fn follow_container(
+    observer: Observer,
+    instance: String,
+    service: Service,
+    source: Source,
+    lines: mpsc::Sender<Line>,
+) {
     let mut since = i32::try_from(crate::hub_process::now()).unwrap_or_default();
     let mut last = String::new();
     loop {
         let all = observer.containers(&instance).await.unwrap_or_default();
-        if let Some(found) = all.into_iter().find(|found| found.service == service.name() && found.running) {
+        if let Some(found) = all
+            .into_iter()
+            .find(|found| found.service == service.name() && found.running)
+        {
             let mut log = pin!(observer.logs(&found.id, true, "all", since));
             while let Some(text) = log.next().await {
                 let line = Line::read(source, &text, &last);
@@ -168,7 +223,9 @@ async fn follow_container(observer: Observer, instance: String, service: Service
                     return;
                 }
             }
-            since = i32::try_from(crate::hub_process::now()).unwrap_or_default().saturating_sub(1);
+            since = i32::try_from(crate::hub_process::now())
+                .unwrap_or_default()
+                .saturating_sub(1);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

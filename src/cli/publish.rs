@@ -55,13 +55,23 @@ impl fmt::Display for Published {
 pub async fn run(context: &Context, arguments: PublishArguments) -> Result<(), Failure> {
     let notification = compose::notification(&arguments.notification)?;
     let body = match &arguments.body {
-        Some(path) => std::fs::read(path)
-            .map_err(|error| Failure::new(Exit::Usage, "bodyUnreadable", format!("{} can't be read", path.display())).why(error.to_string()))?,
+        Some(path) => std::fs::read(path).map_err(|error| {
+            Failure::new(
+                Exit::Usage,
+                "bodyUnreadable",
+                format!("{} can't be read", path.display()),
+            )
+            .why(error.to_string())
+        })?,
         None => compose::body(notification, arguments.board.as_deref(), &arguments.fields)?,
     };
     let source = Source::find(context)?;
     source.publish(&arguments.notification, &body).await?;
-    context.terminal.result(&Published { notification: arguments.notification, via: source.to_string(), bytes: body.len() });
+    context.terminal.result(&Published {
+        notification: arguments.notification,
+        via: source.to_string(),
+        bytes: body.len(),
+    });
     Ok(())
 }
 
@@ -82,10 +92,16 @@ impl Source {
                 None => return Err(no_hub()),
             };
             let inbox = Url::parse(&admin_url).and_then(|url| url.join("/notifications"));
-            return inbox.map(Source::Inbox).map_err(|error| Failure::new(Exit::Failed, "adminUrl", error.to_string()));
+            return inbox
+                .map(Source::Inbox)
+                .map_err(|error| Failure::new(Exit::Failed, "adminUrl", error.to_string()));
         }
         let checkout = context.known_checkout()?;
-        let environment = if state.environment.is_empty() { &context.environment } else { &state.environment };
+        let environment = if state.environment.is_empty() {
+            &context.environment
+        } else {
+            &state.environment
+        };
         let layers = super::wanted::Application::read(&checkout.hub, environment, false)?.layers();
         Ok(Source::RabbitMq(broker_address(&layers)?))
     }
@@ -94,17 +110,27 @@ impl Source {
         match self {
             Source::RabbitMq(address) => {
                 let unusable = |error| unusable(address, &error);
-                let broker = Broker::connect(address, "harmony", CONNECT_WITHIN).await.map_err(unusable)?;
+                let broker = Broker::connect(address, "harmony", CONNECT_WITHIN)
+                    .await
+                    .map_err(unusable)?;
                 let published = broker.publish(notification, body).await.map_err(unusable);
                 broker.close().await;
                 published
             }
             Source::Inbox(url) => match post(url, (TYPE_HEADER, notification), body).await {
                 Ok((200..300, _)) => Ok(()),
-                Ok((status, text)) => {
-                    Err(Failure::new(Exit::Failed, "notTaken", format!("the hub did not take the notification ({status})")).why(text))
-                }
-                Err(error) => Err(Failure::new(Exit::NotReady, "hubUnreachable", "the hub's inbox can't be reached").why(error.to_string())),
+                Ok((status, text)) => Err(Failure::new(
+                    Exit::Failed,
+                    "notTaken",
+                    format!("the hub did not take the notification ({status})"),
+                )
+                .why(text)),
+                Err(error) => Err(Failure::new(
+                    Exit::NotReady,
+                    "hubUnreachable",
+                    "the hub's inbox can't be reached",
+                )
+                .why(error.to_string())),
             },
         }
     }
@@ -121,9 +147,13 @@ impl fmt::Display for Source {
 
 /// RabbitMQ can't be used.
 pub fn unusable(address: &BrokerAddress, error: &BrokerError) -> Failure {
-    Failure::new(Exit::NotReady, "brokerUnusable", format!("RabbitMQ at {} can't be used", address.endpoint))
-        .why(error.to_string())
-        .fix("run 'harmony up', or correct BrokerConfiguration in the hub's settings")
+    Failure::new(
+        Exit::NotReady,
+        "brokerUnusable",
+        format!("RabbitMQ at {} can't be used", address.endpoint),
+    )
+    .why(error.to_string())
+    .fix("run 'harmony up', or correct BrokerConfiguration in the hub's settings")
 }
 
 pub fn no_hub() -> Failure {

@@ -14,23 +14,35 @@ use std::time::Duration;
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Waits until a container answers in the words that the hub and its clients will use; ends early where it dies.
-pub async fn await_service(context: &Context, engine: &Engine, decided: &Decided, service: Service, id: &str) -> Result<(), Failure> {
+pub async fn await_service(
+    context: &Context,
+    engine: &Engine,
+    decided: &Decided,
+    service: Service,
+    id: &str,
+) -> Result<(), Failure> {
     let observer = engine.observer();
     let died = match (service, &decided.redis.options, &decided.rabbitmq.address) {
-        (Service::Redis, Some(options), _) => await_redis(options, observer.await_end(id)).await.err(),
-        (Service::RabbitMq, _, Some(address)) => match await_rabbitmq(address, observer.await_end(id)).await {
-            Ok(()) => None,
-            Err(RabbitMqEnd::Gone(code)) => Some(code),
-            // Its volume was made with other credentials, which only it can change: then once more.
-            Err(RabbitMqEnd::Refused) if repair_credentials(context, engine, id, address).await? => {
-                match await_rabbitmq(address, observer.await_end(id)).await {
-                    Ok(()) => None,
-                    Err(RabbitMqEnd::Gone(code)) => Some(code),
-                    Err(RabbitMqEnd::Refused) => return Err(credentials_refused()),
+        (Service::Redis, Some(options), _) => {
+            await_redis(options, observer.await_end(id)).await.err()
+        }
+        (Service::RabbitMq, _, Some(address)) => {
+            match await_rabbitmq(address, observer.await_end(id)).await {
+                Ok(()) => None,
+                Err(RabbitMqEnd::Gone(code)) => Some(code),
+                // Its volume was made with other credentials, which only it can change: then once more.
+                Err(RabbitMqEnd::Refused)
+                    if repair_credentials(context, engine, id, address).await? =>
+                {
+                    match await_rabbitmq(address, observer.await_end(id)).await {
+                        Ok(()) => None,
+                        Err(RabbitMqEnd::Gone(code)) => Some(code),
+                        Err(RabbitMqEnd::Refused) => return Err(credentials_refused()),
+                    }
                 }
+                Err(RabbitMqEnd::Refused) => return Err(credentials_refused()),
             }
-            Err(RabbitMqEnd::Refused) => return Err(credentials_refused()),
-        },
+        }
         (Service::Hub, ..) => {
             let answers = async {
                 while HubClient::connect(&decided.hub_url).await.is_err() {
@@ -46,13 +58,25 @@ pub async fn await_service(context: &Context, engine: &Engine, decided: &Decided
     };
     let Some(code) = died else { return Ok(()) };
     let log = observer.last_lines(id).await;
-    Err(Failure::new(Exit::NotReady, "containerDied", format!("the {} container ended at once (exit code {code})", service.name()))
-        .why(format!("its last lines:\n{log}")))
+    Err(Failure::new(
+        Exit::NotReady,
+        "containerDied",
+        format!(
+            "the {} container ended at once (exit code {code})",
+            service.name()
+        ),
+    )
+    .why(format!("its last lines:\n{log}")))
 }
 
 /// Gives RabbitMQ the user, password and virtual host that the settings have, by its own tool inside
 /// its container; its data stays. False where that tool did not do it.
-async fn repair_credentials(context: &Context, engine: &Engine, id: &str, address: &BrokerAddress) -> Result<bool, Failure> {
+async fn repair_credentials(
+    context: &Context,
+    engine: &Engine,
+    id: &str,
+    address: &BrokerAddress,
+) -> Result<bool, Failure> {
     context.terminal.warn(&format!(
         "RabbitMQ's volume was made with other credentials; its user '{}' gets those of the settings, and its data stays",
         address.username
@@ -60,18 +84,57 @@ async fn repair_credentials(context: &Context, engine: &Engine, id: &str, addres
     let nothing = Secret::default();
     let (user, virtual_host) = (address.username.as_str(), address.virtual_host.as_str());
     // Whichever of the two applies; the password is read, not given as an argument.
-    let known = engine.run_inside(id, &["rabbitmqctl", "change_password", user], &address.password).await?;
-    if !known && !engine.run_inside(id, &["rabbitmqctl", "add_user", user], &address.password).await? {
+    let known = engine
+        .run_inside(
+            id,
+            &["rabbitmqctl", "change_password", user],
+            &address.password,
+        )
+        .await?;
+    if !known
+        && !engine
+            .run_inside(id, &["rabbitmqctl", "add_user", user], &address.password)
+            .await?
+    {
         return Ok(false);
     }
-    engine.run_inside(id, &["rabbitmqctl", "set_user_tags", user, "administrator"], &nothing).await?;
+    engine
+        .run_inside(
+            id,
+            &["rabbitmqctl", "set_user_tags", user, "administrator"],
+            &nothing,
+        )
+        .await?;
     // One that is there already is not made anew.
-    engine.run_inside(id, &["rabbitmqctl", "add_vhost", virtual_host], &nothing).await?;
-    Ok(engine.run_inside(id, &["rabbitmqctl", "set_permissions", "-p", virtual_host, user, ".*", ".*", ".*"], &nothing).await?)
+    engine
+        .run_inside(id, &["rabbitmqctl", "add_vhost", virtual_host], &nothing)
+        .await?;
+    Ok(engine
+        .run_inside(
+            id,
+            &[
+                "rabbitmqctl",
+                "set_permissions",
+                "-p",
+                virtual_host,
+                user,
+                ".*",
+                ".*",
+                ".*",
+            ],
+            &nothing,
+        )
+        .await?)
 }
 
 fn credentials_refused() -> Failure {
-    Failure::new(Exit::NotReady, "credentialsRefused", "RabbitMQ refuses the user or the password")
-        .why("its volume was made with other credentials than the settings have")
-        .fix("put the earlier ones into BrokerConfiguration, or let the data go: harmony down --volumes")
+    Failure::new(
+        Exit::NotReady,
+        "credentialsRefused",
+        "RabbitMQ refuses the user or the password",
+    )
+    .why("its volume was made with other credentials than the settings have")
+    .fix(
+        "put the earlier ones into BrokerConfiguration, or let the data go: harmony down --volumes",
+    )
 }

@@ -42,16 +42,26 @@ struct Rehosted {
 impl fmt::Display for Rehosted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.files.is_empty() {
-            return write!(formatter, "Clients find the hub at {} already; nothing had to change.", self.url);
+            return write!(
+                formatter,
+                "Clients find the hub at {} already; nothing had to change.",
+                self.url
+            );
         }
         let now = if self.dry_run { "would find" } else { "find" };
         write!(formatter, "Clients {now} the hub at {} now.", self.url)?;
-        self.files.iter().try_for_each(|path| write!(formatter, "\n  {}", path.display()))
+        self.files
+            .iter()
+            .try_for_each(|path| write!(formatter, "\n  {}", path.display()))
     }
 }
 
 pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Failure> {
-    let _lock = if context.dry_run { None } else { Some(context.instance.lock()?) };
+    let _lock = if context.dry_run {
+        None
+    } else {
+        Some(context.instance.lock()?)
+    };
     if !arguments.no_check {
         ask(&arguments.url).await?;
     }
@@ -67,18 +77,32 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
         replacements.extend(twins::stale(file)?);
     }
     let files = if context.dry_run {
-        replacements.iter().map(|replacement| replacement.path.clone()).collect()
+        replacements
+            .iter()
+            .map(|replacement| replacement.path.clone())
+            .collect()
     } else {
         change::commit(&replacements, &context.instance.backups())?
     };
-    context.terminal.result(&Rehosted { url: shown(&arguments.url), changes: files.len(), dry_run: context.dry_run, files });
+    context.terminal.result(&Rehosted {
+        url: shown(&arguments.url),
+        changes: files.len(),
+        dry_run: context.dry_run,
+        files,
+    });
     Ok(())
 }
 
 /// Whether a hub answers; anything else there would leave every browser without updates.
 async fn ask(url: &Url) -> Result<(), Failure> {
     let failure = |why: String| {
-        Failure::new(Exit::NotReady, "notAHub", format!("no hub answers at {}", shown(url))).why(why).fix("start it, correct the URL, or go on without asking: --no-check")
+        Failure::new(
+            Exit::NotReady,
+            "notAHub",
+            format!("no hub answers at {}", shown(url)),
+        )
+        .why(why)
+        .fix("start it, correct the URL, or go on without asking: --no-check")
     };
     match tokio::time::timeout(ASK_WITHIN, HubClient::connect(url)).await {
         Ok(Ok(_)) => Ok(()),
@@ -88,12 +112,24 @@ async fn ask(url: &Url) -> Result<(), Failure> {
 }
 
 /// The files of a published client, which may be anywhere.
-fn published(context: &Context, folder: &Path, arguments: &RehostArguments) -> Result<Vec<SettingsFile>, Failure> {
+fn published(
+    context: &Context,
+    folder: &Path,
+    arguments: &RehostArguments,
+) -> Result<Vec<SettingsFile>, Failure> {
     let inner = folder.join("wwwroot");
-    let folder = if inner.join("appsettings.json").exists() { inner } else { folder.to_owned() };
+    let folder = if inner.join("appsettings.json").exists() {
+        inner
+    } else {
+        folder.to_owned()
+    };
     if !folder.join("appsettings.json").exists() {
-        return Err(Failure::new(Exit::Usage, "notAClient", format!("{} holds no appsettings.json", folder.display()))
-            .fix("name the folder of the client's static files with --client"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "notAClient",
+            format!("{} holds no appsettings.json", folder.display()),
+        )
+        .fix("name the folder of the client's static files with --client"));
     }
     let mut client = Application::read(&folder, &context.environment, context.only_environment)?;
     let key = client_key(&client, arguments.gateway);
@@ -105,12 +141,19 @@ fn published(context: &Context, folder: &Path, arguments: &RehostArguments) -> R
 /// The files of a checkout: the client's, or the gateway's where the client knows only that.
 fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<SettingsFile>, Failure> {
     let checkout = context.known_checkout()?;
-    let mut settings = Settings::read(&checkout, true, &context.environment, context.only_environment)?;
+    let mut settings = Settings::read(
+        &checkout,
+        true,
+        &context.environment,
+        context.only_environment,
+    )?;
     if let Some(client) = &settings.client {
         warn_of_mixed_content(context, client, &arguments.url);
     }
     match &mut settings.client {
-        Some(client) if arguments.gateway => client.set("gatewayUrl", NewValue::Text(shown(&arguments.url)))?,
+        Some(client) if arguments.gateway => {
+            client.set("gatewayUrl", NewValue::Text(shown(&arguments.url)))?
+        }
         _ => {
             let by_route = settings.set_hub_url(&arguments.url)?;
             if by_route && !settings.set_docker_route(&arguments.url)? {
@@ -124,17 +167,27 @@ fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<Settin
 /// The key by which a client finds the hub.
 fn client_key(client: &Application, gateway: bool) -> &'static str {
     let layers = client.layers();
-    let only_gateway = layers.setting("signalrHostUrl").is_none() && layers.setting("gatewayUrl").is_some();
-    if gateway || only_gateway { "gatewayUrl" } else { "signalrHostUrl" }
+    let only_gateway =
+        layers.setting("signalrHostUrl").is_none() && layers.setting("gatewayUrl").is_some();
+    if gateway || only_gateway {
+        "gatewayUrl"
+    } else {
+        "signalrHostUrl"
+    }
 }
 
 /// A browser does not let an HTTPS page call a plain HTTP hub.
 fn warn_of_mixed_content(context: &Context, client: &Application, url: &Url) {
     let layers = client.layers();
-    let secure = ["backendUrl", "gatewayUrl"].iter().any(|key| layers.get(key).to_ascii_lowercase().starts_with("https://"));
-    let loopback = crate::connection_string::Endpoint::new(url.host_str().unwrap_or_default(), 0).is_loopback();
+    let secure = ["backendUrl", "gatewayUrl"]
+        .iter()
+        .any(|key| layers.get(key).to_ascii_lowercase().starts_with("https://"));
+    let loopback = crate::connection_string::Endpoint::new(url.host_str().unwrap_or_default(), 0)
+        .is_loopback();
     if url.scheme() == "http" && secure && !loopback {
-        context.terminal.warn("the client is served over HTTPS; browsers will not let it call a hub over plain HTTP");
+        context.terminal.warn(
+            "the client is served over HTTPS; browsers will not let it call a hub over plain HTTP",
+        );
     }
 }
 
@@ -146,7 +199,11 @@ fn shown(url: &Url) -> String {
 /// An address as people paste it: with a slash at its end, or the hub's own path.
 fn parse_url(text: &str) -> Result<Url, String> {
     let mut url = super::up::parse_hub_url(text)?;
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+    if url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
         return Err("an address without user, query and fragment is expected".into());
     }
     let path = url.path().trim_end_matches('/').to_owned();

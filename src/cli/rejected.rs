@@ -84,13 +84,27 @@ impl One {
 
 impl fmt::Display for One {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let One { number, reason, notification, bytes, body, .. } = self;
+        let One {
+            number,
+            reason,
+            notification,
+            bytes,
+            body,
+            ..
+        } = self;
         let name = notification.as_deref().unwrap_or("(no type)");
         let reason = reason.as_deref().unwrap_or("(no reason)");
         if self.whole {
-            return write!(formatter, "type    {name}\nreason  {reason}\nbytes   {bytes}\n\n{body}");
+            return write!(
+                formatter,
+                "type    {name}\nreason  {reason}\nbytes   {bytes}\n\n{body}"
+            );
         }
-        let glimpse: String = body.chars().take(GLIMPSE).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        let glimpse: String = body
+            .chars()
+            .take(GLIMPSE)
+            .map(|letter| if letter.is_control() { ' ' } else { letter })
+            .collect();
         write!(formatter, "{number:>4}  {name}  {reason}\n      {glimpse}")
     }
 }
@@ -120,17 +134,27 @@ struct Done {
 impl fmt::Display for Done {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Done { changes, what } = self;
-        write!(formatter, "{changes} {} {what}.", if *changes == 1 { "message" } else { "messages" })
+        write!(
+            formatter,
+            "{changes} {} {what}.",
+            if *changes == 1 { "message" } else { "messages" }
+        )
     }
 }
 
 pub async fn run(context: &Context, arguments: RejectedArguments) -> Result<(), Failure> {
     let Source::RabbitMq(address) = Source::find(context)? else {
-        return Err(Failure::new(Exit::Failed, "noBroker", "the hub that runs has no RabbitMQ, and so keeps no rejected messages")
-            .why("it is embedded: what its inbox can't deliver is answered at once"));
+        return Err(Failure::new(
+            Exit::Failed,
+            "noBroker",
+            "the hub that runs has no RabbitMQ, and so keeps no rejected messages",
+        )
+        .why("it is embedded: what its inbox can't deliver is answered at once"));
     };
     let failed = |error: BrokerError| unusable(&address, &error);
-    let broker = Broker::connect(&address, "harmony rejected", CONNECT_WITHIN).await.map_err(failed)?;
+    let broker = Broker::connect(&address, "harmony rejected", CONNECT_WITHIN)
+        .await
+        .map_err(failed)?;
     let done = act(context, &broker, arguments.command).await;
     // What was only looked at goes back into the queue.
     broker.close().await;
@@ -162,12 +186,19 @@ async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Re
     match command {
         RejectedCommand::List { limit } => {
             let found = broker.rejected(limit).await?;
-            let rejected = found.iter().enumerate().map(|(place, rejected)| One::of(place + 1, rejected, false)).collect();
+            let rejected = found
+                .iter()
+                .enumerate()
+                .map(|(place, rejected)| One::of(place + 1, rejected, false))
+                .collect();
             context.terminal.result(&Listed { rejected });
         }
         RejectedCommand::Show { number } => {
             let found = broker.rejected(number).await?;
-            let rejected = number.checked_sub(1).and_then(|place| found.get(place)).ok_or_else(|| no_such(number, found.len()))?;
+            let rejected = number
+                .checked_sub(1)
+                .and_then(|place| found.get(place))
+                .ok_or_else(|| no_such(number, found.len()))?;
             context.terminal.result(&One::of(number, rejected, true));
         }
         RejectedCommand::Retry(which) => {
@@ -177,7 +208,10 @@ async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Re
                 broker.retry(rejected).await?;
                 broker.remove(rejected).await?;
             }
-            context.terminal.result(&Done { changes: chosen.len(), what: "sent again" });
+            context.terminal.result(&Done {
+                changes: chosen.len(),
+                what: "sent again",
+            });
         }
         RejectedCommand::Drop(which) => {
             let chosen = choose(broker, &which).await?;
@@ -187,7 +221,10 @@ async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Re
             for rejected in chosen.iter().filter(|_| !context.dry_run) {
                 broker.remove(rejected).await?;
             }
-            context.terminal.result(&Done { changes: chosen.len(), what: "dropped" });
+            context.terminal.result(&Done {
+                changes: chosen.len(),
+                what: "dropped",
+            });
         }
     }
     Ok(())
@@ -195,24 +232,45 @@ async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Re
 
 async fn choose(broker: &Broker, which: &Which) -> Result<Vec<Rejected>, Trouble> {
     let highest = which.numbers.iter().copied().max().unwrap_or_default();
-    let found = broker.rejected(if which.all { ALL } else { highest }).await?;
-    if let Some(number) = which.numbers.iter().find(|number| **number == 0 || **number > found.len()) {
+    let found = broker
+        .rejected(if which.all { ALL } else { highest })
+        .await?;
+    if let Some(number) = which
+        .numbers
+        .iter()
+        .find(|number| **number == 0 || **number > found.len())
+    {
         return Err(no_such(*number, found.len()).into());
     }
     let wanted = |place: usize| which.all || which.numbers.contains(&(place + 1));
-    Ok(found.into_iter().enumerate().filter(|(place, _)| wanted(*place)).map(|(_, rejected)| rejected).collect())
+    Ok(found
+        .into_iter()
+        .enumerate()
+        .filter(|(place, _)| wanted(*place))
+        .map(|(_, rejected)| rejected)
+        .collect())
 }
 
 fn no_such(number: usize, count: usize) -> Failure {
-    Failure::new(Exit::Usage, "noSuchMessage", format!("there is no rejected message {number}"))
-        .why(format!("{count} wait"))
-        .fix("'harmony rejected list' shows their numbers")
+    Failure::new(
+        Exit::Usage,
+        "noSuchMessage",
+        format!("there is no rejected message {number}"),
+    )
+    .why(format!("{count} wait"))
+    .fix("'harmony rejected list' shows their numbers")
 }
 
 async fn agree_to_loss(context: &Context, count: usize) -> Result<(), Failure> {
-    let missing = Failure::new(Exit::Usage, "answerMissing", "whether to delete messages has to be answered")
-        .why("there is no terminal to ask on")
-        .fix("agree with --yes");
+    let missing = Failure::new(
+        Exit::Usage,
+        "answerMissing",
+        "whether to delete messages has to be answered",
+    )
+    .why("there is no terminal to ask on")
+    .fix("agree with --yes");
     let question = format!("{count} rejected messages will be lost. Delete them?");
-    context.agree(&question, false, missing, "nothing was deleted").await
+    context
+        .agree(&question, false, missing, "nothing was deleted")
+        .await
 }

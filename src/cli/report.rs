@@ -46,7 +46,15 @@ pub struct HubReport {
 
 impl HubReport {
     pub fn new(state: State) -> Self {
-        HubReport { state, url: None, pid: None, container: None, version: None, started_at: None, admin_url: None }
+        HubReport {
+            state,
+            url: None,
+            pid: None,
+            container: None,
+            version: None,
+            started_at: None,
+            admin_url: None,
+        }
     }
 
     pub fn of_process(running: &Running, known: &instance::State) -> Self {
@@ -60,7 +68,12 @@ impl HubReport {
         }
     }
 
-    pub fn of_container(name: String, version: String, started_at: u64, known: &instance::State) -> Self {
+    pub fn of_container(
+        name: String,
+        version: String,
+        started_at: u64,
+        known: &instance::State,
+    ) -> Self {
         HubReport {
             url: Some(known.hub_url.trim_end_matches('/').to_owned()),
             container: Some(name),
@@ -94,7 +107,15 @@ pub struct ServiceReport {
 
 impl ServiceReport {
     pub fn new(state: State) -> Self {
-        ServiceReport { state, endpoint: None, connection_string: None, container: None, image: None, management_url: None, drift: None }
+        ServiceReport {
+            state,
+            endpoint: None,
+            connection_string: None,
+            container: None,
+            image: None,
+            management_url: None,
+            drift: None,
+        }
     }
 }
 
@@ -106,7 +127,10 @@ pub struct FileReport {
 
 impl From<&SettingsFile> for FileReport {
     fn from(file: &SettingsFile) -> Self {
-        FileReport { path: file.path.clone(), changed: file.is_changed() }
+        FileReport {
+            path: file.path.clone(),
+            changed: file.is_changed(),
+        }
     }
 }
 
@@ -122,8 +146,19 @@ pub struct StepReport {
 
 impl StepReport {
     pub fn done(step: &Step, milliseconds: u64) -> Self {
-        let Step { action, target, cause, .. } = step.clone();
-        StepReport { action, target, cause, outcome: "done", milliseconds }
+        let Step {
+            action,
+            target,
+            cause,
+            ..
+        } = step.clone();
+        StepReport {
+            action,
+            target,
+            cause,
+            outcome: "done",
+            milliseconds,
+        }
     }
 }
 
@@ -142,9 +177,24 @@ pub struct Report {
 
 impl Report {
     /// What `up` brought about.
-    pub fn of(decided: Decided, running: Option<Running>, files: Vec<FileReport>, took: &[(Target, u64)], began: Instant) -> Self {
-        let milliseconds = |target: &Target| took.iter().find(|(known, _)| known == target).map_or(0, |(_, milliseconds)| *milliseconds);
-        let steps = decided.plan.steps.iter().map(|step| StepReport::done(step, milliseconds(&step.target))).collect();
+    pub fn of(
+        decided: Decided,
+        running: Option<Running>,
+        files: Vec<FileReport>,
+        took: &[(Target, u64)],
+        began: Instant,
+    ) -> Self {
+        let milliseconds = |target: &Target| {
+            took.iter()
+                .find(|(known, _)| known == target)
+                .map_or(0, |(_, milliseconds)| *milliseconds)
+        };
+        let steps = decided
+            .plan
+            .steps
+            .iter()
+            .map(|step| StepReport::done(step, milliseconds(&step.target)))
+            .collect();
         let service = |service: Service, choice| ServiceReport {
             container: decided.spec(service).map(ContainerSpec::name),
             image: decided.spec(service).map(|spec| spec.image.clone()),
@@ -159,21 +209,42 @@ impl Report {
             changes: decided.plan.changes,
             hub: match (decided.hosting.container(), &running) {
                 (Some(spec), _) => {
-                    let created = decided.found(Service::Hub).filter(|found| found.hash == spec.hash());
-                    let started_at = created.and_then(|found| u64::try_from(found.created).ok()).unwrap_or_else(now);
-                    HubReport::of_container(spec.name(), env!("CARGO_PKG_VERSION").into(), started_at, &decided.state)
+                    let created = decided
+                        .found(Service::Hub)
+                        .filter(|found| found.hash == spec.hash());
+                    let started_at = created
+                        .and_then(|found| u64::try_from(found.created).ok())
+                        .unwrap_or_else(now);
+                    HubReport::of_container(
+                        spec.name(),
+                        env!("CARGO_PKG_VERSION").into(),
+                        started_at,
+                        &decided.state,
+                    )
                 }
                 (None, Some(running)) => HubReport::of_process(running, &decided.state),
                 (None, None) => HubReport::new(State::Absent),
             },
             redis: ServiceReport {
-                endpoint: decided.redis.options.as_ref().and_then(|options| options.endpoints.first().cloned()),
+                endpoint: decided
+                    .redis
+                    .options
+                    .as_ref()
+                    .and_then(|options| options.endpoints.first().cloned()),
                 connection_string: decided.redis.connection_string.as_deref().map(masked),
                 ..service(Service::Redis, decided.redis.choice)
             },
             rabbitmq: ServiceReport {
-                endpoint: decided.rabbitmq.address.as_ref().map(|address| address.endpoint.clone()),
-                management_url: decided.rabbitmq.container.as_ref().map(|_| format!("http://127.0.0.1:{}", decided.rabbitmq.management_port)),
+                endpoint: decided
+                    .rabbitmq
+                    .address
+                    .as_ref()
+                    .map(|address| address.endpoint.clone()),
+                management_url: decided
+                    .rabbitmq
+                    .container
+                    .as_ref()
+                    .map(|_| format!("http://127.0.0.1:{}", decided.rabbitmq.management_port)),
                 ..service(Service::RabbitMq, decided.rabbitmq.choice)
             },
             files,

@@ -44,7 +44,12 @@ pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Fa
         Err(_) => Vec::new(),
     };
     let layers = match context.known_checkout() {
-        Ok(checkout) => super::wanted::Application::read(&checkout.hub, &state_environment(context, &state.environment), false)?.layers(),
+        Ok(checkout) => super::wanted::Application::read(
+            &checkout.hub,
+            &state_environment(context, &state.environment),
+            false,
+        )?
+        .layers(),
         Err(_) => Layers::default(),
     };
     let hub = hub(&state, running.as_ref(), &containers).await;
@@ -63,8 +68,14 @@ pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Fa
         Format::Json => context.terminal.json_result(&report),
         Format::Env | Format::DotnetEnv => {
             for (name, dotnet, value) in variables(&report, &layers) {
-                let name = if arguments.format == Format::Env { name } else { dotnet };
-                context.terminal.text(&format!("{name}={}", shell_quoted(&value)));
+                let name = if arguments.format == Format::Env {
+                    name
+                } else {
+                    dotnet
+                };
+                context
+                    .terminal
+                    .text(&format!("{name}={}", shell_quoted(&value)));
             }
         }
     }
@@ -78,15 +89,42 @@ fn variables(report: &Report, layers: &Layers) -> Vec<(&'static str, &'static st
         variables.push(("HARMONY_HUB_URL", "signalrHostUrl", url.clone()));
     }
     if report.redis.endpoint.is_some() {
-        variables.push(("HARMONY_REDIS", "RedisConnectionString", layers.get("RedisConnectionString").to_owned()));
+        variables.push((
+            "HARMONY_REDIS",
+            "RedisConnectionString",
+            layers.get("RedisConnectionString").to_owned(),
+        ));
     }
-    if let Some(address) = broker_address(layers).ok().filter(|_| report.rabbitmq.endpoint.is_some()) {
+    if let Some(address) = broker_address(layers)
+        .ok()
+        .filter(|_| report.rabbitmq.endpoint.is_some())
+    {
         variables.extend([
-            ("HARMONY_RABBITMQ_HOST", "BrokerConfiguration__Host", address.endpoint.host.clone()),
-            ("HARMONY_RABBITMQ_PORT", "BrokerConfiguration__Port", address.endpoint.port.to_string()),
-            ("HARMONY_RABBITMQ_USER", "BrokerConfiguration__Username", address.username.clone()),
-            ("HARMONY_RABBITMQ_PASSWORD", "BrokerConfiguration__Password", address.password.reveal().to_owned()),
-            ("HARMONY_RABBITMQ_VHOST", "BrokerConfiguration__VirtualHost", address.virtual_host.clone()),
+            (
+                "HARMONY_RABBITMQ_HOST",
+                "BrokerConfiguration__Host",
+                address.endpoint.host.clone(),
+            ),
+            (
+                "HARMONY_RABBITMQ_PORT",
+                "BrokerConfiguration__Port",
+                address.endpoint.port.to_string(),
+            ),
+            (
+                "HARMONY_RABBITMQ_USER",
+                "BrokerConfiguration__Username",
+                address.username.clone(),
+            ),
+            (
+                "HARMONY_RABBITMQ_PASSWORD",
+                "BrokerConfiguration__Password",
+                address.password.reveal().to_owned(),
+            ),
+            (
+                "HARMONY_RABBITMQ_VHOST",
+                "BrokerConfiguration__VirtualHost",
+                address.virtual_host.clone(),
+            ),
         ]);
     }
     variables
@@ -95,15 +133,29 @@ fn variables(report: &Report, layers: &Layers) -> Vec<(&'static str, &'static st
 /// A value that a shell takes as it is.
 fn shell_quoted(value: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./:@%+,".contains(letter);
-    if !value.is_empty() && value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
+    if !value.is_empty() && value.chars().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', "'\\''"))
+    }
 }
 
 fn state_environment(context: &Context, known: &str) -> String {
-    if known.is_empty() { context.environment.clone() } else { known.to_owned() }
+    if known.is_empty() {
+        context.environment.clone()
+    } else {
+        known.to_owned()
+    }
 }
 
-async fn hub(state: &instance::State, running: Option<&Running>, containers: &[Found]) -> HubReport {
-    let container = containers.iter().find(|found| found.service == Service::Hub.name());
+async fn hub(
+    state: &instance::State,
+    running: Option<&Running>,
+    containers: &[Found],
+) -> HubReport {
+    let container = containers
+        .iter()
+        .find(|found| found.service == Service::Hub.name());
     let mut report = match (running, container) {
         (Some(running), _) => HubReport::of_process(running, state),
         (None, Some(found)) => {
@@ -122,11 +174,21 @@ async fn hub(state: &instance::State, running: Option<&Running>, containers: &[F
 
 /// Whether a client could connect.
 async fn answers(hub: &str) -> bool {
-    let Ok(url) = Url::parse(hub) else { return false };
-    matches!(tokio::time::timeout(ASK_WITHIN, HubClient::connect(&url)).await, Ok(Ok(_)))
+    let Ok(url) = Url::parse(hub) else {
+        return false;
+    };
+    matches!(
+        tokio::time::timeout(ASK_WITHIN, HubClient::connect(&url)).await,
+        Ok(Ok(_))
+    )
 }
 
-async fn redis(context: &Context, choice: Choice, containers: &[Found], layers: &Layers) -> ServiceReport {
+async fn redis(
+    context: &Context,
+    choice: Choice,
+    containers: &[Found],
+    layers: &Layers,
+) -> ServiceReport {
     let text = layers.get("RedisConnectionString");
     let options = RedisOptions::parse(text).ok();
     let healthy = match &options {
@@ -141,29 +203,65 @@ async fn redis(context: &Context, choice: Choice, containers: &[Found], layers: 
     report
 }
 
-async fn rabbitmq(context: &Context, state: &crate::instance::State, containers: &[Found], layers: &Layers) -> ServiceReport {
+async fn rabbitmq(
+    context: &Context,
+    state: &crate::instance::State,
+    containers: &[Found],
+    layers: &Layers,
+) -> ServiceReport {
     let address = broker_address(layers).ok();
     let healthy = match &address {
-        Some(address) if state.rabbitmq != Choice::Embedded => ask_rabbitmq(address, ASK_WITHIN).await.is_ok(),
+        Some(address) if state.rabbitmq != Choice::Embedded => {
+            ask_rabbitmq(address, ASK_WITHIN).await.is_ok()
+        }
         _ => false,
     };
-    let mut report = service(context, Service::RabbitMq, state.rabbitmq, containers, healthy);
+    let mut report = service(
+        context,
+        Service::RabbitMq,
+        state.rabbitmq,
+        containers,
+        healthy,
+    );
     if !matches!(report.state, State::Embedded | State::Absent) {
         report.endpoint = address.map(|address| address.endpoint);
-        report.management_url = report.container.as_ref().map(|_| format!("http://127.0.0.1:{}", state.management_port));
+        report.management_url = report
+            .container
+            .as_ref()
+            .map(|_| format!("http://127.0.0.1:{}", state.management_port));
     }
     report
 }
 
-fn service(context: &Context, service: Service, choice: Choice, containers: &[Found], healthy: bool) -> ServiceReport {
-    let found = containers.iter().find(|found| found.service == service.name());
+fn service(
+    context: &Context,
+    service: Service,
+    choice: Choice,
+    containers: &[Found],
+    healthy: bool,
+) -> ServiceReport {
+    let found = containers
+        .iter()
+        .find(|found| found.service == service.name());
     let (state, drift) = match (choice, found) {
-        (_, Some(found)) if !found.running => (State::Stopped, Some("the container is stopped; 'harmony up' starts it")),
+        (_, Some(found)) if !found.running => (
+            State::Stopped,
+            Some("the container is stopped; 'harmony up' starts it"),
+        ),
         (_, Some(_)) if healthy => (State::Running, None),
-        (_, Some(_)) => (State::Unhealthy, Some("it does not answer as the settings say")),
-        (Choice::Container, None) => (State::Absent, Some("the container is gone; 'harmony up' makes it anew")),
+        (_, Some(_)) => (
+            State::Unhealthy,
+            Some("it does not answer as the settings say"),
+        ),
+        (Choice::Container, None) => (
+            State::Absent,
+            Some("the container is gone; 'harmony up' makes it anew"),
+        ),
         (Choice::External, None) if healthy => (State::External, None),
-        (Choice::External, None) => (State::Unhealthy, Some("it does not answer at the configured address")),
+        (Choice::External, None) => (
+            State::Unhealthy,
+            Some("it does not answer at the configured address"),
+        ),
         (Choice::Embedded, None) => (State::Embedded, None),
         (Choice::Unknown, None) => (State::Absent, None),
     };

@@ -17,25 +17,56 @@ pub fn plan(decided: &Decided) -> Result<Plan, Failure> {
     plan_files(&mut plan, &decided.files);
     let settings: Vec<Target> = plan.steps.iter().map(|step| step.target.clone()).collect();
     let network = network_name(&decided.instance);
-    let networks = decided.networks.iter().filter(|name| **name == network).count();
+    let networks = decided
+        .networks
+        .iter()
+        .filter(|name| **name == network)
+        .count();
     let in_container = decided.hosting.container().is_some();
     if in_container && networks != 1 {
         let (action, cause) = match networks {
-            0 => (Action::Create, "the hub's container finds Redis and RabbitMQ by it"),
+            0 => (
+                Action::Create,
+                "the hub's container finds Redis and RabbitMQ by it",
+            ),
             _ => (Action::Replace, "there are several of that name"),
         };
-        plan.add(Step::new(action, Target::Network(network.clone()), cause).after(settings.clone()));
+        plan.add(
+            Step::new(action, Target::Network(network.clone()), cause).after(settings.clone()),
+        );
     }
-    let before: Vec<_> = settings.iter().cloned().chain([Target::Network(network.clone())]).collect();
+    let before: Vec<_> = settings
+        .iter()
+        .cloned()
+        .chain([Target::Network(network.clone())])
+        .collect();
     let servers = [
-        (Service::Redis, decided.redis.container.as_ref(), &decided.redis.moved),
-        (Service::RabbitMq, decided.rabbitmq.container.as_ref(), &decided.rabbitmq.moved),
+        (
+            Service::Redis,
+            decided.redis.container.as_ref(),
+            &decided.redis.moved,
+        ),
+        (
+            Service::RabbitMq,
+            decided.rabbitmq.container.as_ref(),
+            &decided.rabbitmq.moved,
+        ),
     ];
     for (service, wanted, moved) in servers {
-        plan_container(&mut plan, decided, service, wanted, moved.as_deref(), &before);
+        plan_container(
+            &mut plan,
+            decided,
+            service,
+            wanted,
+            moved.as_deref(),
+            &before,
+        );
     }
     let target = |service| Target::Container(container_name(&decided.instance, service));
-    let (servers, hub) = ([target(Service::Redis), target(Service::RabbitMq)], target(Service::Hub));
+    let (servers, hub) = (
+        [target(Service::Redis), target(Service::RabbitMq)],
+        target(Service::Hub),
+    );
     let ready: Vec<_> = before.into_iter().chain(servers.clone()).collect();
     // Whichever goes makes room for the one that comes.
     match &decided.hosting {
@@ -43,18 +74,33 @@ pub fn plan(decided: &Decided) -> Result<Plan, Failure> {
             plan_process(&mut plan, decided, Vec::new())?;
             let target = Target::Image(image.name.clone());
             if !decided.has_own_image {
-                plan.add(Step::new(Action::Create, target.clone(), "the hub's container is made of this very program").after(settings.clone()));
+                plan.add(
+                    Step::new(
+                        Action::Create,
+                        target.clone(),
+                        "the hub's container is made of this very program",
+                    )
+                    .after(settings.clone()),
+                );
             }
             let before: Vec<_> = ready.into_iter().chain([target, Target::Hub]).collect();
             plan_container(&mut plan, decided, Service::Hub, Some(spec), None, &before);
         }
         Hosting::Process(_) | Hosting::None => {
             plan_container(&mut plan, decided, Service::Hub, None, None, &settings);
-            plan_process(&mut plan, decided, ready.into_iter().chain([hub.clone()]).collect())?;
+            plan_process(
+                &mut plan,
+                decided,
+                ready.into_iter().chain([hub.clone()]).collect(),
+            )?;
         }
     }
     if !in_container && networks > 0 {
-        let step = Step::new(Action::Remove, Target::Network(network), "no container needs it any more");
+        let step = Step::new(
+            Action::Remove,
+            Target::Network(network),
+            "no container needs it any more",
+        );
         plan.add(step.after(settings).after(servers).after([hub]));
     }
     Ok(plan)
@@ -64,29 +110,63 @@ fn plan_files(plan: &mut Plan, files: &[SettingsFile]) {
     for file in files.iter().filter(|file| file.is_changed()) {
         let target = Target::File(file.path.clone());
         if file.is_new() {
-            plan.add(Step::new(Action::Create, target, "there are no settings yet"));
+            plan.add(Step::new(
+                Action::Create,
+                target,
+                "there are no settings yet",
+            ));
             continue;
         }
         let keys = file.changed_keys();
         let more = keys.len().saturating_sub(LISTED);
         let listed = keys.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
-        let cause = if more > 0 { format!("{listed} and {more} more are to be set") } else { format!("{listed} {} to be set", if listed.contains(", ") { "are" } else { "is" }) };
+        let cause = if more > 0 {
+            format!("{listed} and {more} more are to be set")
+        } else {
+            format!(
+                "{listed} {} to be set",
+                if listed.contains(", ") { "are" } else { "is" }
+            )
+        };
         plan.add(Step::new(Action::Edit, target, cause));
     }
 }
 
 /// `moved`: why it could not keep its port.
-fn plan_container(plan: &mut Plan, decided: &Decided, service: Service, wanted: Option<&ContainerSpec>, moved: Option<&str>, before: &[Target]) {
+fn plan_container(
+    plan: &mut Plan,
+    decided: &Decided,
+    service: Service,
+    wanted: Option<&ContainerSpec>,
+    moved: Option<&str>,
+    before: &[Target],
+) {
     let target = Target::Container(container_name(&decided.instance, service));
-    let because = |cause: &str| moved.map_or_else(|| cause.to_owned(), |moved| format!("{cause}; {moved}"));
+    let because =
+        |cause: &str| moved.map_or_else(|| cause.to_owned(), |moved| format!("{cause}; {moved}"));
     let step = match (wanted, decided.found(service)) {
         (Some(_), None) => Step::new(Action::Create, target, because("it is not there")),
-        (Some(spec), Some(found)) if found.hash != spec.hash() => Step::new(Action::Replace, target, because(&difference(found, spec))),
-        (Some(_), Some(found)) if found.unfinished => Step::new(Action::Replace, target, "it was never started"),
-        (Some(_), Some(found)) if !found.running => Step::new(Action::Start, target, "it is stopped"),
+        (Some(spec), Some(found)) if found.hash != spec.hash() => {
+            Step::new(Action::Replace, target, because(&difference(found, spec)))
+        }
+        (Some(_), Some(found)) if found.unfinished => {
+            Step::new(Action::Replace, target, "it was never started")
+        }
+        (Some(_), Some(found)) if !found.running => {
+            Step::new(Action::Start, target, "it is stopped")
+        }
         (Some(spec), Some(found)) => match &spec.network {
-            Some(network) if !found.networks.contains(network) || plan.step(&Target::Network(network.clone())).is_some() => {
-                Step::new(Action::Edit, target, format!("it is not in the network {network}, by which the hub's container finds it"))
+            Some(network)
+                if !found.networks.contains(network)
+                    || plan.step(&Target::Network(network.clone())).is_some() =>
+            {
+                Step::new(
+                    Action::Edit,
+                    target,
+                    format!(
+                        "it is not in the network {network}, by which the hub's container finds it"
+                    ),
+                )
             }
             _ => return,
         },
@@ -104,13 +184,26 @@ fn difference(found: &Found, spec: &ContainerSpec) -> String {
     }
     for wanted in &spec.ports {
         // A container that does not run publishes nothing.
-        let published = found.ports.iter().filter(|port| port.inside == wanted.inside);
-        if let Some(port) = published.clone().next().filter(|_| !published.clone().any(|port| port == wanted)) {
-            return format!("its port changed from {}:{} to {}:{}", port.address, port.port, wanted.address, wanted.port);
+        let published = found
+            .ports
+            .iter()
+            .filter(|port| port.inside == wanted.inside);
+        if let Some(port) = published
+            .clone()
+            .next()
+            .filter(|_| !published.clone().any(|port| port == wanted))
+        {
+            return format!(
+                "its port changed from {}:{} to {}:{}",
+                port.address, port.port, wanted.address, wanted.port
+            );
         }
     }
     if found.version != version {
-        return format!("harmony's version changed from {} to {version}", found.version);
+        return format!(
+            "harmony's version changed from {} to {version}",
+            found.version
+        );
     }
     match spec.service {
         Service::Hub => "its settings changed".into(),
@@ -138,7 +231,11 @@ fn plan_process(plan: &mut Plan, decided: &Decided, before: Vec<Target>) -> Resu
             Step::new(Action::Replace, Target::Hub, cause)
         }
         (None, Some(_)) => {
-            let cause = if decided.hosting.container().is_some() { "it is to be a container" } else { "it is no longer wanted" };
+            let cause = if decided.hosting.container().is_some() {
+                "it is to be a container"
+            } else {
+                "it is no longer wanted"
+            };
             Step::new(Action::Stop, Target::Hub, cause)
         }
         _ => return Ok(()),

@@ -53,7 +53,9 @@ pub struct Decided {
 
 impl Decided {
     pub fn found(&self, service: Service) -> Option<&Found> {
-        self.containers.iter().find(|found| found.service == service.name())
+        self.containers
+            .iter()
+            .find(|found| found.service == service.name())
     }
 
     /// A container as it should be.
@@ -67,7 +69,11 @@ impl Decided {
 }
 
 pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
-    let _lock = if context.dry_run { None } else { Some(context.instance.lock()?) };
+    let _lock = if context.dry_run {
+        None
+    } else {
+        Some(context.instance.lock()?)
+    };
     let answers = flags.gather(context)?;
     bring_up(context, &answers, Showing::Plan).await
 }
@@ -81,7 +87,11 @@ pub enum Showing {
 }
 
 /// Decides, shows, asks, and does it.
-pub async fn bring_up(context: &Context, answers: &Answers, showing: Showing) -> Result<(), Failure> {
+pub async fn bring_up(
+    context: &Context,
+    answers: &Answers,
+    showing: Showing,
+) -> Result<(), Failure> {
     let began = Instant::now();
     let mut tries = 1..=PORT_RACES;
     loop {
@@ -90,7 +100,9 @@ pub async fn bring_up(context: &Context, answers: &Answers, showing: Showing) ->
             show_files(context, &decided.files);
         }
         if context.dry_run {
-            context.terminal.result(&DryRun { plan: &decided.plan });
+            context.terminal.result(&DryRun {
+                plan: &decided.plan,
+            });
             return pending(context, decided.plan.changes);
         }
         consent(context, &decided.plan).await?;
@@ -98,7 +110,9 @@ pub async fn bring_up(context: &Context, answers: &Answers, showing: Showing) ->
         match execute::execute(context, decided, began).await {
             Ok(report) => return finish(context, &report),
             // Free when it was looked at, taken when it was used: another is chosen.
-            Err(failure) if failure.is_port_in_use() && tries.next().is_some() => tokio::time::sleep(PORT_PAUSE).await,
+            Err(failure) if failure.is_port_in_use() && tries.next().is_some() => {
+                tokio::time::sleep(PORT_PAUSE).await
+            }
             Err(failure) => return Err(failure),
         }
     }
@@ -107,7 +121,9 @@ pub async fn bring_up(context: &Context, answers: &Answers, showing: Showing) ->
 fn show_files(context: &Context, files: &[SettingsFile]) {
     for replacement in appsettings::replacements(files) {
         let before = replacement.before.unwrap_or_default();
-        context.terminal.note(&Difference::of(&replacement.path, &before, &replacement.after).to_string());
+        context
+            .terminal
+            .note(&Difference::of(&replacement.path, &before, &replacement.after).to_string());
     }
 }
 
@@ -119,15 +135,26 @@ fn finish(context: &Context, report: &Report) -> Result<(), Failure> {
         );
     }
     if report.hub.url.is_some() {
-        let already = if report.changes == 0 { "Nothing had to change. " } else { "" };
-        context.terminal.note(&format!("{already}Next: harmony verify"));
+        let already = if report.changes == 0 {
+            "Nothing had to change. "
+        } else {
+            ""
+        };
+        context
+            .terminal
+            .note(&format!("{already}Next: harmony verify"));
     }
     Ok(())
 }
 
 fn pending(context: &Context, changes: usize) -> Result<(), Failure> {
     if context.detailed_exitcode && changes > 0 {
-        return Err(Failure::new(Exit::ChangesPending, "changesPending", "changes are pending").shown());
+        return Err(Failure::new(
+            Exit::ChangesPending,
+            "changesPending",
+            "changes are pending",
+        )
+        .shown());
     }
     Ok(())
 }
@@ -143,16 +170,27 @@ async fn consent(context: &Context, plan: &Plan) -> Result<(), Failure> {
     if context.yes {
         return Ok(());
     }
-    let missing = Failure::new(Exit::Usage, "answerMissing", "whether to go ahead has to be answered")
-        .why("there is no terminal to ask on")
-        .fix("agree with --yes, or look first with --dry-run");
-    context.agree("Go ahead?", true, missing, "nothing was changed").await
+    let missing = Failure::new(
+        Exit::Usage,
+        "answerMissing",
+        "whether to go ahead has to be answered",
+    )
+    .why("there is no terminal to ask on")
+    .fix("agree with --yes, or look first with --dry-run");
+    context
+        .agree("Go ahead?", true, missing, "nothing was changed")
+        .await
 }
 
 async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failure> {
     let known = context.instance.state()?;
     let (checkout, exists) = context.find_checkout()?;
-    let mut settings = Settings::read(&checkout, exists, &context.environment, context.only_environment)?;
+    let mut settings = Settings::read(
+        &checkout,
+        exists,
+        &context.environment,
+        context.only_environment,
+    )?;
     for file in settings.files() {
         schema::check(&file)?;
     }
@@ -166,11 +204,14 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
         Some(url) => url.clone(),
         None => match settings.hub_url() {
             Some(url) => url,
-            None => parse_hub_url(HUB_URL).map_err(|error| Failure::new(Exit::Failed, "hubUrl", error))?,
+            None => parse_hub_url(HUB_URL)
+                .map_err(|error| Failure::new(Exit::Failed, "hubUrl", error))?,
         },
     };
     if let Some(text) = &redis.connection_string {
-        settings.hub.set("RedisConnectionString", NewValue::Text(text.clone()))?;
+        settings
+            .hub
+            .set("RedisConnectionString", NewValue::Text(text.clone()))?;
     }
     if let (true, Some(options)) = (caches, &redis.options) {
         share_cache(context, &mut settings.others, options)?;
@@ -178,11 +219,15 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
     if let Some(address) = rabbitmq.address.as_ref().filter(|_| rabbitmq.write) {
         let virtual_host = Some(address.virtual_host.clone()).filter(|name| name != "/");
         for application in std::iter::once(&mut settings.hub).chain(&mut settings.others) {
-            let mut set = |name: &str, value| application.set(&format!("BrokerConfiguration:{name}"), value);
+            let mut set =
+                |name: &str, value| application.set(&format!("BrokerConfiguration:{name}"), value);
             set("Host", NewValue::Text(address.endpoint.host.clone()))?;
             set("Port", NewValue::Integer(address.endpoint.port.into()))?;
             set("Username", NewValue::Text(address.username.clone()))?;
-            set("Password", NewValue::Text(address.password.reveal().to_owned()))?;
+            set(
+                "Password",
+                NewValue::Text(address.password.reveal().to_owned()),
+            )?;
             if let Some(name) = &virtual_host {
                 set("VirtualHost", NewValue::Text(name.clone()))?;
             }
@@ -192,7 +237,11 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
         settings.set_hub_url(&hub_url)?;
     }
     let (key, present) = log_level(&layers);
-    if let Some(level) = arguments.log_level.as_deref().filter(|level| *level != present) {
+    if let Some(level) = arguments
+        .log_level
+        .as_deref()
+        .filter(|level| *level != present)
+    {
         settings.hub.set(key, NewValue::Text(level.to_owned()))?;
     }
     let files = settings.files();
@@ -211,32 +260,62 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
         rabbitmq_port: rabbitmq.container.as_ref().map_or(0, ContainerSpec::port),
         management_port: rabbitmq.management_port,
         admin_port: known.admin_port,
-        redis_volume: redis.container.as_ref().is_some_and(|spec| spec.volume.is_some()),
-        hub_in_container: arguments.hub.map_or(known.hub_in_container, |hub| hub == HubChoice::Container),
-        bind: arguments.bind.or(known.bind).filter(|bind| !bind.is_loopback()),
+        redis_volume: redis
+            .container
+            .as_ref()
+            .is_some_and(|spec| spec.volume.is_some()),
+        hub_in_container: arguments
+            .hub
+            .map_or(known.hub_in_container, |hub| hub == HubChoice::Container),
+        bind: arguments
+            .bind
+            .or(known.bind)
+            .filter(|bind| !bind.is_loopback()),
     };
     let running = hub_process::find(&context.instance)?;
     let runs = running.is_some() || surveyor.found(Service::Hub).is_some();
     if state.admin_port == 0 || (!runs && !ports::is_free_on_localhost(state.admin_port)) {
-        state.admin_port = ports::free_port().map_err(|error| Failure::new(Exit::Failed, "noPort", error.to_string()))?;
+        state.admin_port = ports::free_port()
+            .map_err(|error| Failure::new(Exit::Failed, "noPort", error.to_string()))?;
     }
     let hosting = match arguments.hub {
         Some(HubChoice::None) => Hosting::None,
         _ if state.hub_in_container => {
             surveyor.demand_docker()?;
             let network = Some(network_name(&context.instance.name));
-            [&mut redis.container, &mut rabbitmq.container].into_iter().flatten().for_each(|spec| spec.network.clone_from(&network));
-            hosting::container(context, &checkout, &settings.hub, &state, &hub_url, (&redis, &rabbitmq))?
+            [&mut redis.container, &mut rabbitmq.container]
+                .into_iter()
+                .flatten()
+                .for_each(|spec| spec.network.clone_from(&network));
+            hosting::container(
+                context,
+                &checkout,
+                &settings.hub,
+                &state,
+                &hub_url,
+                (&redis, &rabbitmq),
+            )?
         }
-        _ => Hosting::Process(hosting::process(context, &checkout, &files, &state, &hub_url)),
+        _ => Hosting::Process(hosting::process(
+            context, &checkout, &files, &state, &hub_url,
+        )),
     };
-    if let Some(machine) = surveyor.other_machine.as_ref().filter(|_| redis.container.is_some() || rabbitmq.container.is_some()) {
+    if let Some(machine) = surveyor
+        .other_machine
+        .as_ref()
+        .filter(|_| redis.container.is_some() || rabbitmq.container.is_some())
+    {
         context.terminal.warn(&format!("Docker is at {machine}: Redis and RabbitMQ are published on its addresses, guarded by their passwords alone"));
     }
     if let Some(bind) = state.bind {
         context.terminal.warn(&format!("Redis and RabbitMQ are published on {bind}: who reaches that address reaches them, guarded by their passwords alone"));
     }
-    let Surveyor { docker, containers, networks, .. } = surveyor;
+    let Surveyor {
+        docker,
+        containers,
+        networks,
+        ..
+    } = surveyor;
     let docker = docker.ok().flatten();
     let has_own_image = match (&docker, &hosting) {
         (Some(observer), Hosting::Container { image, .. }) => observer.has_image(&image.name).await,
@@ -267,27 +346,43 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
 
 /// The key of the hub's log level, which Serilog reads in two forms, and its value.
 pub fn log_level(layers: &Layers) -> (&'static str, &str) {
-    let set = LOG_LEVELS.into_iter().map(|key| (key, layers.get(key))).find(|(_, level)| !level.is_empty());
+    let set = LOG_LEVELS
+        .into_iter()
+        .map(|key| (key, layers.get(key)))
+        .find(|(_, level)| !level.is_empty());
     set.unwrap_or((LOG_LEVELS[0], "Information"))
 }
 
 /// Gives Harmony's caches the address of Redis, where it has a form that they can parse.
-fn share_cache(context: &Context, others: &mut [Application], options: &RedisOptions) -> Result<(), Failure> {
-    let Some(endpoint) = options.endpoints.first() else { return Ok(()) };
+fn share_cache(
+    context: &Context,
+    others: &mut [Application],
+    options: &RedisOptions,
+) -> Result<(), Failure> {
+    let Some(endpoint) = options.endpoints.first() else {
+        return Ok(());
+    };
     if options.password.is_some() || options.tls || endpoint.host.contains(':') {
         context.terminal.warn(
             "Harmony's caches (CacheProvider: Redis) take HOST:PORT only, without password, TLS or IPv6; their RedisConnectionString was left alone",
         );
         return Ok(());
     }
-    for application in others.iter_mut().filter(|application| application.caches_in_redis()) {
-        application.set("RedisConnectionString", NewValue::Text(endpoint.to_string()))?;
+    for application in others
+        .iter_mut()
+        .filter(|application| application.caches_in_redis())
+    {
+        application.set(
+            "RedisConnectionString",
+            NewValue::Text(endpoint.to_string()),
+        )?;
     }
     Ok(())
 }
 
 pub fn parse_hub_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text.trim()).map_err(|error| format!("{error}; an address such as {HUB_URL} is expected"))?;
+    let url = Url::parse(text.trim())
+        .map_err(|error| format!("{error}; an address such as {HUB_URL} is expected"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("only http and https are possible".into());
     }
@@ -296,4 +391,3 @@ pub fn parse_hub_url(text: &str) -> Result<Url, String> {
     }
     Ok(url)
 }
-

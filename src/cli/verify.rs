@@ -55,7 +55,11 @@ impl fmt::Display for Verification {
             };
             writeln!(formatter, "  {:<40}{how}", instance.url)?;
         }
-        formatter.write_str(if self.ok { "Verified: a notification reaches every client." } else { "Not verified." })
+        formatter.write_str(if self.ok {
+            "Verified: a notification reaches every client."
+        } else {
+            "Not verified."
+        })
     }
 }
 
@@ -65,30 +69,55 @@ fn milliseconds(since: Instant) -> f64 {
 
 pub async fn run(context: &Context, arguments: VerifyArguments) -> Result<(), Failure> {
     let source = Source::find(context)?;
-    let hubs = if arguments.hubs.is_empty() { vec![own_hub(context)?] } else { arguments.hubs };
+    let hubs = if arguments.hubs.is_empty() {
+        vec![own_hub(context)?]
+    } else {
+        arguments.hubs
+    };
     let board = new_board();
     let mut hops = Vec::new();
     let mut listeners = Vec::new();
     for hub in hubs {
         let since = Instant::now();
         let listening = tokio::time::timeout(HEAR_WITHIN, listen(&hub, &board)).await;
-        hops.push(Hop { hop: format!("connect and join at {hub}"), milliseconds: milliseconds(since) });
+        hops.push(Hop {
+            hop: format!("connect and join at {hub}"),
+            milliseconds: milliseconds(since),
+        });
         listeners.push((hub, listening.unwrap_or(Err(ClientError::Ended))));
     }
     let title = format!("harmony verify {board}");
-    let body = compose::body(compose::notification(NOTIFICATION)?, Some(&board), &[("Title".into(), title.clone())])?;
+    let body = compose::body(
+        compose::notification(NOTIFICATION)?,
+        Some(&board),
+        &[("Title".into(), title.clone())],
+    )?;
     let since = Instant::now();
     source.publish(NOTIFICATION, &body).await?;
-    hops.push(Hop { hop: format!("publish to {source}"), milliseconds: milliseconds(since) });
-    let hear = listeners.into_iter().map(|(hub, client)| hear(hub, client, &title, since));
+    hops.push(Hop {
+        hop: format!("publish to {source}"),
+        milliseconds: milliseconds(since),
+    });
+    let hear = listeners
+        .into_iter()
+        .map(|(hub, client)| hear(hub, client, &title, since));
     let instances = futures_util::future::join_all(hear).await;
-    let verification = Verification { ok: instances.iter().all(|instance| instance.heard), hops, instances };
+    let verification = Verification {
+        ok: instances.iter().all(|instance| instance.heard),
+        hops,
+        instances,
+    };
     let ok = verification.ok;
     context.terminal.result(&verification);
     if ok {
         return Ok(());
     }
-    Err(Failure::new(Exit::Failed, "notHeard", "the notification did not reach every client").shown())
+    Err(Failure::new(
+        Exit::Failed,
+        "notHeard",
+        "the notification did not reach every client",
+    )
+    .shown())
 }
 
 async fn listen(hub: &Url, board: &str) -> Result<HubClient, ClientError> {
@@ -97,7 +126,12 @@ async fn listen(hub: &Url, board: &str) -> Result<HubClient, ClientError> {
     Ok(client)
 }
 
-async fn hear(hub: Url, client: Result<HubClient, ClientError>, title: &str, since: Instant) -> Heard {
+async fn hear(
+    hub: Url,
+    client: Result<HubClient, ClientError>,
+    title: &str,
+    since: Instant,
+) -> Heard {
     let url = hub.as_str().trim_end_matches('/').to_owned();
     let heard = async {
         let mut client = client?;
@@ -113,7 +147,12 @@ async fn hear(hub: Url, client: Result<HubClient, ClientError>, title: &str, sin
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some(format!("nothing came within {HEAR_WITHIN:?}")),
     };
-    Heard { url, heard: why.is_none(), milliseconds: milliseconds(since), why }
+    Heard {
+        url,
+        heard: why.is_none(),
+        milliseconds: milliseconds(since),
+        why,
+    }
 }
 
 fn own_hub(context: &Context) -> Result<Url, Failure> {
@@ -124,5 +163,12 @@ fn own_hub(context: &Context) -> Result<Url, Failure> {
 /// A board that nobody else listens to.
 fn new_board() -> String {
     let hex = crate::hex::encode(&crate::secret::random::<16>());
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
 }

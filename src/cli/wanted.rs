@@ -26,9 +26,16 @@ impl Application {
     /// Reads `appsettings.json` and every `appsettings.*.json` of a folder.
     pub fn read(folder: &Path, environment: &str, only_environment: bool) -> Result<Self, Failure> {
         let [base, own] = file_names(environment);
-        let mut files: Vec<_> = SettingsFile::read(&folder.join(&base))?.into_iter().collect();
-        let entries = std::fs::read_dir(folder).map_err(|error| SettingsError::Read { path: folder.to_owned(), error })?;
-        let mut names: Vec<_> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        let mut files: Vec<_> = SettingsFile::read(&folder.join(&base))?
+            .into_iter()
+            .collect();
+        let entries = std::fs::read_dir(folder).map_err(|error| SettingsError::Read {
+            path: folder.to_owned(),
+            error,
+        })?;
+        let mut names: Vec<_> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
         names.sort();
         for name in names {
             if name.starts_with("appsettings.") && name.ends_with(".json") && name != base {
@@ -38,19 +45,29 @@ impl Application {
         if only_environment && !files.iter().any(|file| file.path.ends_with(&own)) {
             files.push(SettingsFile::planned(&folder.join(&own), "{\n}\n")?);
         }
-        Ok(Application { files, environment: environment.to_owned(), only_environment })
+        Ok(Application {
+            files,
+            environment: environment.to_owned(),
+            only_environment,
+        })
     }
 
     /// The files that a template makes below a root.
     fn planned(root: &Path, template: &Template, environment: &str) -> Result<Self, Failure> {
         let file = SettingsFile::planned(&root.join(template.path), template.text)?;
-        Ok(Application { files: vec![file], environment: environment.to_owned(), only_environment: false })
+        Ok(Application {
+            files: vec![file],
+            environment: environment.to_owned(),
+            only_environment: false,
+        })
     }
 
     /// What an application reads that starts in the environment.
     pub fn layers(&self) -> Layers {
         let names = file_names(&self.environment);
-        let files = names.iter().filter_map(|name| self.files.iter().find(|file| file.path.ends_with(name)));
+        let files = names
+            .iter()
+            .filter_map(|name| self.files.iter().find(|file| file.path.ends_with(name)));
         Layers::of_files(files.map(|file| (file.path.as_path(), &file.document)))
     }
 
@@ -74,7 +91,9 @@ impl Application {
 
     /// Whether the application keeps its cache in Redis, by an address of its own.
     pub fn caches_in_redis(&self) -> bool {
-        self.layers().get("CacheProvider").eq_ignore_ascii_case("redis")
+        self.layers()
+            .get("CacheProvider")
+            .eq_ignore_ascii_case("redis")
     }
 
     pub fn files(&self) -> &[SettingsFile] {
@@ -94,7 +113,12 @@ pub struct Settings {
 
 impl Settings {
     /// Reads a checkout's settings; from the templates where it is still to be made.
-    pub fn read(checkout: &Checkout, exists: bool, environment: &str, only_environment: bool) -> Result<Self, Failure> {
+    pub fn read(
+        checkout: &Checkout,
+        exists: bool,
+        environment: &str,
+        only_environment: bool,
+    ) -> Result<Self, Failure> {
         if !exists {
             let [hub, client] = &SETTINGS;
             return Ok(Settings {
@@ -105,12 +129,21 @@ impl Settings {
                 docker_gateway: None,
             });
         }
-        let routes = |name: &str| checkout.gateway.as_ref().map_or(Ok(None), |folder| SettingsFile::read(&folder.join(name)));
+        let routes = |name: &str| {
+            checkout
+                .gateway
+                .as_ref()
+                .map_or(Ok(None), |folder| SettingsFile::read(&folder.join(name)))
+        };
         let read = |folder: &Path| Application::read(folder, environment, only_environment);
         Ok(Settings {
             hub: read(&checkout.hub)?,
             client: checkout.client.as_deref().map(read).transpose()?,
-            others: checkout.others.iter().map(|folder| read(folder)).collect::<Result<_, _>>()?,
+            others: checkout
+                .others
+                .iter()
+                .map(|folder| read(folder))
+                .collect::<Result<_, _>>()?,
             gateway: routes("ocelot.json")?,
             docker_gateway: routes("ocelot.docker.json")?,
         })
@@ -118,8 +151,13 @@ impl Settings {
 
     /// Where the client's settings say that the hub is.
     pub fn hub_url(&self) -> Option<Url> {
-        let client = self.client.as_ref().map(|client| client.layers().get("signalrHostUrl").to_owned());
-        let direct = client.filter(|url| !url.is_empty()).and_then(|url| Url::parse(url.trim()).ok());
+        let client = self
+            .client
+            .as_ref()
+            .map(|client| client.layers().get("signalrHostUrl").to_owned());
+        let direct = client
+            .filter(|url| !url.is_empty())
+            .and_then(|url| Url::parse(url.trim()).ok());
         direct.or_else(|| self.route_url())
     }
 
@@ -132,11 +170,16 @@ impl Settings {
             let has_own = layers.setting("signalrHostUrl").is_some();
             let by_gateway = route && layers.setting("gatewayUrl").is_some();
             if has_own || !by_gateway {
-                client.set("signalrHostUrl", NewValue::Text(url.as_str().trim_end_matches('/').to_owned()))?;
+                client.set(
+                    "signalrHostUrl",
+                    NewValue::Text(url.as_str().trim_end_matches('/').to_owned()),
+                )?;
                 return Ok(false);
             }
         }
-        self.gateway.as_mut().map_or(Ok(()), |gateway| set_route(gateway, url))?;
+        self.gateway
+            .as_mut()
+            .map_or(Ok(()), |gateway| set_route(gateway, url))?;
         Ok(true)
     }
 
@@ -154,21 +197,41 @@ impl Settings {
     fn route_url(&self) -> Option<Url> {
         let gateway = self.gateway.as_ref()?;
         let index = route_index(gateway)?;
-        let get = |name: &str| gateway.document.get(&KeyPath::new(&format!("Routes:{index}:{name}")));
-        let scheme = if matches!(get("DownstreamScheme")?, "ws" | "http") { "http" } else { "https" };
-        let (host, port) = (get("DownstreamHostAndPorts:0:Host")?, get("DownstreamHostAndPorts:0:Port")?);
+        let get = |name: &str| {
+            gateway
+                .document
+                .get(&KeyPath::new(&format!("Routes:{index}:{name}")))
+        };
+        let scheme = if matches!(get("DownstreamScheme")?, "ws" | "http") {
+            "http"
+        } else {
+            "https"
+        };
+        let (host, port) = (
+            get("DownstreamHostAndPorts:0:Host")?,
+            get("DownstreamHostAndPorts:0:Port")?,
+        );
         Url::parse(&format!("{scheme}://{host}:{port}")).ok()
     }
 
     /// All files, changed or not.
     pub fn files(&self) -> Vec<SettingsFile> {
-        let applications = std::iter::once(&self.hub).chain(&self.client).chain(&self.others);
-        applications.flat_map(Application::files).chain(&self.gateway).chain(&self.docker_gateway).cloned().collect()
+        let applications = std::iter::once(&self.hub)
+            .chain(&self.client)
+            .chain(&self.others);
+        applications
+            .flat_map(Application::files)
+            .chain(&self.gateway)
+            .chain(&self.docker_gateway)
+            .cloned()
+            .collect()
     }
 }
 
 fn set_route(gateway: &mut SettingsFile, url: &Url) -> Result<(), Failure> {
-    let Some(index) = route_index(gateway) else { return Ok(()) };
+    let Some(index) = route_index(gateway) else {
+        return Ok(());
+    };
     let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
     let port = i64::from(url.port_or_known_default().unwrap_or(443));
     let host = url.host_str().unwrap_or("localhost").to_owned();
@@ -177,7 +240,9 @@ fn set_route(gateway: &mut SettingsFile, url: &Url) -> Result<(), Failure> {
         ("DownstreamHostAndPorts:0:Host", NewValue::Text(host)),
         ("DownstreamHostAndPorts:0:Port", NewValue::Integer(port)),
     ] {
-        gateway.document.set(&KeyPath::new(&format!("Routes:{index}:{key}")), &value)?;
+        gateway
+            .document
+            .set(&KeyPath::new(&format!("Routes:{index}:{key}")), &value)?;
     }
     Ok(())
 }
@@ -186,7 +251,13 @@ fn set_route(gateway: &mut SettingsFile, url: &Url) -> Result<(), Failure> {
 fn route_index(gateway: &SettingsFile) -> Option<usize> {
     let document = &gateway.document;
     (0..document.array_length(&KeyPath::new("Routes"))).find(|index| {
-        let template = document.get(&KeyPath::new(&format!("Routes:{index}:UpstreamPathTemplate")));
-        template.is_some_and(|template| template.get(..ROUTE.len()).is_some_and(|head| head.eq_ignore_ascii_case(ROUTE)))
+        let template = document.get(&KeyPath::new(&format!(
+            "Routes:{index}:UpstreamPathTemplate"
+        )));
+        template.is_some_and(|template| {
+            template
+                .get(..ROUTE.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(ROUTE))
+        })
     })
 }

@@ -15,7 +15,13 @@ pub struct BrokerAddress {
 impl BrokerAddress {
     /// Takes the settings as they are; empty ones mean `guest`, `guest` and `/`.
     pub fn new(endpoint: Endpoint, username: &str, password: &str, virtual_host: &str) -> Self {
-        let or = |text: &str, default: &str| if text.is_empty() { default.to_owned() } else { text.to_owned() };
+        let or = |text: &str, default: &str| {
+            if text.is_empty() {
+                default.to_owned()
+            } else {
+                text.to_owned()
+            }
+        };
         BrokerAddress {
             endpoint,
             username: or(username, "guest"),

@@ -57,17 +57,39 @@ pub fn find(image: &str, configuration: &Path) -> Option<Credentials> {
     let text = std::fs::read(configuration.join("config.json")).ok()?;
     let configuration: Configuration = serde_json::from_slice(&text).ok()?;
     let registry = registry(image);
-    let helper = configuration.cred_helpers.get(registry).or(Some(&configuration.creds_store)).filter(|helper| !helper.is_empty());
+    let helper = configuration
+        .cred_helpers
+        .get(registry)
+        .or(Some(&configuration.creds_store))
+        .filter(|helper| !helper.is_empty());
     if let Some(found) = helper.and_then(|helper| ask(helper, registry)) {
         return Some(found);
     }
-    let named = |name: &String| *name == registry || name.trim_start_matches("https://").trim_start_matches("http://").split('/').next() == Some(registry);
-    let entry = configuration.auths.iter().find(|(name, _)| named(name)).map(|(_, entry)| entry)?;
-    let decoded = base64::engine::general_purpose::STANDARD.decode(entry.auth.trim()).ok()?;
+    let named = |name: &String| {
+        *name == registry
+            || name
+                .trim_start_matches("https://")
+                .trim_start_matches("http://")
+                .split('/')
+                .next()
+                == Some(registry)
+    };
+    let entry = configuration
+        .auths
+        .iter()
+        .find(|(name, _)| named(name))
+        .map(|(_, entry)| entry)?;
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(entry.auth.trim())
+        .ok()?;
     let decoded = String::from_utf8(decoded).ok()?;
     let (username, password) = decoded.split_once(':').unwrap_or_default();
     let known = !username.is_empty() || !entry.identitytoken.is_empty();
-    known.then(|| Credentials { username: username.to_owned(), password: Secret::new(password.trim_end_matches('\0')), token: entry.identitytoken.clone() })
+    known.then(|| Credentials {
+        username: username.to_owned(),
+        password: Secret::new(password.trim_end_matches('\0')),
+        token: entry.identitytoken.clone(),
+    })
 }
 
 /// Asks one of Docker's credential helpers, a program that reads the registry and answers in JSON.
@@ -81,11 +103,21 @@ fn ask(helper: &str, registry: &str) -> Option<Credentials> {
         .ok()?;
     // A helper that wants no input has ended already; its answer tells.
     let _ = program.stdin.take()?.write_all(registry.as_bytes());
-    let output = program.wait_with_output().ok().filter(|output| output.status.success())?;
+    let output = program
+        .wait_with_output()
+        .ok()
+        .filter(|output| output.status.success())?;
     let Answer { username, secret } = serde_json::from_slice(&output.stdout).ok()?;
     Some(if username == TOKEN_USER {
-        Credentials { token: secret, ..Credentials::default() }
+        Credentials {
+            token: secret,
+            ..Credentials::default()
+        }
     } else {
-        Credentials { username, password: secret, token: Secret::default() }
+        Credentials {
+            username,
+            password: secret,
+            token: Secret::default(),
+        }
     })
 }

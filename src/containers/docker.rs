@@ -9,7 +9,8 @@ use super::{HASH_LABEL, INSTANCE_LABEL, Published, SERVICE_LABEL, VERSION_LABEL}
 use bollard::errors::Error;
 use bollard::models::{ContainerState, ContainerStateStatusEnum, ContainerSummary};
 use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, LogsOptionsBuilder,
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
+    ListVolumesOptionsBuilder, LogsOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use engine::Engine;
@@ -50,9 +51,15 @@ fn refused(what: impl Into<String>) -> impl FnOnce(Error) -> DockerError {
     move |error| match error {
         Error::DockerResponseServerError { message, .. } => match taken_port(&message) {
             Some(port) => DockerError::PortTaken { port },
-            None => DockerError::Refused { what, error: message },
+            None => DockerError::Refused {
+                what,
+                error: message,
+            },
         },
-        error => DockerError::Refused { what, error: error.to_string() },
+        error => DockerError::Refused {
+            what,
+            error: error.to_string(),
+        },
     }
 }
 
@@ -60,8 +67,19 @@ fn refused(what: impl Into<String>) -> impl FnOnce(Error) -> DockerError {
 fn taken_port(message: &str) -> Option<u16> {
     let taken = message.contains("already in use") || message.contains("port is already allocated");
     let before = message.split(": bind: address").next().unwrap_or(message);
-    let before = before.split(" failed: port is already").next().unwrap_or(before);
-    before.rsplit(':').next()?.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok().filter(|_| taken)
+    let before = before
+        .split(" failed: port is already")
+        .next()
+        .unwrap_or(before);
+    before
+        .rsplit(':')
+        .next()?
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect::<String>()
+        .parse()
+        .ok()
+        .filter(|_| taken)
 }
 
 /// A container of ours, as it is.
@@ -97,56 +115,115 @@ impl Observer {
         if let Some(path) = host.strip_prefix("unix://") {
             check_socket(Path::new(path)).await?;
         }
-        let failed = |error: Error| DockerError::NotRunning { host: host.to_owned(), error: error.to_string() };
+        let failed = |error: Error| DockerError::NotRunning {
+            host: host.to_owned(),
+            error: error.to_string(),
+        };
         let docker = match &whereabouts.certificates {
             Some(folder) if host.starts_with("tcp://") || host.starts_with("https://") => {
-                let [key, certificate, authority] = ["key.pem", "cert.pem", "ca.pem"].map(|name| folder.join(name));
-                Docker::connect_with_ssl(host, &key, &certificate, &authority, ANSWER_SECONDS, API_DEFAULT_VERSION)
+                let [key, certificate, authority] =
+                    ["key.pem", "cert.pem", "ca.pem"].map(|name| folder.join(name));
+                Docker::connect_with_ssl(
+                    host,
+                    &key,
+                    &certificate,
+                    &authority,
+                    ANSWER_SECONDS,
+                    API_DEFAULT_VERSION,
+                )
             }
             _ => Docker::connect_with_host(host),
         };
         let docker = docker.map_err(failed)?;
-        Ok(Observer { docker: docker.negotiate_version().await.map_err(failed)? })
+        Ok(Observer {
+            docker: docker.negotiate_version().await.map_err(failed)?,
+        })
     }
 
     /// The containers of an instance.
     pub async fn containers(&self, instance: &str) -> Result<Vec<Found>, DockerError> {
         let filters = HashMap::from([("label", vec![format!("{INSTANCE_LABEL}={instance}")])]);
-        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-        let list = self.docker.list_containers(Some(options)).await.map_err(refused("listing containers"))?;
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let list = self
+            .docker
+            .list_containers(Some(options))
+            .await
+            .map_err(refused("listing containers"))?;
         Ok(list.into_iter().map(found).collect())
     }
 
     /// The volumes of an instance.
     pub async fn volumes(&self, instance: &str) -> Result<Vec<String>, DockerError> {
         let filters = HashMap::from([("label", vec![format!("{INSTANCE_LABEL}={instance}")])]);
-        let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
-        let list = self.docker.list_volumes(Some(options)).await.map_err(refused("listing volumes"))?;
-        Ok(list.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect())
+        let options = ListVolumesOptionsBuilder::default()
+            .filters(&filters)
+            .build();
+        let list = self
+            .docker
+            .list_volumes(Some(options))
+            .await
+            .map_err(refused("listing volumes"))?;
+        Ok(list
+            .volumes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|volume| volume.name)
+            .collect())
     }
 
     /// The networks of an instance.
     pub async fn networks(&self, instance: &str) -> Result<Vec<String>, DockerError> {
         let filters = HashMap::from([("label", vec![format!("{INSTANCE_LABEL}={instance}")])]);
-        let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
-        let list = self.docker.list_networks(Some(options)).await.map_err(refused("listing networks"))?;
-        Ok(list.into_iter().filter_map(|network| network.name).collect())
+        let options = ListNetworksOptionsBuilder::default()
+            .filters(&filters)
+            .build();
+        let list = self
+            .docker
+            .list_networks(Some(options))
+            .await
+            .map_err(refused("listing networks"))?;
+        Ok(list
+            .into_iter()
+            .filter_map(|network| network.name)
+            .collect())
     }
 
     /// The images that this program made of itself for an instance, of all versions.
     pub async fn own_images(&self, instance: &str) -> Result<Vec<String>, DockerError> {
-        let filters = HashMap::from([("reference", vec![format!("{}:*", super::own_image::repository(instance))])]);
-        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
-        let list = self.docker.list_images(Some(options)).await.map_err(refused("listing images"))?;
-        let ours = list.into_iter().filter(|image| image.labels.contains_key(SERVICE_LABEL));
+        let filters = HashMap::from([(
+            "reference",
+            vec![format!("{}:*", super::own_image::repository(instance))],
+        )]);
+        let options = ListImagesOptionsBuilder::default()
+            .filters(&filters)
+            .build();
+        let list = self
+            .docker
+            .list_images(Some(options))
+            .await
+            .map_err(refused("listing images"))?;
+        let ours = list
+            .into_iter()
+            .filter(|image| image.labels.contains_key(SERVICE_LABEL));
         Ok(ours.flat_map(|image| image.repo_tags).collect())
     }
 
     /// The name of the container that publishes a port, whoever's it is.
     pub async fn publisher(&self, port: u16) -> Option<String> {
-        let list = self.docker.list_containers(Some(ListContainersOptionsBuilder::default().build())).await.ok()?;
+        let list = self
+            .docker
+            .list_containers(Some(ListContainersOptionsBuilder::default().build()))
+            .await
+            .ok()?;
         let publishes = |container: &ContainerSummary| {
-            container.ports.iter().flatten().any(|published| published.public_port == Some(port))
+            container
+                .ports
+                .iter()
+                .flatten()
+                .any(|published| published.public_port == Some(port))
         };
         let container = list.into_iter().find(publishes)?;
         Some(container.names?.first()?.trim_start_matches('/').to_owned())
@@ -161,7 +238,11 @@ impl Observer {
         let state = self.docker.inspect_container(id, None).await.ok()?.state?;
         // One that is about to be started again has ended too.
         let running = state.running.unwrap_or(false) && !state.restarting.unwrap_or(false);
-        if running { None } else { Some(state.exit_code.unwrap_or_default()) }
+        if running {
+            None
+        } else {
+            Some(state.exit_code.unwrap_or_default())
+        }
     }
 
     /// Waits, for a time, for a container that was made and may be starting still: what is taken away from under its
@@ -169,7 +250,13 @@ impl Observer {
     pub async fn settle(&self, id: &str) {
         let made = |state: &ContainerState| state.status == Some(ContainerStateStatusEnum::CREATED);
         for _ in 0..SETTLE {
-            match self.docker.inspect_container(id, None).await.ok().and_then(|container| container.state) {
+            match self
+                .docker
+                .inspect_container(id, None)
+                .await
+                .ok()
+                .and_then(|container| container.state)
+            {
                 Some(state) if made(&state) => tokio::time::sleep(POLL).await,
                 _ => return,
             }
@@ -188,23 +275,50 @@ impl Observer {
 
     /// The engine's version, and its clock as ISO 8601 has it.
     pub async fn version(&self) -> Result<(String, Option<String>), DockerError> {
-        let version = self.docker.version().await.map_err(refused("asking for the version"))?;
-        let clock = self.docker.info().await.ok().and_then(|info| info.system_time);
+        let version = self
+            .docker
+            .version()
+            .await
+            .map_err(refused("asking for the version"))?;
+        let clock = self
+            .docker
+            .info()
+            .await
+            .ok()
+            .and_then(|info| info.system_time);
         Ok((version.version.unwrap_or_default(), clock))
     }
 
     /// A container's log lines with their times, from `since` on (seconds since 1970); for ever
     /// where they are followed, else those that there are, the last `tail` of them.
-    pub fn logs(&self, id: &str, follow: bool, tail: &str, since: i32) -> impl Stream<Item = String> + use<> {
-        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).timestamps(true).follow(follow).tail(tail).since(since);
+    pub fn logs(
+        &self,
+        id: &str,
+        follow: bool,
+        tail: &str,
+        since: i32,
+    ) -> impl Stream<Item = String> + use<> {
+        let options = LogsOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .timestamps(true)
+            .follow(follow)
+            .tail(tail)
+            .since(since);
         let lines = self.docker.logs(id, Some(options.build()));
         // A container that goes ends its log; why is no part of it.
-        lines.take_while(|line| std::future::ready(line.is_ok())).filter_map(|line| std::future::ready(line.ok().map(|line| line.to_string())))
+        lines
+            .take_while(|line| std::future::ready(line.is_ok()))
+            .filter_map(|line| std::future::ready(line.ok().map(|line| line.to_string())))
     }
 
     /// A container's last log lines.
     pub async fn last_lines(&self, id: &str) -> String {
-        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(LAST_LINES).build();
+        let options = LogsOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .tail(LAST_LINES)
+            .build();
         let mut lines = self.docker.logs(id, Some(options));
         let mut text = String::new();
         while let Some(Ok(line)) = lines.next().await {
@@ -227,7 +341,10 @@ async fn check_socket(path: &Path) -> Result<(), DockerError> {
         Err(error) => Err(match error.kind() {
             std::io::ErrorKind::NotFound => DockerError::NoSocket(host),
             std::io::ErrorKind::PermissionDenied => DockerError::NotPermitted(host),
-            _ => DockerError::NotRunning { host, error: error.to_string() },
+            _ => DockerError::NotRunning {
+                host,
+                error: error.to_string(),
+            },
         }),
     }
 }
@@ -235,12 +352,29 @@ async fn check_socket(path: &Path) -> Result<(), DockerError> {
 fn found(container: ContainerSummary) -> Found {
     let labels = container.labels.unwrap_or_default();
     let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
-    let published = container.ports.unwrap_or_default().into_iter().filter_map(|port| {
-        let address = port.ip.as_deref().and_then(|ip| ip.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        Some(Published { inside: port.private_port, address, port: port.public_port? })
-    });
-    let state = container.state.map(|state| state.to_string()).unwrap_or_default();
-    let name = container.names.and_then(|names| Some(names.first()?.trim_start_matches('/').to_owned()));
+    let published = container
+        .ports
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|port| {
+            let address = port
+                .ip
+                .as_deref()
+                .and_then(|ip| ip.parse().ok())
+                .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+            Some(Published {
+                inside: port.private_port,
+                address,
+                port: port.public_port?,
+            })
+        });
+    let state = container
+        .state
+        .map(|state| state.to_string())
+        .unwrap_or_default();
+    let name = container
+        .names
+        .and_then(|names| Some(names.first()?.trim_start_matches('/').to_owned()));
     Found {
         name: name.unwrap_or_default(),
         id: container.id.unwrap_or_default(),
@@ -249,7 +383,12 @@ fn found(container: ContainerSummary) -> Found {
         running: state == "running",
         unfinished: state == "created",
         hash: label(HASH_LABEL),
-        networks: container.network_settings.and_then(|settings| settings.networks).unwrap_or_default().into_keys().collect(),
+        networks: container
+            .network_settings
+            .and_then(|settings| settings.networks)
+            .unwrap_or_default()
+            .into_keys()
+            .collect(),
         version: label(VERSION_LABEL),
         ports: published.collect(),
         created: container.created.unwrap_or_default(),
@@ -258,7 +397,8 @@ fn found(container: ContainerSummary) -> Found {
 
 fn message(error: Error) -> String {
     match error {
-        Error::DockerResponseServerError { message, .. } | Error::DockerStreamError { error: message } => message,
+        Error::DockerResponseServerError { message, .. }
+        | Error::DockerStreamError { error: message } => message,
         error => error.to_string(),
     }
 }

@@ -33,14 +33,31 @@ impl OwnImage {
         libraries.dedup();
         let digest = ring::digest::digest(&ring::digest::SHA256, &fs::read(&executable)?);
         let digest = crate::hex::encode(&digest.as_ref()[..8]);
-        Ok(OwnImage { name: format!("{}:{}-{digest}", repository(instance), env!("CARGO_PKG_VERSION")), executable, libraries })
+        Ok(OwnImage {
+            name: format!(
+                "{}:{}-{digest}",
+                repository(instance),
+                env!("CARGO_PKG_VERSION")
+            ),
+            executable,
+            libraries,
+        })
     }
 
     /// How the program is started inside: by its own loader, where it has one, told where its libraries are.
     pub fn command(&self) -> Vec<String> {
-        let loader = self.libraries.iter().filter_map(|path| path.file_name()?.to_str()).find(|name| name.starts_with("ld-"));
+        let loader = self
+            .libraries
+            .iter()
+            .filter_map(|path| path.file_name()?.to_str())
+            .find(|name| name.starts_with("ld-"));
         match loader {
-            Some(loader) => vec![format!("{LIBRARIES}/{loader}"), "--library-path".into(), LIBRARIES.into(), PROGRAM.into()],
+            Some(loader) => vec![
+                format!("{LIBRARIES}/{loader}"),
+                "--library-path".into(),
+                LIBRARIES.into(),
+                PROGRAM.into(),
+            ],
             None => vec![PROGRAM.into()],
         }
     }
@@ -51,7 +68,9 @@ impl OwnImage {
         archive.mode(tar::HeaderMode::Deterministic);
         // Engines don't unpack files with holes.
         archive.sparse(false);
-        let mut add = |path: &Path, name: &str| archive.append_path_with_name(path, name.trim_start_matches('/'));
+        let mut add = |path: &Path, name: &str| {
+            archive.append_path_with_name(path, name.trim_start_matches('/'))
+        };
         add(&self.executable, PROGRAM)?;
         for library in &self.libraries {
             for name in names(library)? {
@@ -72,7 +91,10 @@ pub fn repository(instance: &str) -> String {
 
 /// The library in a line of `/proc/self/maps`.
 fn mapped_library(line: &str) -> Option<PathBuf> {
-    let path = line.split_whitespace().nth(5).filter(|path| path.starts_with('/'))?;
+    let path = line
+        .split_whitespace()
+        .nth(5)
+        .filter(|path| path.starts_with('/'))?;
     let name = path.rsplit('/').next()?;
     (name.ends_with(".so") || name.contains(".so.")).then(|| path.into())
 }
@@ -81,6 +103,11 @@ fn mapped_library(line: &str) -> Option<PathBuf> {
 fn names(library: &Path) -> io::Result<Vec<String>> {
     let folder = library.parent().unwrap_or(Path::new("/"));
     let beside = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
-    let links = beside.filter(|path| path.is_symlink() && fs::canonicalize(path).is_ok_and(|target| target == library));
-    Ok(links.chain([library.to_owned()]).filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
+    let links = beside.filter(|path| {
+        path.is_symlink() && fs::canonicalize(path).is_ok_and(|target| target == library)
+    });
+    Ok(links
+        .chain([library.to_owned()])
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .collect())
 }

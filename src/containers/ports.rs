@@ -16,10 +16,13 @@ pub fn is_free(address: IpAddr, port: u16) -> bool {
 /// it before it is used, or while its server is away.
 pub fn free_port() -> std::io::Result<u16> {
     let is_free = |port: &u16| is_free(Ipv4Addr::LOCALHOST.into(), *port);
-    let drawn = std::iter::repeat_with(|| 20_000 + u16::from_le_bytes(crate::secret::random()) % 10_000);
+    let drawn =
+        std::iter::repeat_with(|| 20_000 + u16::from_le_bytes(crate::secret::random()) % 10_000);
     match drawn.take(64).find(is_free) {
         Some(port) => Ok(port),
-        None => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port()),
+        None => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+            .local_addr()?
+            .port()),
     }
 }
 
@@ -28,18 +31,31 @@ pub fn holder(port: u16) -> Option<String> {
     let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
         .into_iter()
         .filter_map(|table| fs::read_to_string(table).ok())
-        .flat_map(|table| table.lines().filter_map(|line| listening_inode(line, port)).collect::<Vec<_>>())
-        .collect();
-    let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    processes.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).find_map(|pid| {
-        let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-        let links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
-        let holds = |link: &std::path::Path| inodes.iter().any(|inode| link.as_os_str() == format!("socket:[{inode}]").as_str());
-        links.into_iter().any(|link| holds(&link)).then(|| {
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            format!("{} (pid {pid})", name.trim())
+        .flat_map(|table| {
+            table
+                .lines()
+                .filter_map(|line| listening_inode(line, port))
+                .collect::<Vec<_>>()
         })
-    })
+        .collect();
+    let processes = fs::read_dir("/proc")
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    processes
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+        .find_map(|pid| {
+            let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+            let links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+            let holds = |link: &std::path::Path| {
+                inodes
+                    .iter()
+                    .any(|inode| link.as_os_str() == format!("socket:[{inode}]").as_str())
+            };
+            links.into_iter().any(|link| holds(&link)).then(|| {
+                let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+                format!("{} (pid {pid})", name.trim())
+            })
+        })
 }
 
 /// The inode of a listening socket in a line of `/proc/net/tcp`.

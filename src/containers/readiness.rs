@@ -44,16 +44,27 @@ impl From<BrokerError> for NotReady {
 
 /// Asks Redis once: AUTH, PING.
 pub async fn ask_redis(options: &RedisOptions, within: Duration) -> Result<(), NotReady> {
-    greet(options, within).await.map(drop).map_err(NotReady::from)
+    greet(options, within)
+        .await
+        .map(drop)
+        .map_err(NotReady::from)
 }
 
 /// Asks a RabbitMQ that is somebody else's: its version too.
-pub async fn ask_foreign_rabbitmq(address: &BrokerAddress, within: Duration) -> Result<(), NotReady> {
+pub async fn ask_foreign_rabbitmq(
+    address: &BrokerAddress,
+    within: Duration,
+) -> Result<(), NotReady> {
     ask_rabbitmq(address, within).await?;
     let version = Broker::version(address, within).await.unwrap_or_default();
-    let mut numbers = version.split('.').map_while(|number| number.parse::<u32>().ok());
+    let mut numbers = version
+        .split('.')
+        .map_while(|number| number.parse::<u32>().ok());
     match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if (major, minor) < (3, 8) => Err(NotReady::TooOld(format!("RabbitMQ {version}"), "RabbitMQ 3.8")),
+        (Some(major), Some(minor)) if (major, minor) < (3, 8) => Err(NotReady::TooOld(
+            format!("RabbitMQ {version}"),
+            "RabbitMQ 3.8",
+        )),
         _ => Ok(()),
     }
 }
@@ -67,7 +78,10 @@ pub async fn ask_rabbitmq(address: &BrokerAddress, within: Duration) -> Result<(
 }
 
 /// Waits until Redis answers. Ends early only when `gone` does: the container died.
-pub async fn await_redis<G>(options: &RedisOptions, gone: impl Future<Output = G>) -> Result<(), G> {
+pub async fn await_redis<G>(
+    options: &RedisOptions,
+    gone: impl Future<Output = G>,
+) -> Result<(), G> {
     let mut gone = std::pin::pin!(gone);
     loop {
         tokio::select! {
@@ -87,7 +101,10 @@ pub enum RabbitMqEnd<G> {
 }
 
 /// Waits until RabbitMQ answers.
-pub async fn await_rabbitmq<G>(address: &BrokerAddress, gone: impl Future<Output = G>) -> Result<(), RabbitMqEnd<G>> {
+pub async fn await_rabbitmq<G>(
+    address: &BrokerAddress,
+    gone: impl Future<Output = G>,
+) -> Result<(), RabbitMqEnd<G>> {
     let mut gone = std::pin::pin!(gone);
     loop {
         tokio::select! {

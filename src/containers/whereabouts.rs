@@ -50,9 +50,14 @@ pub struct Whereabouts {
 impl Whereabouts {
     /// The machine that ports are published on, where it is another one.
     pub fn other_machine(&self) -> Option<String> {
-        let url = Url::parse(&self.host).ok().filter(|url| matches!(url.scheme(), "tcp" | "http" | "https"))?;
+        let url = Url::parse(&self.host)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "tcp" | "http" | "https"))?;
         let name = url.host_str()?.trim_matches(['[', ']']).to_owned();
-        let own = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let own = name == "localhost"
+            || name
+                .parse::<IpAddr>()
+                .is_ok_and(|address| address.is_loopback());
         (!own).then_some(name)
     }
 }
@@ -69,21 +74,46 @@ impl Surroundings {
     /// Where the engine is: at `unix:///…`, `tcp://…`, `http://…`, `https://…`.
     pub fn docker_host(&self) -> Result<Whereabouts, UnknownContext> {
         if let Some(host) = self.host.as_ref().filter(|host| !host.is_empty()) {
-            return Ok(Whereabouts { host: host.clone(), certificates: self.certificates.clone() });
+            return Ok(Whereabouts {
+                host: host.clone(),
+                certificates: self.certificates.clone(),
+            });
         }
         if let Some(folder) = &self.configuration {
             let configured = std::fs::read(folder.join("config.json")).ok();
-            let configured = configured.and_then(|text| serde_json::from_slice::<Configuration>(&text).ok());
-            let name = self.context.clone().or(configured.map(|configuration| configuration.current_context));
+            let configured =
+                configured.and_then(|text| serde_json::from_slice::<Configuration>(&text).ok());
+            let name = self
+                .context
+                .clone()
+                .or(configured.map(|configuration| configuration.current_context));
             if let Some(name) = name.filter(|name| !name.is_empty() && name != "default") {
-                return context_host(folder, &name).ok_or_else(|| UnknownContext { name, folder: folder.clone() });
+                return context_host(folder, &name).ok_or_else(|| UnknownContext {
+                    name,
+                    folder: folder.clone(),
+                });
             }
         }
-        let rootless = self.runtime.iter().flat_map(|folder| [folder.join("docker.sock"), folder.join("podman/podman.sock")]);
+        let rootless = self.runtime.iter().flat_map(|folder| {
+            [
+                folder.join("docker.sock"),
+                folder.join("podman/podman.sock"),
+            ]
+        });
         let sockets = std::iter::once(PathBuf::from("/var/run/docker.sock")).chain(rootless);
-        let found = sockets.chain([PathBuf::from("/run/podman/podman.sock")]).find(|path| path.exists());
-        let host = format!("unix://{}", found.unwrap_or_else(|| "/var/run/docker.sock".into()).display());
-        Ok(Whereabouts { host, certificates: None })
+        let found = sockets
+            .chain([PathBuf::from("/run/podman/podman.sock")])
+            .find(|path| path.exists());
+        let host = format!(
+            "unix://{}",
+            found
+                .unwrap_or_else(|| "/var/run/docker.sock".into())
+                .display()
+        );
+        Ok(Whereabouts {
+            host,
+            certificates: None,
+        })
     }
 }
 
@@ -92,8 +122,15 @@ fn context_host(folder: &Path, name: &str) -> Option<Whereabouts> {
     let digest = ring::digest::digest(&ring::digest::SHA256, name.as_bytes());
     let digest = crate::hex::encode(digest.as_ref());
     let text = std::fs::read(folder.join("contexts/meta").join(&digest).join("meta.json")).ok()?;
-    let certificates = Some(folder.join("contexts/tls").join(digest).join("docker")).filter(|folder| folder.join("cert.pem").exists());
+    let certificates = Some(folder.join("contexts/tls").join(digest).join("docker"))
+        .filter(|folder| folder.join("cert.pem").exists());
     let context: Context = serde_json::from_slice(&text).ok()?;
-    let (_, endpoint) = context.endpoints.into_iter().find(|(kind, _)| kind == "docker")?;
-    Some(Whereabouts { host: endpoint.host, certificates })
+    let (_, endpoint) = context
+        .endpoints
+        .into_iter()
+        .find(|(kind, _)| kind == "docker")?;
+    Some(Whereabouts {
+        host: endpoint.host,
+        certificates,
+    })
 }

@@ -9,8 +9,14 @@ pub struct AllowedHosts(Vec<String>);
 impl AllowedHosts {
     /// Reads `example.com;*.example.org`. Nothing, `*` or an address that means all addresses welcomes every name.
     pub fn parse(text: &str) -> Self {
-        let patterns: Vec<_> = text.split(';').map(|pattern| pattern.trim().to_lowercase()).filter(|pattern| !pattern.is_empty()).collect();
-        let all = patterns.iter().any(|pattern| ["*", "[::]", "0.0.0.0"].contains(&pattern.as_str()));
+        let patterns: Vec<_> = text
+            .split(';')
+            .map(|pattern| pattern.trim().to_lowercase())
+            .filter(|pattern| !pattern.is_empty())
+            .collect();
+        let all = patterns
+            .iter()
+            .any(|pattern| ["*", "[::]", "0.0.0.0"].contains(&pattern.as_str()));
         AllowedHosts(if all { Vec::new() } else { patterns })
     }
 
@@ -19,7 +25,8 @@ impl AllowedHosts {
         if self.0.is_empty() {
             return true;
         }
-        let host = String::from_utf8_lossy(host.map(HeaderValue::as_bytes).unwrap_or_default()).to_lowercase();
+        let host = String::from_utf8_lossy(host.map(HeaderValue::as_bytes).unwrap_or_default())
+            .to_lowercase();
         let name = match host.rsplit_once(':') {
             // The colons of an IPv6 address stand in brackets.
             Some((name, port)) if !port.ends_with(']') => name,

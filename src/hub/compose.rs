@@ -8,28 +8,55 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ComposeError {
     #[error("there is no notification '{name}'{}", suggestion(.near))]
-    Type { name: String, near: Option<&'static str> },
+    Type {
+        name: String,
+        near: Option<&'static str>,
+    },
     #[error("{notification} has no field '{field}'; it has {known}")]
-    Field { notification: &'static str, field: String, known: String },
+    Field {
+        notification: &'static str,
+        field: String,
+        known: String,
+    },
     #[error("'{value}' is not {expected}, which {field} is")]
-    Value { field: String, value: String, expected: &'static str },
+    Value {
+        field: String,
+        value: String,
+        expected: &'static str,
+    },
 }
 
 fn suggestion(near: &Option<&'static str>) -> String {
-    near.map(|near| format!("; did you mean {near}?")).unwrap_or_default()
+    near.map(|near| format!("; did you mean {near}?"))
+        .unwrap_or_default()
 }
 
 /// The notification of a name.
 pub fn notification(name: &str) -> Result<&'static Notification, ComposeError> {
-    NOTIFICATIONS.iter().find(|known| known.name == name).ok_or_else(|| {
-        let distances = NOTIFICATIONS.iter().map(|known| (strsim::damerau_levenshtein(known.name, name), known.name));
-        let near = distances.min().filter(|(distance, _)| *distance <= 6).map(|(_, near)| near);
-        ComposeError::Type { name: name.to_owned(), near }
-    })
+    NOTIFICATIONS
+        .iter()
+        .find(|known| known.name == name)
+        .ok_or_else(|| {
+            let distances = NOTIFICATIONS
+                .iter()
+                .map(|known| (strsim::damerau_levenshtein(known.name, name), known.name));
+            let near = distances
+                .min()
+                .filter(|(distance, _)| *distance <= 6)
+                .map(|(_, near)| near);
+            ComposeError::Type {
+                name: name.to_owned(),
+                near,
+            }
+        })
 }
 
 /// The body, each field at its default but those given as `Name=Value`; `Card.Title` reaches into objects.
-pub fn body(notification: &Notification, board: Option<&str>, given: &[(String, String)]) -> Result<Vec<u8>, ComposeError> {
+pub fn body(
+    notification: &Notification,
+    board: Option<&str>,
+    given: &[(String, String)],
+) -> Result<Vec<u8>, ComposeError> {
     let mut body = defaults(notification.body());
     if let Some(board) = board {
         for name in ["BoardId", "SourceCardBoard.Id"] {
@@ -45,11 +72,21 @@ pub fn body(notification: &Notification, board: Option<&str>, given: &[(String, 
     Ok(Value::Object(body).to_string().into_bytes())
 }
 
-fn set(notification: &Notification, body: &mut Map<String, Value>, name: &str, value: &str) -> Result<(), ComposeError> {
+fn set(
+    notification: &Notification,
+    body: &mut Map<String, Value>,
+    name: &str,
+    value: &str,
+) -> Result<(), ComposeError> {
     let unknown = || ComposeError::Field {
         notification: notification.name,
         field: name.to_owned(),
-        known: notification.body().iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+        known: notification
+            .body()
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", "),
     };
     let (kind, names) = field(notification.body(), name).ok_or_else(unknown)?;
     let value = typed(kind, value).ok_or_else(|| ComposeError::Value {
@@ -61,7 +98,10 @@ fn set(notification: &Notification, body: &mut Map<String, Value>, name: &str, v
     let mut place = body;
     let (last, path) = names.split_last().ok_or_else(unknown)?;
     for name in path {
-        let Some((_, Kind::ObjectOf(inner))) = fields.iter().find(|(known, _)| known == name) else { return Err(unknown()) };
+        let Some((_, Kind::ObjectOf(inner))) = fields.iter().find(|(known, _)| known == name)
+        else {
+            return Err(unknown());
+        };
         fields = inner;
         let object = place.entry(*name).or_insert(Value::Null);
         if object.is_null() {
@@ -75,8 +115,12 @@ fn set(notification: &Notification, body: &mut Map<String, Value>, name: &str, v
 
 /// A field's kind and the names on the way to it.
 fn field(fields: &'static [Field], path: &str) -> Option<(Kind, Vec<&'static str>)> {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
-    let (name, kind) = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(first))?;
+    let (first, rest) = path
+        .split_once('.')
+        .map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let (name, kind) = fields
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(first))?;
     match (rest, kind) {
         (None, kind) => Some((*kind, vec![name])),
         (Some(rest), Kind::ObjectOf(inner)) => {
@@ -96,13 +140,18 @@ fn defaults(fields: &'static [Field]) -> Map<String, Value> {
         Kind::Date => json!("0001-01-01T00:00:00"),
         _ => Value::Null,
     };
-    fields.iter().map(|(name, kind)| ((*name).to_owned(), default(kind))).collect()
+    fields
+        .iter()
+        .map(|(name, kind)| ((*name).to_owned(), default(kind)))
+        .collect()
 }
 
 /// Typed text as a field's value; what is not text is given as JSON.
 fn typed(kind: Kind, text: &str) -> Option<Value> {
     match kind {
-        Kind::Text | Kind::Guid | Kind::OptionalGuid | Kind::Date | Kind::OptionalDate => Some(json!(text)),
+        Kind::Text | Kind::Guid | Kind::OptionalGuid | Kind::Date | Kind::OptionalDate => {
+            Some(json!(text))
+        }
         _ => serde_json::from_str(text).ok(),
     }
 }

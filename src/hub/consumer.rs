@@ -51,7 +51,14 @@ impl Consumer {
         status: Arc<Status>,
         stop: CancellationToken,
     ) -> Self {
-        Consumer { address, server, status, stop, remembered: VecDeque::new(), hasher: RandomState::new() }
+        Consumer {
+            address,
+            server,
+            status,
+            stop,
+            remembered: VecDeque::new(),
+            hasher: RandomState::new(),
+        }
     }
 
     /// Consumes until told to stop, and then for as long as what is in hand takes, within a time.
@@ -71,7 +78,9 @@ impl Consumer {
         let mut pause = FIRST_RETRY;
         let mut complained = None;
         while !self.stop.is_cancelled() {
-            let Err(error) = self.session(&mut pause, &mut complained).await else { return };
+            let Err(error) = self.session(&mut pause, &mut complained).await else {
+                return;
+            };
             self.status.set_broker(false);
             // Said once for each kind of trouble, not once a try.
             let kind = std::mem::discriminant(&error);
@@ -143,14 +152,21 @@ impl Consumer {
             self.status.consumed.fetch_add(1, Ordering::Relaxed);
             let header = type_header(message);
             match notification::read(header, &message.body) {
-                Ok(Outcome::Deliver { group, event, argument }) => {
+                Ok(Outcome::Deliver {
+                    group,
+                    event,
+                    argument,
+                }) => {
                     let hash = self.hasher.hash_one((&group, event, &argument));
                     if message.redelivered && self.remembered.contains(&hash) {
                         self.status.duplicates.fetch_add(1, Ordering::Relaxed);
                         continue;
                     }
                     hashes.push(hash);
-                    outgoing.push((Target::Group(group.into()), Broadcast::invocation(event, &[&argument])));
+                    outgoing.push((
+                        Target::Group(group.into()),
+                        Broadcast::invocation(event, &[&argument]),
+                    ));
                 }
                 Ok(Outcome::Drop) => {
                     self.status.ignored.fetch_add(1, Ordering::Relaxed);
@@ -202,7 +218,11 @@ struct Owed {
 
 impl Default for Owed {
     fn default() -> Self {
-        Owed { count: 0, last: None, due: Instant::now() }
+        Owed {
+            count: 0,
+            last: None,
+            due: Instant::now(),
+        }
     }
 }
 

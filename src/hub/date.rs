@@ -9,7 +9,11 @@ const TICKS: i64 = 10_000_000;
 /// The date as .NET writes it back; `None` where .NET refuses it.
 pub fn normalize(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    let (year, month, day) = (number(bytes, 0, 4)?, number(bytes, 5, 2)?, number(bytes, 8, 2)?);
+    let (year, month, day) = (
+        number(bytes, 0, 4)?,
+        number(bytes, 5, 2)?,
+        number(bytes, 8, 2)?,
+    );
     if bytes[4] != b'-' || bytes[7] != b'-' || year == 0 || !(1..=12).contains(&month) {
         return None;
     }
@@ -34,11 +38,20 @@ pub fn normalize(text: &str) -> Option<String> {
             ticks += second * TICKS;
             rest = &rest[3..];
             if rest.first() == Some(&b'.') {
-                let digits = rest[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let digits = rest[1..]
+                    .iter()
+                    .take_while(|byte| byte.is_ascii_digit())
+                    .count();
                 if !(1..=16).contains(&digits) {
                     return None;
                 }
-                let fraction = (0..7).map(|place| if place < digits { i64::from(rest[1 + place] - b'0') } else { 0 });
+                let fraction = (0..7).map(|place| {
+                    if place < digits {
+                        i64::from(rest[1 + place] - b'0')
+                    } else {
+                        0
+                    }
+                });
                 ticks += fraction.fold(0, |sum, digit| sum * 10 + digit);
                 rest = &rest[1 + digits..];
             }
@@ -84,7 +97,10 @@ impl Offset {
 
 fn number(text: &[u8], at: usize, digits: usize) -> Option<i64> {
     let text = text.get(at..at + digits)?;
-    text.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
+    text.iter().try_fold(0, |sum, byte| {
+        byte.is_ascii_digit()
+            .then(|| sum * 10 + i64::from(byte - b'0'))
+    })
 }
 
 fn leap(year: i64) -> bool {

@@ -31,12 +31,25 @@ const METHODS: [(&str, Method); 4] = [
 
 impl Hub for HarmonyHub {
     fn admit(&self, token: Option<&str>) -> Admission {
-        let Some(secret) = &self.token_secret else { return Admission::Welcome };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-        match json_web_token::verify(token.unwrap_or_default(), secret.reveal(), now, json_web_token::LEEWAY_SECONDS) {
-            Ok(Token { ends: Some(end), .. }) => {
+        let Some(secret) = &self.token_secret else {
+            return Admission::Welcome;
+        };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs() as i64);
+        match json_web_token::verify(
+            token.unwrap_or_default(),
+            secret.reveal(),
+            now,
+            json_web_token::LEEWAY_SECONDS,
+        ) {
+            Ok(Token {
+                ends: Some(end), ..
+            }) => {
                 // A century is for ever.
-                let left = u64::try_from(end - now).unwrap_or_default().min(100 * 365 * 86_400);
+                let left = u64::try_from(end - now)
+                    .unwrap_or_default()
+                    .min(100 * 365 * 86_400);
                 Admission::Until(Instant::now() + Duration::from_secs(left))
             }
             Ok(Token { ends: None, .. }) => Admission::Welcome,
@@ -48,12 +61,19 @@ impl Hub for HarmonyHub {
     }
 
     fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
-        let known = METHODS.iter().find(|(name, _)| name.eq_ignore_ascii_case(call.target));
+        let known = METHODS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(call.target));
         let (name, method) = *known.ok_or(Refusal::NoSuchMethod)?;
         call.target = name;
         let [name] = call.arguments.texts::<1>().ok_or(Refusal::Arguments)?;
         Ok(Running::Answer(Box::pin(async move {
-            let name = name.ok_or_else(|| HubError::of("ArgumentNullException", "the name of a board or card is null"))?;
+            let name = name.ok_or_else(|| {
+                HubError::of(
+                    "ArgumentNullException",
+                    "the name of a board or card is null",
+                )
+            })?;
             match method {
                 Method::ListenForBoard => caller.join(&name).await?,
                 Method::ListenForCard => caller.join(&name.to_lowercase()).await?,

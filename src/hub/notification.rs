@@ -12,7 +12,11 @@ use crate::json::{JsonError, write_string};
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// For the members of `group`: `event` with one argument, a JSON object.
-    Deliver { group: String, event: &'static str, argument: Vec<u8> },
+    Deliver {
+        group: String,
+        event: &'static str,
+        argument: Vec<u8>,
+    },
     /// Well formed and of no interest, or of a type that nobody knows: .NET drops it too.
     Drop,
 }
@@ -73,7 +77,10 @@ enum Argument {
 
 use Argument::{Branch, Created, Fields, Moved};
 use Group::{Board, SerialKey, SourceBoard};
-use shape::Kind::{Boolean, Guid, Int16, Int32, ListOf, Map, ObjectOf, OptionalDate, OptionalGuid, OptionalInt16, Text};
+use shape::Kind::{
+    Boolean, Guid, Int16, Int32, ListOf, Map, ObjectOf, OptionalDate, OptionalGuid, OptionalInt16,
+    Text,
+};
 
 const fn row(
     name: &'static str,
@@ -82,87 +89,323 @@ const fn row(
     body: &'static [Field],
     argument: Argument,
 ) -> Notification {
-    Notification { name, event, body, group, argument }
+    Notification {
+        name,
+        event,
+        body,
+        group,
+        argument,
+    }
 }
 
 /// Every notification; a row's place is the number that .NET's enumeration gives it.
 pub static NOTIFICATIONS: [Notification; 30] = [
-    row("CardMoved", "OnCardItemPositionChanged", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("ParentCardId", OptionalGuid), ("FromPosition", Int16),
-          ("ToPosition", OptionalInt16), ("MovedFromListId", OptionalGuid), ("MovedToListId", OptionalGuid),
-          ("IsCompleted", Boolean), ("UpdateId", OptionalGuid)],
-        Moved),
-    row("CardCreated", "OnCardCreated", Board,
-        &[("BoardId", Guid), ("Card", ObjectOf(&shape::CARD)), ("UserId", Text)], Created),
-    row("CardTitleChanged", "OnCardTitleChanged", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("Title", Text)], Fields(&["CardId", "Title"])),
-    row("CardDescriptionChanged", "OnCardDescriptionChanged", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("Description", Text)], Fields(&["CardId", "Description"])),
-    row("CardDatesChanged", "OnCardDatesChanged", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("StartDate", OptionalDate), ("DueDate", OptionalDate)],
-        Fields(&["CardId", "StartDate", "DueDate"])),
-    row("CardItemAdded", "OnCardItemAdded", Board, &[("BoardId", Guid), ("CardId", Guid)], Fields(&["CardId"])),
-    row("CardIssueTypeChanged", "OnCardIssueTypeChanged", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("IssueType", ObjectOf(&shape::ISSUE_TYPE))],
-        Fields(&["CardId", "IssueType"])),
-    row("BoardListTitleChanged", "OnBoardListTitleChanged", Board,
-        &[("BoardId", Guid), ("BoardListId", Guid), ("Title", Text)], Fields(&["BoardId", "BoardListId", "Title"])),
-    row("BoardListsPositionChanged", "OnBoardListsPositionsChanged", Board,
-        &[("BoardId", Guid), ("ListPositions", Map)], Fields(&["BoardId", "ListPositions"])),
-    row("BoardListArchived", "OnBoardListArchived", Board,
-        &[("BoardId", Guid), ("ArchivedList", Guid), ("Positions", ListOf(&ObjectOf(&shape::LIST_POSITION)))],
-        Fields(&["BoardId", "ArchivedList", "Positions"])),
+    row(
+        "CardMoved",
+        "OnCardItemPositionChanged",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CardId", Guid),
+            ("ParentCardId", OptionalGuid),
+            ("FromPosition", Int16),
+            ("ToPosition", OptionalInt16),
+            ("MovedFromListId", OptionalGuid),
+            ("MovedToListId", OptionalGuid),
+            ("IsCompleted", Boolean),
+            ("UpdateId", OptionalGuid),
+        ],
+        Moved,
+    ),
+    row(
+        "CardCreated",
+        "OnCardCreated",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("Card", ObjectOf(&shape::CARD)),
+            ("UserId", Text),
+        ],
+        Created,
+    ),
+    row(
+        "CardTitleChanged",
+        "OnCardTitleChanged",
+        Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Title", Text)],
+        Fields(&["CardId", "Title"]),
+    ),
+    row(
+        "CardDescriptionChanged",
+        "OnCardDescriptionChanged",
+        Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Description", Text)],
+        Fields(&["CardId", "Description"]),
+    ),
+    row(
+        "CardDatesChanged",
+        "OnCardDatesChanged",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CardId", Guid),
+            ("StartDate", OptionalDate),
+            ("DueDate", OptionalDate),
+        ],
+        Fields(&["CardId", "StartDate", "DueDate"]),
+    ),
+    row(
+        "CardItemAdded",
+        "OnCardItemAdded",
+        Board,
+        &[("BoardId", Guid), ("CardId", Guid)],
+        Fields(&["CardId"]),
+    ),
+    row(
+        "CardIssueTypeChanged",
+        "OnCardIssueTypeChanged",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CardId", Guid),
+            ("IssueType", ObjectOf(&shape::ISSUE_TYPE)),
+        ],
+        Fields(&["CardId", "IssueType"]),
+    ),
+    row(
+        "BoardListTitleChanged",
+        "OnBoardListTitleChanged",
+        Board,
+        &[("BoardId", Guid), ("BoardListId", Guid), ("Title", Text)],
+        Fields(&["BoardId", "BoardListId", "Title"]),
+    ),
+    row(
+        "BoardListsPositionChanged",
+        "OnBoardListsPositionsChanged",
+        Board,
+        &[("BoardId", Guid), ("ListPositions", Map)],
+        Fields(&["BoardId", "ListPositions"]),
+    ),
+    row(
+        "BoardListArchived",
+        "OnBoardListArchived",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("ArchivedList", Guid),
+            ("Positions", ListOf(&ObjectOf(&shape::LIST_POSITION))),
+        ],
+        Fields(&["BoardId", "ArchivedList", "Positions"]),
+    ),
     row("SubTaskStoryPointsChanged", "", Board, &[], Argument::None),
-    row("BoardListCreated", "OnBoardListAdded", Board,
-        &[("BoardId", Guid), ("BoardList", ObjectOf(&shape::BOARD_LIST))], Fields(&["BoardList"])),
-    row("CardItemCheckedChanged", "OnCardItemChecked", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("CheckListItemId", Guid), ("IsChecked", Boolean)],
-        Fields(&["CardId", "CheckListItemId", "IsChecked"])),
-    row("CardLabelRemoved", "OnCardLabelRemoved", Board,
-        &[("BoardId", Guid), ("CardLabelId", Guid)], Fields(&["CardLabelId"])),
-    row("CardLabelToggled", "OnCardLabelToggled", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("Label", ObjectOf(&shape::LABEL))], Fields(&["CardId", "Label"])),
-    row("CardStoryPointsChanged", "OnCardStoryPointsChanged", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("StoryPoints", OptionalInt16)], Fields(&["CardId", "StoryPoints"])),
-    row("CardStatusChanged", "OnCardStatusChanged", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("Status", Int32)], Fields(&["BoardId", "CardId", "Status"])),
-    row("CardAttachmentAdded", "OnCardAttachmentAdded", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("Attachment", ObjectOf(&shape::ATTACHMENT))],
-        Fields(&["CardId", "Attachment"])),
-    row("CardAttachmentRemoved", "OnCardAttachmentRemoved", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("AttachmentId", Guid)], Fields(&["CardId", "AttachmentId"])),
-    row("CardMemberRemoved", "OnCardMemberRemoved", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("Member", ObjectOf(&shape::CARD_MEMBER))], Fields(&["CardId", "Member"])),
-    row("CardMemberAdded", "OnCardMemberAdded", Board,
-        &[("BoardId", Guid), ("CardId", Guid), ("Member", ObjectOf(&shape::CARD_MEMBER))], Fields(&["CardId", "Member"])),
-    row("CheckListRemoved", "OnCheckListRemoved", Board,
-        &[("BoardId", Guid), ("CheckListId", Guid), ("CardId", Guid), ("TotalItems", Int32), ("TotalItemsCompleted", Int32)],
-        Fields(&["CheckListId", "CardId", "TotalItems", "TotalItemsCompleted"])),
-    row("CardCommentCreated", "OnCardCommentCreated", Board,
-        &[("BoardId", Guid), ("CardId", Guid)], Fields(&["BoardId", "CardId"])),
-    row("CardCommentDeleted", "OnCardCommentDeleted", Board,
-        &[("BoardId", Guid), ("CardId", Guid)], Fields(&["BoardId", "CardId"])),
-    row("CardLinkCreated", "OnCardLinkAdded", SourceBoard,
-        &[("Id", Guid), ("SourceCardBoard", ObjectOf(&shape::BOARD)), ("SourceCardId", Guid), ("SourceCardTitle", Text),
-          ("SourceCardSerialKey", Text), ("TargetCardBoard", ObjectOf(&shape::BOARD)), ("TargetCardId", Guid),
-          ("TargetCardTitle", Text), ("TargetCardSerialKey", Text), ("UserId", Text), ("Type", Int32)],
-        Fields(&["Id", "SourceCardBoard", "SourceCardId", "SourceCardTitle", "SourceCardSerialKey", "TargetCardBoard",
-                 "TargetCardId", "TargetCardTitle", "TargetCardSerialKey", "UserId", "Type"])),
-    row("CardLinkDeleted", "OnCardLinkDeleted", Board,
-        &[("LinkId", Guid), ("BoardId", Guid)], Fields(&["LinkId", "BoardId"])),
-    row("BranchCreated", "OnBranchCreated", SerialKey,
-        &[("SerialKey", Text), ("Id", Text), ("Name", Text), ("Creator", ObjectOf(&shape::REPOSITORY_USER)),
-          ("RepositoryUrl", Text), ("RepositoryName", Text), ("Provider", Int32)],
-        Branch),
-    row("BranchCommitsPushed", "OnBranchCommitsPushed", SerialKey,
-        &[("SerialKey", Text), ("Branch", Text), ("Commits", ListOf(&ObjectOf(&shape::COMMIT))),
-          ("Sender", ObjectOf(&shape::REPOSITORY_USER))],
-        Fields(&["SerialKey", "Branch", "Commits", "Sender"])),
-    row("BranchPullRequestCreated", "OnBranchPullRequestCreated", SerialKey,
-        &[("SerialKey", Text), ("PullRequest", ObjectOf(&shape::PULL_REQUEST)), ("Sender", ObjectOf(&shape::REPOSITORY_USER))],
-        Fields(&["SerialKey", "PullRequest", "Sender"])),
-    row("TagPushed", "OnTagPushed", SerialKey,
-        &[("SerialKey", Text), ("Branch", Text), ("Tag", Text)], Fields(&["SerialKey", "Branch", "Tag"])),
+    row(
+        "BoardListCreated",
+        "OnBoardListAdded",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("BoardList", ObjectOf(&shape::BOARD_LIST)),
+        ],
+        Fields(&["BoardList"]),
+    ),
+    row(
+        "CardItemCheckedChanged",
+        "OnCardItemChecked",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CardId", Guid),
+            ("CheckListItemId", Guid),
+            ("IsChecked", Boolean),
+        ],
+        Fields(&["CardId", "CheckListItemId", "IsChecked"]),
+    ),
+    row(
+        "CardLabelRemoved",
+        "OnCardLabelRemoved",
+        Board,
+        &[("BoardId", Guid), ("CardLabelId", Guid)],
+        Fields(&["CardLabelId"]),
+    ),
+    row(
+        "CardLabelToggled",
+        "OnCardLabelToggled",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CardId", Guid),
+            ("Label", ObjectOf(&shape::LABEL)),
+        ],
+        Fields(&["CardId", "Label"]),
+    ),
+    row(
+        "CardStoryPointsChanged",
+        "OnCardStoryPointsChanged",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CardId", Guid),
+            ("StoryPoints", OptionalInt16),
+        ],
+        Fields(&["CardId", "StoryPoints"]),
+    ),
+    row(
+        "CardStatusChanged",
+        "OnCardStatusChanged",
+        Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("Status", Int32)],
+        Fields(&["BoardId", "CardId", "Status"]),
+    ),
+    row(
+        "CardAttachmentAdded",
+        "OnCardAttachmentAdded",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CardId", Guid),
+            ("Attachment", ObjectOf(&shape::ATTACHMENT)),
+        ],
+        Fields(&["CardId", "Attachment"]),
+    ),
+    row(
+        "CardAttachmentRemoved",
+        "OnCardAttachmentRemoved",
+        Board,
+        &[("BoardId", Guid), ("CardId", Guid), ("AttachmentId", Guid)],
+        Fields(&["CardId", "AttachmentId"]),
+    ),
+    row(
+        "CardMemberRemoved",
+        "OnCardMemberRemoved",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CardId", Guid),
+            ("Member", ObjectOf(&shape::CARD_MEMBER)),
+        ],
+        Fields(&["CardId", "Member"]),
+    ),
+    row(
+        "CardMemberAdded",
+        "OnCardMemberAdded",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CardId", Guid),
+            ("Member", ObjectOf(&shape::CARD_MEMBER)),
+        ],
+        Fields(&["CardId", "Member"]),
+    ),
+    row(
+        "CheckListRemoved",
+        "OnCheckListRemoved",
+        Board,
+        &[
+            ("BoardId", Guid),
+            ("CheckListId", Guid),
+            ("CardId", Guid),
+            ("TotalItems", Int32),
+            ("TotalItemsCompleted", Int32),
+        ],
+        Fields(&["CheckListId", "CardId", "TotalItems", "TotalItemsCompleted"]),
+    ),
+    row(
+        "CardCommentCreated",
+        "OnCardCommentCreated",
+        Board,
+        &[("BoardId", Guid), ("CardId", Guid)],
+        Fields(&["BoardId", "CardId"]),
+    ),
+    row(
+        "CardCommentDeleted",
+        "OnCardCommentDeleted",
+        Board,
+        &[("BoardId", Guid), ("CardId", Guid)],
+        Fields(&["BoardId", "CardId"]),
+    ),
+    row(
+        "CardLinkCreated",
+        "OnCardLinkAdded",
+        SourceBoard,
+        &[
+            ("Id", Guid),
+            ("SourceCardBoard", ObjectOf(&shape::BOARD)),
+            ("SourceCardId", Guid),
+            ("SourceCardTitle", Text),
+            ("SourceCardSerialKey", Text),
+            ("TargetCardBoard", ObjectOf(&shape::BOARD)),
+            ("TargetCardId", Guid),
+            ("TargetCardTitle", Text),
+            ("TargetCardSerialKey", Text),
+            ("UserId", Text),
+            ("Type", Int32),
+        ],
+        Fields(&[
+            "Id",
+            "SourceCardBoard",
+            "SourceCardId",
+            "SourceCardTitle",
+            "SourceCardSerialKey",
+            "TargetCardBoard",
+            "TargetCardId",
+            "TargetCardTitle",
+            "TargetCardSerialKey",
+            "UserId",
+            "Type",
+        ]),
+    ),
+    row(
+        "CardLinkDeleted",
+        "OnCardLinkDeleted",
+        Board,
+        &[("LinkId", Guid), ("BoardId", Guid)],
+        Fields(&["LinkId", "BoardId"]),
+    ),
+    row(
+        "BranchCreated",
+        "OnBranchCreated",
+        SerialKey,
+        &[
+            ("SerialKey", Text),
+            ("Id", Text),
+            ("Name", Text),
+            ("Creator", ObjectOf(&shape::REPOSITORY_USER)),
+            ("RepositoryUrl", Text),
+            ("RepositoryName", Text),
+            ("Provider", Int32),
+        ],
+        Branch,
+    ),
+    row(
+        "BranchCommitsPushed",
+        "OnBranchCommitsPushed",
+        SerialKey,
+        &[
+            ("SerialKey", Text),
+            ("Branch", Text),
+            ("Commits", ListOf(&ObjectOf(&shape::COMMIT))),
+            ("Sender", ObjectOf(&shape::REPOSITORY_USER)),
+        ],
+        Fields(&["SerialKey", "Branch", "Commits", "Sender"]),
+    ),
+    row(
+        "BranchPullRequestCreated",
+        "OnBranchPullRequestCreated",
+        SerialKey,
+        &[
+            ("SerialKey", Text),
+            ("PullRequest", ObjectOf(&shape::PULL_REQUEST)),
+            ("Sender", ObjectOf(&shape::REPOSITORY_USER)),
+        ],
+        Fields(&["SerialKey", "PullRequest", "Sender"]),
+    ),
+    row(
+        "TagPushed",
+        "OnTagPushed",
+        SerialKey,
+        &[("SerialKey", Text), ("Branch", Text), ("Tag", Text)],
+        Fields(&["SerialKey", "Branch", "Tag"]),
+    ),
 ];
 
 /// Reads one message. An error is a message to set aside, never a reason to stop.
@@ -188,7 +431,9 @@ fn notification(text: &str) -> Option<&'static Notification> {
     }
     let mut value = 0;
     for name in text.split(',') {
-        value |= NOTIFICATIONS.iter().position(|row| row.name == name.trim())?;
+        value |= NOTIFICATIONS
+            .iter()
+            .position(|row| row.name == name.trim())?;
     }
     NOTIFICATIONS.get(value)
 }
@@ -209,7 +454,8 @@ impl Notification {
             Fields(names) => write_fields(&mut argument, &record, names),
             Moved => {
                 let lists = [record.get("MovedFromListId"), record.get("MovedToListId")];
-                if lists.iter().any(|list| list.is_null()) || !record.get("ParentCardId").is_null() {
+                if lists.iter().any(|list| list.is_null()) || !record.get("ParentCardId").is_null()
+                {
                     return Ok(Outcome::Drop);
                 }
                 for field in ["ToPosition", "UpdateId"] {
@@ -217,25 +463,47 @@ impl Notification {
                         return Err(Rejection::Null(field));
                     }
                 }
-                write_renamed(&mut argument, &record, &[
-                    ("boardId", "BoardId"), ("cardId", "CardId"),
-                    ("previousBoardListId", "MovedFromListId"), ("newBoardListId", "MovedToListId"),
-                    ("previousPosition", "FromPosition"), ("newPosition", "ToPosition"), ("updateId", "UpdateId"),
-                ]);
+                write_renamed(
+                    &mut argument,
+                    &record,
+                    &[
+                        ("boardId", "BoardId"),
+                        ("cardId", "CardId"),
+                        ("previousBoardListId", "MovedFromListId"),
+                        ("newBoardListId", "MovedToListId"),
+                        ("previousPosition", "FromPosition"),
+                        ("newPosition", "ToPosition"),
+                        ("updateId", "UpdateId"),
+                    ],
+                );
             }
             Created => {
-                let Value::Record(card) = record.get("Card") else { return Err(Rejection::Null("Card")) };
+                let Value::Record(card) = record.get("Card") else {
+                    return Err(Rejection::Null("Card"));
+                };
                 if card.get("Status").as_json() != b"0" {
                     return Ok(Outcome::Drop);
                 }
                 argument.extend_from_slice(b"{\"message\":");
-                write_renamed(&mut argument, &record, &[("boardId", "BoardId"), ("card", "Card"), ("userId", "UserId")]);
+                write_renamed(
+                    &mut argument,
+                    &record,
+                    &[
+                        ("boardId", "BoardId"),
+                        ("card", "Card"),
+                        ("userId", "UserId"),
+                    ],
+                );
                 argument.push(b'}');
             }
             Branch => write_branch(&mut argument, &record),
             Argument::None => return Ok(Outcome::Drop),
         }
-        Ok(Outcome::Deliver { group: self.group(&record)?, event: self.event, argument })
+        Ok(Outcome::Deliver {
+            group: self.group(&record)?,
+            event: self.event,
+            argument,
+        })
     }
 
     fn group(&self, record: &Record) -> Result<String, Rejection> {
@@ -271,7 +539,18 @@ fn write_renamed(out: &mut Vec<u8>, record: &Record, fields: &[(&str, &'static s
 
 /// A branch's two links are computed, whatever the publisher sent for them.
 fn write_branch(out: &mut Vec<u8>, record: &Record) {
-    write_fields(out, record, &["SerialKey", "Id", "Name", "Creator", "RepositoryUrl", "RepositoryName"]);
+    write_fields(
+        out,
+        record,
+        &[
+            "SerialKey",
+            "Id",
+            "Name",
+            "Creator",
+            "RepositoryUrl",
+            "RepositoryName",
+        ],
+    );
     out.pop();
     let url = record.get("RepositoryUrl").as_text().unwrap_or_default();
     let name = record.get("Name").as_text().unwrap_or_default();

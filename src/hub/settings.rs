@@ -67,7 +67,10 @@ pub enum HubSettingsError {
     #[error("BrokerConfiguration:Port: '{0}' is not a port (1 to 65535)")]
     Port(String),
     #[error("{key}: {error}")]
-    Url { key: &'static str, error: ListenError },
+    Url {
+        key: &'static str,
+        error: ListenError,
+    },
     #[error("{0}: certificates are read from files, not from a store; name one with Path")]
     CertificateStore(String),
     #[error("{0}: '{1}' is not true or false")]
@@ -76,13 +79,19 @@ pub enum HubSettingsError {
     Count(&'static str, String),
     #[error("{0}: '{1}' is not a log level (Verbose, Debug, Information, Warning, Error, Fatal)")]
     LogLevel(&'static str, String),
-    #[error("Admin:Url: {0} can be reached from other machines; the admin listener serves this one only")]
+    #[error(
+        "Admin:Url: {0} can be reached from other machines; the admin listener serves this one only"
+    )]
     AdminNotLoopback(String),
 }
 
 impl HubSettings {
     /// Reads the settings of an environment; relative paths are below `folder`.
-    pub fn read(layers: &Layers, environment: &str, folder: &Path) -> Result<Self, HubSettingsError> {
+    pub fn read(
+        layers: &Layers,
+        environment: &str,
+        folder: &Path,
+    ) -> Result<Self, HubSettingsError> {
         let redis = layers.get("RedisConnectionString");
         let no_redis = redis.is_empty() || layers.get("redis").eq_ignore_ascii_case("none");
         let embedded = layers.get("rabbitmq").eq_ignore_ascii_case("embedded");
@@ -90,13 +99,24 @@ impl HubSettings {
         Ok(HubSettings {
             https_port: https_port(layers, &endpoints),
             endpoints,
-            redis: if no_redis { None } else { Some(RedisOptions::parse(redis)?) },
-            broker: if embedded { None } else { Some(broker_address(layers)?) },
+            redis: if no_redis {
+                None
+            } else {
+                Some(RedisOptions::parse(redis)?)
+            },
+            broker: if embedded {
+                None
+            } else {
+                Some(broker_address(layers)?)
+            },
             admin: admin(layers)?,
-            page: boolean(layers, "HubPage:Enabled")?.unwrap_or(environment.eq_ignore_ascii_case("Development")),
+            page: boolean(layers, "HubPage:Enabled")?
+                .unwrap_or(environment.eq_ignore_ascii_case("Development")),
             hosts: AllowedHosts::parse(layers.get("AllowedHosts")),
             log_level: log_level(layers)?,
-            token_secret: Some(layers.get("Authentication:Jwt:Secret")).filter(|secret| !secret.is_empty()).map(Secret::new),
+            token_secret: Some(layers.get("Authentication:Jwt:Secret"))
+                .filter(|secret| !secret.is_empty())
+                .map(Secret::new),
             options: options(layers)?,
         })
     }
@@ -105,19 +125,30 @@ impl HubSettings {
 impl HubSettings {
     /// The certificate that is configured first.
     pub fn certificate(&self) -> Option<&CertificateSource> {
-        self.endpoints.iter().find_map(|endpoint| endpoint.certificate.as_ref())
+        self.endpoints
+            .iter()
+            .find_map(|endpoint| endpoint.certificate.as_ref())
     }
 }
 
 /// Harmony's hub offers more than its clients use; what it offers can be taken back.
 fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
-    let mut options = Options { detailed_errors: boolean(layers, "DetailedErrors")?.unwrap_or(false), ..Options::default() };
+    let mut options = Options {
+        detailed_errors: boolean(layers, "DetailedErrors")?.unwrap_or(false),
+        ..Options::default()
+    };
     for (key, limit) in [
         ("Limits:Connections", &mut options.maximum_connections),
-        ("Limits:NegotiatedConnections", &mut options.maximum_negotiated),
+        (
+            "Limits:NegotiatedConnections",
+            &mut options.maximum_negotiated,
+        ),
         ("Limits:Groups", &mut options.groups.count),
         ("Limits:GroupNameBytes", &mut options.groups.name_bytes),
-        ("Limits:ConnectionsPerAddress", &mut options.gate.per_address),
+        (
+            "Limits:ConnectionsPerAddress",
+            &mut options.gate.per_address,
+        ),
         ("Limits:HalfOpenConnections", &mut options.gate.half_open),
         ("Limits:MessageBytes", &mut options.maximum_message),
         ("Limits:WaitingMessages", &mut options.outbox.messages),
@@ -130,7 +161,9 @@ fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
         options.messages_per_second = u32::try_from(messages).unwrap_or(u32::MAX);
     }
     if boolean(layers, "SignalR:MessagePack")? == Some(false) {
-        options.protocols.retain(|protocol| *protocol != Protocol::MessagePack);
+        options
+            .protocols
+            .retain(|protocol| *protocol != Protocol::MessagePack);
     }
     if boolean(layers, "SignalR:StatefulReconnect")? == Some(false) {
         options.resume = None;
@@ -153,7 +186,12 @@ pub fn broker_address(layers: &Layers) -> Result<BrokerAddress, HubSettingsError
     };
     let [user, password, virtual_host] = ["Username", "Password", "VirtualHost"]
         .map(|name| layers.get(&format!("BrokerConfiguration:{name}")));
-    Ok(BrokerAddress::new(Endpoint::new(host, port), user, password, virtual_host))
+    Ok(BrokerAddress::new(
+        Endpoint::new(host, port),
+        user,
+        password,
+        virtual_host,
+    ))
 }
 
 /// `Kestrel:Endpoints`, each with a certificate of its own or Kestrel's default; else what is listed without them.
@@ -164,13 +202,27 @@ fn endpoints(layers: &Layers, folder: &Path) -> Result<Vec<HubEndpoint>, HubSett
     };
     let named = layers.children("Kestrel:Endpoints");
     if named.is_empty() {
-        return Ok(urls(layers)?.into_iter().map(|url| HubEndpoint { url, certificate: default.clone() }).collect());
+        return Ok(urls(layers)?
+            .into_iter()
+            .map(|url| HubEndpoint {
+                url,
+                certificate: default.clone(),
+            })
+            .collect());
     }
     let endpoint = |name: String| {
         let place = format!("Kestrel:Endpoints:{name}");
-        let url = ListenUrl::parse(layers.get(&format!("{place}:Url"))).map_err(|error| HubSettingsError::Url { key: "Kestrel:Endpoints", error })?;
+        let url = ListenUrl::parse(layers.get(&format!("{place}:Url"))).map_err(|error| {
+            HubSettingsError::Url {
+                key: "Kestrel:Endpoints",
+                error,
+            }
+        })?;
         let own = certificate(layers, folder, &format!("{place}:Certificate"))?;
-        Ok(HubEndpoint { url, certificate: own.or_else(|| default.clone()) })
+        Ok(HubEndpoint {
+            url,
+            certificate: own.or_else(|| default.clone()),
+        })
     };
     named.into_iter().map(endpoint).collect()
 }
@@ -184,7 +236,12 @@ fn urls(layers: &Layers) -> Result<Vec<ListenUrl>, HubSettingsError> {
     }
     let mut ports = Vec::new();
     for (key, scheme) in [("HTTP_PORTS", "http"), ("HTTPS_PORTS", "https")] {
-        for port in layers.get(key).split(';').map(str::trim).filter(|port| !port.is_empty()) {
+        for port in layers
+            .get(key)
+            .split(';')
+            .map(str::trim)
+            .filter(|port| !port.is_empty())
+        {
             ports.push(ListenUrl::parse(&format!("{scheme}://*:{port}")).map_err(error(key))?);
         }
     }
@@ -197,16 +254,33 @@ fn urls(layers: &Layers) -> Result<Vec<ListenUrl>, HubSettingsError> {
 /// As ASP.NET Core finds it: told, or that of the one HTTPS address.
 fn https_port(layers: &Layers, endpoints: &[HubEndpoint]) -> Option<u16> {
     let told = layers.get("https_port").trim().parse().ok();
-    let mut secure: Vec<_> = endpoints.iter().filter(|endpoint| endpoint.url.tls).map(|endpoint| endpoint.url.port).collect();
+    let mut secure: Vec<_> = endpoints
+        .iter()
+        .filter(|endpoint| endpoint.url.tls)
+        .map(|endpoint| endpoint.url.port)
+        .collect();
     secure.dedup();
-    told.or(if secure.len() == 1 { secure.first().copied().filter(|port| *port != 0) } else { None })
+    told.or(if secure.len() == 1 {
+        secure.first().copied().filter(|port| *port != 0)
+    } else {
+        None
+    })
 }
 
 /// The certificate that a section names, if it does.
-fn certificate(layers: &Layers, folder: &Path, place: &str) -> Result<Option<CertificateSource>, HubSettingsError> {
-    let value = |name: &str| Some(layers.get(&format!("{place}:{name}"))).filter(|text| !text.is_empty());
+fn certificate(
+    layers: &Layers,
+    folder: &Path,
+    place: &str,
+) -> Result<Option<CertificateSource>, HubSettingsError> {
+    let value =
+        |name: &str| Some(layers.get(&format!("{place}:{name}"))).filter(|text| !text.is_empty());
     let Some(path) = value("Path") else {
-        return if value("Subject").is_some() { Err(HubSettingsError::CertificateStore(place.to_owned())) } else { Ok(None) };
+        return if value("Subject").is_some() {
+            Err(HubSettingsError::CertificateStore(place.to_owned()))
+        } else {
+            Ok(None)
+        };
     };
     Ok(Some(CertificateSource {
         path: folder.join(path),
@@ -220,10 +294,17 @@ fn admin(layers: &Layers) -> Result<Option<ListenUrl>, HubSettingsError> {
     if text.is_empty() {
         return Ok(None);
     }
-    let url = ListenUrl::parse(text).map_err(|error| HubSettingsError::Url { key: "Admin:Url", error })?;
+    let url = ListenUrl::parse(text).map_err(|error| HubSettingsError::Url {
+        key: "Admin:Url",
+        error,
+    })?;
     // In a container (as .NET's own images say that they are one) what is published decides who reaches it.
     let in_container = boolean(layers, "RUNNING_IN_CONTAINER")? == Some(true);
-    if url.is_loopback() || in_container { Ok(Some(url)) } else { Err(HubSettingsError::AdminNotLoopback(text.to_owned())) }
+    if url.is_loopback() || in_container {
+        Ok(Some(url))
+    } else {
+        Err(HubSettingsError::AdminNotLoopback(text.to_owned()))
+    }
 }
 
 fn boolean(layers: &Layers, key: &'static str) -> Result<Option<bool>, HubSettingsError> {
@@ -246,7 +327,11 @@ fn count(layers: &Layers, key: &'static str) -> Result<Option<usize>, HubSetting
 }
 
 fn log_level(layers: &Layers) -> Result<LogLevel, HubSettingsError> {
-    for key in ["Serilog:MinimumLevel:Default", "Serilog:MinimumLevel", "Logging:LogLevel:Default"] {
+    for key in [
+        "Serilog:MinimumLevel:Default",
+        "Serilog:MinimumLevel",
+        "Logging:LogLevel:Default",
+    ] {
         return Ok(match layers.get(key).to_ascii_lowercase().as_str() {
             "" => continue,
             "verbose" | "trace" => LogLevel::Verbose,

@@ -32,59 +32,142 @@ pub enum Kind {
 }
 
 use Kind::{
-    Boolean, Date, FullName, Guid, Int16, Int32, ListOf, Map, ObjectOf, OptionalBoolean, OptionalDate, OptionalGuid,
-    OptionalInt16, OptionalInt32, Text,
+    Boolean, Date, FullName, Guid, Int16, Int32, ListOf, Map, ObjectOf, OptionalBoolean,
+    OptionalDate, OptionalGuid, OptionalInt16, OptionalInt32, Text,
 };
 
 pub static CARD: &[Field] = &[
-    ("Id", Guid), ("Title", Text), ("Description", Text), ("BoardKey", Text), ("BoardListId", Guid),
-    ("BoardList", Text), ("Completed", OptionalBoolean), ("Position", Int16), ("TotalItems", Int32),
-    ("TotalItemsCompleted", Int32), ("TotalAttachments", Int32), ("Labels", ListOf(&ObjectOf(&LABEL))),
-    ("StartDate", OptionalDate), ("DueDate", OptionalDate), ("DueDateReminderType", OptionalInt32),
-    ("ReminderDate", OptionalDate), ("Members", ListOf(&ObjectOf(&CARD_MEMBER))), ("SerialNumber", Int32),
-    ("Status", Int32), ("IssueType", ObjectOf(&ISSUE_TYPE)), ("Sprint", ObjectOf(&SPRINT)), ("IsUpdating", Boolean),
-    ("TotalComments", Int32), ("TotalChildren", Int32), ("ParentCardId", OptionalGuid),
-    ("StoryPoints", OptionalInt16), ("Links", ListOf(&ObjectOf(&LINK_DETAILS))), ("Hidden", Boolean),
+    ("Id", Guid),
+    ("Title", Text),
+    ("Description", Text),
+    ("BoardKey", Text),
+    ("BoardListId", Guid),
+    ("BoardList", Text),
+    ("Completed", OptionalBoolean),
+    ("Position", Int16),
+    ("TotalItems", Int32),
+    ("TotalItemsCompleted", Int32),
+    ("TotalAttachments", Int32),
+    ("Labels", ListOf(&ObjectOf(&LABEL))),
+    ("StartDate", OptionalDate),
+    ("DueDate", OptionalDate),
+    ("DueDateReminderType", OptionalInt32),
+    ("ReminderDate", OptionalDate),
+    ("Members", ListOf(&ObjectOf(&CARD_MEMBER))),
+    ("SerialNumber", Int32),
+    ("Status", Int32),
+    ("IssueType", ObjectOf(&ISSUE_TYPE)),
+    ("Sprint", ObjectOf(&SPRINT)),
+    ("IsUpdating", Boolean),
+    ("TotalComments", Int32),
+    ("TotalChildren", Int32),
+    ("ParentCardId", OptionalGuid),
+    ("StoryPoints", OptionalInt16),
+    ("Links", ListOf(&ObjectOf(&LINK_DETAILS))),
+    ("Hidden", Boolean),
 ];
 pub static BOARD_LIST: &[Field] = &[
-    ("Id", Guid), ("Title", Text), ("Position", Int16), ("Cards", ListOf(&ObjectOf(&CARD))), ("Status", Int32),
-    ("TitleEditing", Boolean), ("CardStatus", OptionalInt32),
+    ("Id", Guid),
+    ("Title", Text),
+    ("Position", Int16),
+    ("Cards", ListOf(&ObjectOf(&CARD))),
+    ("Status", Int32),
+    ("TitleEditing", Boolean),
+    ("CardStatus", OptionalInt32),
 ];
 pub static BOARD: &[Field] = &[
-    ("Id", Guid), ("Title", Text), ("Description", Text), ("UserId", Text), ("WorkspaceId", Guid),
-    ("Visibility", Int32), ("Type", Int32), ("Key", Text), ("Lists", ListOf(&ObjectOf(&BOARD_LIST))),
+    ("Id", Guid),
+    ("Title", Text),
+    ("Description", Text),
+    ("UserId", Text),
+    ("WorkspaceId", Guid),
+    ("Visibility", Int32),
+    ("Type", Int32),
+    ("Key", Text),
+    ("Lists", ListOf(&ObjectOf(&BOARD_LIST))),
 ];
-pub static LABEL: &[Field] = &[("Id", Guid), ("Title", Text), ("Colour", Text), ("IsChecked", Boolean)];
+pub static LABEL: &[Field] = &[
+    ("Id", Guid),
+    ("Title", Text),
+    ("Colour", Text),
+    ("IsChecked", Boolean),
+];
 pub static CARD_MEMBER: &[Field] = &[
-    ("Id", Text), ("FirstName", Text), ("LastName", Text), ("UserName", Text), ("ProfilePicture", Text),
+    ("Id", Text),
+    ("FirstName", Text),
+    ("LastName", Text),
+    ("UserName", Text),
+    ("ProfilePicture", Text),
     ("FullName", FullName),
 ];
 pub static ATTACHMENT: &[Field] = &[
-    ("Id", Guid), ("FileName", Text), ("OriginalFileName", Text), ("Type", Int32), ("Url", Text), ("DateCreated", Date),
+    ("Id", Guid),
+    ("FileName", Text),
+    ("OriginalFileName", Text),
+    ("Type", Int32),
+    ("Url", Text),
+    ("DateCreated", Date),
 ];
 pub static ISSUE_TYPE: &[Field] = &[("Id", Guid), ("Summary", Text)];
 pub static LIST_POSITION: &[Field] = &[("Id", Guid), ("Position", Int16)];
 static SPRINT: &[Field] = &[
-    ("Id", Guid), ("Name", Text), ("Goal", Text), ("Board", ObjectOf(&BOARD)), ("StartDate", OptionalDate),
-    ("EndDate", OptionalDate), ("Status", Int32), ("Retrospective", ObjectOf(&RETROSPECTIVE)),
+    ("Id", Guid),
+    ("Name", Text),
+    ("Goal", Text),
+    ("Board", ObjectOf(&BOARD)),
+    ("StartDate", OptionalDate),
+    ("EndDate", OptionalDate),
+    ("Status", Int32),
+    ("Retrospective", ObjectOf(&RETROSPECTIVE)),
 ];
-static RETROSPECTIVE: &[Field] = &[("Id", Guid), ("Name", Text), ("BoardId", Guid), ("ParentBoardId", Guid)];
+static RETROSPECTIVE: &[Field] = &[
+    ("Id", Guid),
+    ("Name", Text),
+    ("BoardId", Guid),
+    ("ParentBoardId", Guid),
+];
 static LINK_DETAILS: &[Field] = &[
-    ("Id", Guid), ("SourceCardBoard", ObjectOf(&BOARD)), ("SourceCardId", Guid), ("SourceCardTitle", Text),
-    ("SourceCardSerialKey", Text), ("TargetCardBoard", ObjectOf(&BOARD)), ("TargetCardId", Guid),
-    ("TargetCardTitle", Text), ("TargetCardSerialKey", Text), ("UserId", Text), ("Type", Int32), ("DateCreated", Date),
+    ("Id", Guid),
+    ("SourceCardBoard", ObjectOf(&BOARD)),
+    ("SourceCardId", Guid),
+    ("SourceCardTitle", Text),
+    ("SourceCardSerialKey", Text),
+    ("TargetCardBoard", ObjectOf(&BOARD)),
+    ("TargetCardId", Guid),
+    ("TargetCardTitle", Text),
+    ("TargetCardSerialKey", Text),
+    ("UserId", Text),
+    ("Type", Int32),
+    ("DateCreated", Date),
 ];
 pub static REPOSITORY_USER: &[Field] = &[("Login", Text), ("AvatarUrl", Text), ("HtmlUrl", Text)];
 pub static COMMIT: &[Field] = &[
-    ("Id", Text), ("Message", Text), ("Timestamp", Date), ("Url", Text), ("Author", ObjectOf(&AUTHOR)),
-    ("Added", ListOf(&Text)), ("Removed", ListOf(&Text)), ("Modified", ListOf(&Text)),
+    ("Id", Text),
+    ("Message", Text),
+    ("Timestamp", Date),
+    ("Url", Text),
+    ("Author", ObjectOf(&AUTHOR)),
+    ("Added", ListOf(&Text)),
+    ("Removed", ListOf(&Text)),
+    ("Modified", ListOf(&Text)),
 ];
 static AUTHOR: &[Field] = &[("Name", Text), ("Email", Text), ("Username", Text)];
 pub static PULL_REQUEST: &[Field] = &[
-    ("Id", Text), ("HtmlUrl", Text), ("DiffUrl", Text), ("State", Int32), ("Title", Text), ("Number", Int32),
-    ("CreatedAt", OptionalDate), ("UpdatedAt", OptionalDate), ("ClosedAt", OptionalDate), ("MergedAt", OptionalDate),
-    ("SourceBranch", Text), ("TargetBranch", Text), ("MergeCommitSha", Text),
-    ("Assignees", ListOf(&ObjectOf(&REPOSITORY_USER))), ("Reviewers", ListOf(&ObjectOf(&REPOSITORY_USER))),
+    ("Id", Text),
+    ("HtmlUrl", Text),
+    ("DiffUrl", Text),
+    ("State", Int32),
+    ("Title", Text),
+    ("Number", Int32),
+    ("CreatedAt", OptionalDate),
+    ("UpdatedAt", OptionalDate),
+    ("ClosedAt", OptionalDate),
+    ("MergedAt", OptionalDate),
+    ("SourceBranch", Text),
+    ("TargetBranch", Text),
+    ("MergeCommitSha", Text),
+    ("Assignees", ListOf(&ObjectOf(&REPOSITORY_USER))),
+    ("Reviewers", ListOf(&ObjectOf(&REPOSITORY_USER))),
 ];
 
 /// Why a body does not have its type's shape.
@@ -93,7 +176,10 @@ pub enum ShapeError {
     #[error("{0}")]
     Json(#[from] JsonError),
     #[error("{field}: {expected} is expected")]
-    Mismatch { field: &'static str, expected: &'static str },
+    Mismatch {
+        field: &'static str,
+        expected: &'static str,
+    },
 }
 
 /// A field's value: JSON text ready to be written, or an object whose fields are looked at.
@@ -115,7 +201,10 @@ static NULL: Value = Value::Null;
 impl Record {
     /// The field's value; null where the shape has no such field.
     pub fn get(&self, name: &str) -> &Value {
-        self.0.iter().find(|(field, _)| *field == name).map_or(&NULL, |(_, value)| value)
+        self.0
+            .iter()
+            .find(|(field, _)| *field == name)
+            .map_or(&NULL, |(_, value)| value)
     }
 }
 
@@ -125,11 +214,19 @@ impl Value {
     }
 
     pub fn as_text(&self) -> Option<String> {
-        if let Value::Text(text) = self { Some(text.clone()) } else { None }
+        if let Value::Text(text) = self {
+            Some(text.clone())
+        } else {
+            None
+        }
     }
 
     pub fn as_json(&self) -> &[u8] {
-        if let Value::Json(json) = self { json } else { b"null" }
+        if let Value::Json(json) = self {
+            json
+        } else {
+            b"null"
+        }
     }
 
     pub fn write(&self, out: &mut Vec<u8>) {
@@ -178,9 +275,15 @@ fn read_object(
         return Ok(None);
     }
     if reader.peek()? != Token::Object {
-        return Err(ShapeError::Mismatch { field, expected: "an object" });
+        return Err(ShapeError::Mismatch {
+            field,
+            expected: "an object",
+        });
     }
-    let mut values: Vec<_> = fields.iter().map(|(name, kind)| (*name, kind.default())).collect();
+    let mut values: Vec<_> = fields
+        .iter()
+        .map(|(name, kind)| (*name, kind.default()))
+        .collect();
     reader.object(|reader, name| {
         match fields.iter().position(|(field, _)| *field == name) {
             Some(place) if !matches!(fields[place].1, FullName) => {
@@ -208,21 +311,25 @@ fn read_value(reader: &mut Reader<'_>, (field, kind): Field) -> Result<Value, Sh
     Ok(match kind {
         Text if token == Token::String => Value::Text(reader.string()?.into_owned()),
         Text => return Err(mismatch("a string")),
-        Guid | OptionalGuid if token == Token::String => {
-            Value::Text(guid(&reader.string()?).ok_or(mismatch("a GUID as 32 digits with hyphens"))?)
-        }
+        Guid | OptionalGuid if token == Token::String => Value::Text(
+            guid(&reader.string()?).ok_or(mismatch("a GUID as 32 digits with hyphens"))?,
+        ),
         Guid | OptionalGuid => return Err(mismatch("a GUID")),
         Boolean | OptionalBoolean if matches!(token, Token::True | Token::False) => {
-            Value::Json(if reader.boolean()? { b"true".to_vec() } else { b"false".to_vec() })
+            Value::Json(if reader.boolean()? {
+                b"true".to_vec()
+            } else {
+                b"false".to_vec()
+            })
         }
         Boolean | OptionalBoolean => return Err(mismatch("true or false")),
-        Int16 | OptionalInt16 if token == Token::Number => {
-            Value::Json(integer::<i16>(reader.number()?).ok_or(mismatch("a whole number of 16 bits"))?)
-        }
+        Int16 | OptionalInt16 if token == Token::Number => Value::Json(
+            integer::<i16>(reader.number()?).ok_or(mismatch("a whole number of 16 bits"))?,
+        ),
         Int16 | OptionalInt16 => return Err(mismatch("a whole number of 16 bits")),
-        Int32 | OptionalInt32 if token == Token::Number => {
-            Value::Json(integer::<i32>(reader.number()?).ok_or(mismatch("a whole number of 32 bits"))?)
-        }
+        Int32 | OptionalInt32 if token == Token::Number => Value::Json(
+            integer::<i32>(reader.number()?).ok_or(mismatch("a whole number of 32 bits"))?,
+        ),
         Int32 | OptionalInt32 => return Err(mismatch("a whole number of 32 bits")),
         Date | OptionalDate if token == Token::String => {
             Value::Text(date::normalize(&reader.string()?).ok_or(mismatch("a date by ISO 8601"))?)
@@ -295,12 +402,18 @@ fn guid(text: &str) -> Option<String> {
     let hyphens = [8, 13, 18, 23];
     let valid = text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| {
-            if hyphens.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() }
+            if hyphens.contains(&at) {
+                byte == b'-'
+            } else {
+                byte.is_ascii_hexdigit()
+            }
         });
     valid.then(|| text.to_ascii_lowercase())
 }
 
 /// A whole number in plain digits; `1.0` and `1e0` are refused, `-0` is 0.
 fn integer<T: std::str::FromStr + std::fmt::Display>(text: &str) -> Option<Vec<u8>> {
-    text.parse::<T>().ok().map(|number| number.to_string().into_bytes())
+    text.parse::<T>()
+        .ok()
+        .map(|number| number.to_string().into_bytes())
 }

@@ -32,8 +32,16 @@ impl Status {
     /// Counts a rejected message, and logs the first of its kind.
     pub fn reject(&self, rejection: &Rejection, reason: &str) {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        if self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(discriminant(rejection)) {
-            tracing::warn!(reason, "a message was set aside; more of its kind are only counted");
+        if self
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(discriminant(rejection))
+        {
+            tracing::warn!(
+                reason,
+                "a message was set aside; more of its kind are only counted"
+            );
         }
     }
 }

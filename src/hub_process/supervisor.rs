@@ -24,22 +24,36 @@ const POLL: Duration = Duration::from_millis(10);
 pub fn run(arguments: &[String], folder: &Path, note: impl Fn(&str)) -> io::Result<ExitStatus> {
     // Fails where it leads a session already, which is as good.
     let _ = rustix::process::setsid();
-    let mut file = File::options().create(true).truncate(false).write(true).open(folder.join(PID_FILE))?;
-    file.try_lock().map_err(|_| io::Error::other("another process watches over this instance's hub"))?;
+    let mut file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join(PID_FILE))?;
+    file.try_lock()
+        .map_err(|_| io::Error::other("another process watches over this instance's hub"))?;
     file.set_len(0)?;
     write!(file, "{}", std::process::id())?;
     let executable = std::env::current_exe()?;
     let (mut pause, mut ever_lived) = (FIRST_RESTART, false);
     loop {
         let began = Instant::now();
-        let status = Command::new(&executable).arg("hub").args(arguments).status()?;
+        let status = Command::new(&executable)
+            .arg("hub")
+            .args(arguments)
+            .status()?;
         let lived = began.elapsed() > SHORT_LIFE;
         ever_lived |= lived;
         if status.success() || !ever_lived {
             return Ok(status);
         }
-        pause = if lived { FIRST_RESTART } else { (pause * 2).min(LAST_RESTART) };
-        note(&format!("the hub died ({status}); it is started again in {pause:?}"));
+        pause = if lived {
+            FIRST_RESTART
+        } else {
+            (pause * 2).min(LAST_RESTART)
+        };
+        note(&format!(
+            "the hub died ({status}); it is started again in {pause:?}"
+        ));
         std::thread::sleep(pause);
     }
 }
@@ -64,13 +78,21 @@ pub fn end(instance: &Instance) -> Result<(), HubProcessError> {
             let mut text = String::new();
             file.read_to_string(&mut text).map_err(file_error(&path))?;
             // The lock says that the process is still ours, so the number means nobody else.
-            if let Some(group) = text.trim().parse().ok().and_then(rustix::process::Pid::from_raw) {
+            if let Some(group) = text
+                .trim()
+                .parse()
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
+            {
                 let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             }
             killed = true;
         }
         if began.elapsed() > END_WITHIN * 10 {
-            return Err(HubProcessError::File { path, error: io::Error::other("its holder does not end") });
+            return Err(HubProcessError::File {
+                path,
+                error: io::Error::other("its holder does not end"),
+            });
         }
         std::thread::sleep(POLL);
     }

@@ -21,7 +21,9 @@ pub fn text(status: StatusCode, body: &str) -> Answer {
 pub fn refused(status: StatusCode) -> Answer {
     let mut answer = Response::new(whole(Bytes::new()));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 
@@ -37,30 +39,48 @@ pub fn whole(bytes: impl Into<Bytes>) -> Body {
 pub fn typed(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Answer {
     let mut answer = Response::new(whole(body));
     *answer.status_mut() = status;
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer
 }
 
 /// The headers with which ASP.NET Core keeps answers out of caches.
 pub fn never_cache(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
-    headers.insert(header::EXPIRES, HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-store"),
+    );
+    headers.insert(
+        header::EXPIRES,
+        HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"),
+    );
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
 }
 
 /// The answer to a CORS preflight; every origin, header and method is welcome, with credentials.
 pub fn preflight(request: &Request<Incoming>) -> Option<Answer> {
-    let method = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
+    let method = request
+        .headers()
+        .get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
     if request.method() != Method::OPTIONS || !request.headers().contains_key(header::ORIGIN) {
         return None;
     }
     let mut answer = Response::new(whole(Bytes::new()));
     *answer.status_mut() = StatusCode::NO_CONTENT;
-    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_METHODS, method.clone());
-    if let Some(headers) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS).and_then(|headers| headers.to_str().ok()) {
+    answer
+        .headers_mut()
+        .insert(header::ACCESS_CONTROL_ALLOW_METHODS, method.clone());
+    if let Some(headers) = request
+        .headers()
+        .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+        .and_then(|headers| headers.to_str().ok())
+    {
         let names: Vec<_> = headers.split(',').map(str::trim).collect();
         if let Ok(names) = HeaderValue::from_str(&names.join(",")) {
-            answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
+            answer
+                .headers_mut()
+                .insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
         }
     }
     Some(answer)
@@ -68,9 +88,14 @@ pub fn preflight(request: &Request<Incoming>) -> Option<Answer> {
 
 /// Lets the asking origin read the answer.
 pub fn allow_origin(answer: &mut Answer, origin: Option<HeaderValue>) {
-    let Some(origin) = origin.filter(|origin| !origin.is_empty()) else { return };
+    let Some(origin) = origin.filter(|origin| !origin.is_empty()) else {
+        return;
+    };
     let headers = answer.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+        HeaderValue::from_static("true"),
+    );
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
 }

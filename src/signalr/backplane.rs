@@ -78,7 +78,12 @@ impl Backplane {
     }
 
     /// Sends an invocation to a connection on another server; false where there is no such connection.
-    pub async fn request(&self, connection: &str, id: &str, request: &Broadcast) -> Result<bool, BackplaneError> {
+    pub async fn request(
+        &self,
+        connection: &str,
+        id: &str,
+        request: &Broadcast,
+    ) -> Result<bool, BackplaneError> {
         match self {
             Backplane::Local(_) => Ok(false),
             Backplane::Redis(redis) => redis.request(connection, id, request).await,
@@ -86,7 +91,12 @@ impl Backplane {
     }
 
     /// Puts another server's connection into a group, or takes it out; returns once that is done.
-    pub async fn change_group(&self, connection: &str, group: &str, add: bool) -> Result<(), BackplaneError> {
+    pub async fn change_group(
+        &self,
+        connection: &str,
+        group: &str,
+        add: bool,
+    ) -> Result<(), BackplaneError> {
         match self {
             Backplane::Local(_) => Err(BackplaneError::NoSuchConnection(connection.to_owned())),
             Backplane::Redis(redis) => redis.change_group(connection, group, add).await,
@@ -103,7 +113,10 @@ impl Backplane {
     /// Tells another server that the client whose answer it waits for is gone.
     pub fn give_up(&self, channel: &str, id: &str, protocol: Protocol) {
         let outcome = Completed::Error("Connection disconnected.");
-        let completion = protocol.write(&ServerMessage::Completion { id, outcome }, Naming::AsDeclared);
+        let completion = protocol.write(
+            &ServerMessage::Completion { id, outcome },
+            Naming::AsDeclared,
+        );
         self.send_result(channel.to_owned(), protocol, completion);
     }
 

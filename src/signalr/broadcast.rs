@@ -40,9 +40,17 @@ impl Broadcast {
 
     /// Encodes an invocation in both protocols, for arguments that JSON alone could not hold.
     pub fn of(id: Option<&str>, target: &str, arguments: &[Value], naming: Naming) -> Self {
-        let message = ServerMessage::Invocation { id, target, arguments };
-        let [json, message_pack] = [Protocol::Json, Protocol::MessagePack].map(|protocol| protocol.write(&message, naming));
-        Self::framed(&[(Protocol::Json, &json), (Protocol::MessagePack, &message_pack)])
+        let message = ServerMessage::Invocation {
+            id,
+            target,
+            arguments,
+        };
+        let [json, message_pack] = [Protocol::Json, Protocol::MessagePack]
+            .map(|protocol| protocol.write(&message, naming));
+        Self::framed(&[
+            (Protocol::Json, &json),
+            (Protocol::MessagePack, &message_pack),
+        ])
     }
 
     /// Takes messages that are already encoded, framing included.
@@ -62,7 +70,12 @@ impl Broadcast {
 
     /// How many bytes it holds, before forms are made that it came without.
     pub fn size(&self) -> usize {
-        [&self.json, &self.message_pack].into_iter().filter_map(OnceLock::get).map(Bytes::len).max().unwrap_or_default()
+        [&self.json, &self.message_pack]
+            .into_iter()
+            .filter_map(OnceLock::get)
+            .map(Bytes::len)
+            .max()
+            .unwrap_or_default()
     }
 
     fn form(&self, protocol: Protocol) -> &OnceLock<Bytes> {
@@ -74,17 +87,25 @@ impl Broadcast {
 
     /// The message in a protocol, with its framing; `None` where it came without that one.
     pub fn payload(&self, protocol: Protocol) -> Option<&[u8]> {
-        self.form(protocol).get().map(|frame| websocket::payload(frame))
+        self.form(protocol)
+            .get()
+            .map(|frame| websocket::payload(frame))
     }
 
     /// The WebSocket frame, shared. Empty, and so nothing, where what came can't be said in the protocol.
     pub fn frame(&self, protocol: Protocol) -> &Bytes {
         let made = || {
             let other = match protocol {
-                Protocol::Json => self.payload(Protocol::MessagePack).and_then(message_pack::to_json),
-                Protocol::MessagePack => self.payload(Protocol::Json).and_then(message_pack::from_json),
+                Protocol::Json => self
+                    .payload(Protocol::MessagePack)
+                    .and_then(message_pack::to_json),
+                Protocol::MessagePack => self
+                    .payload(Protocol::Json)
+                    .and_then(message_pack::from_json),
             };
-            other.map(|payload| protocol.frame(&payload)).unwrap_or_default()
+            other
+                .map(|payload| protocol.frame(&payload))
+                .unwrap_or_default()
         };
         self.form(protocol).get_or_init(made)
     }

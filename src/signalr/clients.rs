@@ -34,13 +34,20 @@ pub struct Clients {
 impl Clients {
     /// Invokes `target` on clients and waits for no answer; returns once the message is accepted, and
     /// written where that is this process's own affair.
-    pub async fn send(&self, audience: Audience, target: &str, arguments: &[Value]) -> Result<(), HubError> {
+    pub async fn send(
+        &self,
+        audience: Audience,
+        target: &str,
+        arguments: &[Value],
+    ) -> Result<(), HubError> {
         let broadcast = Broadcast::of(None, target, arguments, self.naming);
         let (to, broadcast) = match audience {
             Audience::All => (Target::All, broadcast),
             Audience::AllExcept(excluded) => (Target::All, broadcast.except(excluded)),
             Audience::Group(group) => (Target::Group(group.into()), broadcast),
-            Audience::GroupExcept(group, excluded) => (Target::Group(group.into()), broadcast.except(excluded)),
+            Audience::GroupExcept(group, excluded) => {
+                (Target::Group(group.into()), broadcast.except(excluded))
+            }
             Audience::Connection(id) => match self.registry.client(&id) {
                 Some(client) => {
                     client.send(&broadcast);
@@ -56,7 +63,12 @@ impl Clients {
     }
 
     /// Invokes `target` on one client and waits for what it returns.
-    pub async fn invoke(&self, connection: &str, target: &str, arguments: &[Value]) -> Result<Value, HubError> {
+    pub async fn invoke(
+        &self,
+        connection: &str,
+        target: &str,
+        arguments: &[Value],
+    ) -> Result<Value, HubError> {
         let mut waiting = self.results.expect(connection);
         let request = Broadcast::of(Some(&waiting.id), target, arguments, self.naming);
         let there = match self.registry.client(connection) {
@@ -64,10 +76,17 @@ impl Clients {
                 client.send(&request);
                 true
             }
-            None => self.backplane.request(connection, &waiting.id, &request).await?,
+            None => {
+                self.backplane
+                    .request(connection, &waiting.id, &request)
+                    .await?
+            }
         };
         if !there {
-            return Err(HubError::of("IOException", format!("Connection '{connection}' does not exist.")));
+            return Err(HubError::of(
+                "IOException",
+                format!("Connection '{connection}' does not exist."),
+            ));
         }
         match waiting.answer().await {
             Some(Ok(value)) => Ok(value),
@@ -90,7 +109,10 @@ impl Clients {
                 self.leave(&client, group);
                 Ok(())
             }
-            None => Ok(self.backplane.change_group(connection, group, false).await?),
+            None => Ok(self
+                .backplane
+                .change_group(connection, group, false)
+                .await?),
         }
     }
 

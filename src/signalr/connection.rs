@@ -3,15 +3,15 @@
 mod handshake;
 mod invocations;
 
-use invocations::Invocation;
 use crate::signalr::gate::Admitted;
-use crate::signalr::protocol::{Cut, Protocol, ProtocolError, ServerMessage};
 use crate::signalr::outbox::Queued;
+use crate::signalr::protocol::{Cut, Protocol, ProtocolError, ServerMessage};
 use crate::signalr::registry::Client;
 use crate::signalr::resume::Resume;
 use crate::signalr::sessions::Transport;
 use crate::signalr::streams::Streams;
 use crate::signalr::{Caller, Hub, OpeningRequest, Server, Task};
+use invocations::Invocation;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -78,7 +78,9 @@ pub struct Connection<H: Hub> {
 }
 
 enum Phase {
-    Handshake { until: Instant },
+    Handshake {
+        until: Instant,
+    },
     /// The backplane is told, then the hub.
     Connecting(Task<Result<(), Ending>>),
     Open,
@@ -86,16 +88,28 @@ enum Phase {
 }
 
 impl<H: Hub> Connection<H> {
-    pub fn new(server: Arc<Server<H>>, client: Arc<Client>, transport: Transport, visitor: Visitor) -> Self {
+    pub fn new(
+        server: Arc<Server<H>>,
+        client: Arc<Client>,
+        transport: Transport,
+        visitor: Visitor,
+    ) -> Self {
         let now = Instant::now();
         let until = now + server.options.handshake_timeout;
-        server.metrics.connections_opened.fetch_add(1, Ordering::Relaxed);
+        server
+            .metrics
+            .connections_opened
+            .fetch_add(1, Ordering::Relaxed);
         server.clients.registry.add(client.clone());
         let raw = server.hub.raw().is_some();
         Connection {
             next_ping: now + server.options.keep_alive,
             timer: Box::pin(tokio::time::sleep_until(until)),
-            phase: if raw { Phase::Open } else { Phase::Handshake { until } },
+            phase: if raw {
+                Phase::Open
+            } else {
+                Phase::Handshake { until }
+            },
             inbound: Vec::new(),
             silent_until: None,
             transport,
@@ -135,12 +149,16 @@ impl<H: Hub> Connection<H> {
     pub fn resumed(&mut self) {
         self.inbound.clear();
         let (protocol, naming) = (self.client.protocol(), self.server.options.naming);
-        self.client.outbox.replay(|number| protocol.frame(&protocol.write(&ServerMessage::Sequence(number), naming)));
+        self.client.outbox.replay(|number| {
+            protocol.frame(&protocol.write(&ServerMessage::Sequence(number), naming))
+        });
     }
 
     /// Whether streams wait for room in the outbox.
     pub fn is_sending_streams(&self) -> bool {
-        self.streams.as_ref().is_some_and(|streams| streams.is_sending())
+        self.streams
+            .as_ref()
+            .is_some_and(|streams| streams.is_sending())
     }
 
     pub fn disconnect_timeout(&self) -> Duration {
@@ -178,15 +196,26 @@ impl<H: Hub> Connection<H> {
         self.phase = Phase::Ended;
         self.client.set_ready(false);
         const ERROR: &str = "Connection closed with an error.";
-        let close = |error, allow_reconnect| self.send(&ServerMessage::Close { error, allow_reconnect });
+        let close = |error, allow_reconnect| {
+            self.send(&ServerMessage::Close {
+                error,
+                allow_reconnect,
+            })
+        };
         match &ending {
             _ if self.server.hub.raw().is_some() => {}
             Ending::Asked => close(None, false),
             Ending::Error(Some(error)) if self.server.options.detailed_errors => {
-                close(Some(&format!("{ERROR} InvalidDataException: {error}")), true);
+                close(
+                    Some(&format!("{ERROR} InvalidDataException: {error}")),
+                    true,
+                );
             }
             Ending::Error(_) => close(Some(ERROR), true),
-            Ending::Slow => close(Some(&format!("{ERROR} It does not read what is sent to it.")), true),
+            Ending::Slow => close(
+                Some(&format!("{ERROR} It does not read what is sent to it.")),
+                true,
+            ),
             Ending::Unreachable => close(Some(ERROR), false),
             Ending::Stopping => close(None, true),
             Ending::Refused | Ending::Gone => {}
@@ -238,7 +267,11 @@ impl<H: Hub> Connection<H> {
         while self.wants_input() {
             let maximum = self.server.options.maximum_message;
             let shaking = matches!(self.phase, Phase::Handshake { .. });
-            let protocol = if shaking { Protocol::Json } else { self.client.protocol() };
+            let protocol = if shaking {
+                Protocol::Json
+            } else {
+                self.client.protocol()
+            };
             let (message, taken) = match protocol.cut(&inbound[start..], maximum) {
                 Ok(Cut::Message(message, taken)) => (message, taken),
                 Ok(Cut::Partial) => break,
@@ -251,7 +284,8 @@ impl<H: Hub> Connection<H> {
             };
             if shaking {
                 self.shake_hands(message)?;
-            } else if self.is_too_fast() || self.dispatch(protocol, message, context)?.is_pending() {
+            } else if self.is_too_fast() || self.dispatch(protocol, message, context)?.is_pending()
+            {
                 self.stalled = true;
                 break;
             }
@@ -281,7 +315,10 @@ impl<H: Hub> Connection<H> {
         if next < self.timer.deadline() {
             self.timer.as_mut().reset(next);
         }
-        self.server.metrics.throttled.fetch_add(1, Ordering::Relaxed);
+        self.server
+            .metrics
+            .throttled
+            .fetch_add(1, Ordering::Relaxed);
         true
     }
 
@@ -305,7 +342,9 @@ impl<H: Hub> Connection<H> {
         let protocol = self.client.protocol();
         let frame = protocol.frame(&protocol.write(message, self.server.options.naming));
         match message {
-            ServerMessage::Invocation { .. } | ServerMessage::StreamItem { .. } | ServerMessage::Completion { .. } => self.push(frame),
+            ServerMessage::Invocation { .. }
+            | ServerMessage::StreamItem { .. }
+            | ServerMessage::Completion { .. } => self.push(frame),
             _ => self.push_control(frame),
         }
     }
@@ -324,7 +363,12 @@ impl<H: Hub> Connection<H> {
     }
 
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<Ending> {
-        if let Some(at) = self.resume.as_ref().and_then(|resume| resume.wakes_at()).filter(|at| *at < self.timer.deadline()) {
+        if let Some(at) = self
+            .resume
+            .as_ref()
+            .and_then(|resume| resume.wakes_at())
+            .filter(|at| *at < self.timer.deadline())
+        {
             self.timer.as_mut().reset(at);
         }
         while self.timer.as_mut().poll(context).is_ready() {
@@ -335,7 +379,10 @@ impl<H: Hub> Connection<H> {
                 return Poll::Ready(self.cancel_handshake());
             }
             if self.visitor.expires.is_some_and(|end| now >= end) {
-                tracing::debug!(connection = &*self.client.id, "the client's token has ended");
+                tracing::debug!(
+                    connection = &*self.client.id,
+                    "the client's token has ended"
+                );
                 return Poll::Ready(Ending::Error(None));
             }
             let open = matches!(self.phase, Phase::Open) && self.running.is_empty();
@@ -350,16 +397,30 @@ impl<H: Hub> Connection<H> {
                 }
                 self.next_ping = now + self.server.options.keep_alive;
             }
-            if let Some(number) = self.resume.as_mut().and_then(|resume| resume.acknowledge(now)) {
+            if let Some(number) = self
+                .resume
+                .as_mut()
+                .and_then(|resume| resume.acknowledge(now))
+            {
                 self.send(&ServerMessage::Ack(number));
             }
             let next = match self.phase {
                 Phase::Handshake { until } => until,
-                _ => self.silent_until.map_or(self.next_ping, |until| until.max(now).min(self.next_ping)),
+                _ => self
+                    .silent_until
+                    .map_or(self.next_ping, |until| until.max(now).min(self.next_ping)),
             };
-            let next = self.resume.as_ref().and_then(|resume| resume.wakes_at()).map_or(next, |acknowledge| next.min(acknowledge));
+            let next = self
+                .resume
+                .as_ref()
+                .and_then(|resume| resume.wakes_at())
+                .map_or(next, |acknowledge| next.min(acknowledge));
             let next = self.visitor.expires.map_or(next, |end| next.min(end));
-            let next = if open { next } else { next.max(now + Duration::from_millis(100)) };
+            let next = if open {
+                next
+            } else {
+                next.max(now + Duration::from_millis(100))
+            };
             self.timer.as_mut().reset(next);
         }
         Poll::Pending
@@ -369,6 +430,9 @@ impl<H: Hub> Connection<H> {
 impl<H: Hub> Drop for Connection<H> {
     fn drop(&mut self) {
         self.server.clients.disconnected(&self.client);
-        self.server.metrics.connections_closed.fetch_add(1, Ordering::Relaxed);
+        self.server
+            .metrics
+            .connections_closed
+            .fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -9,9 +9,9 @@
 //! read but can't keep up with a backlog; for those that don't read it does not.
 
 use crate::signalr::broadcast::Broadcast;
+use crate::signalr::metrics::Metrics;
 use crate::signalr::outbox::Queued;
 use crate::signalr::registry::{Client, Registry};
-use crate::signalr::metrics::Metrics;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -84,18 +84,23 @@ impl Delivery {
 
     /// Hands a message over; waits while too many wait.
     pub async fn send(&self, target: Target, broadcast: Broadcast) {
-        while self.waiting() >= WAITING || self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST {
+        while self.waiting() >= WAITING || self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST
+        {
             self.queue.drained.notified().await;
         }
         // The task lives as long as the server; at its end nobody is left to hear.
-        let Ok(room) = self.sender.reserve().await else { return };
+        let Ok(room) = self.sender.reserve().await else {
+            return;
+        };
         self.queue.takes(&broadcast);
         room.send((target, broadcast));
     }
 
     /// Hands a message over where waiting is not possible; false where it had to be dropped.
     pub fn try_send(&self, target: Target, broadcast: Broadcast) -> bool {
-        let Ok(room) = self.sender.try_reserve() else { return false };
+        let Ok(room) = self.sender.try_reserve() else {
+            return false;
+        };
         if self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST {
             return false;
         }
@@ -125,12 +130,16 @@ async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) -> boo
             Some(broadcast) => client.send(broadcast),
             None => client.outbox.flush(),
         };
-        clients.map(write).fold(false, |behind, client| behind | client)
+        clients
+            .map(write)
+            .fold(false, |behind, client| behind | client)
     }
     let (single, mut shares) = (Arc::new(single), Vec::new());
     while clients.len() > SHARE {
         let (share, single) = (clients.split_off(clients.len() - SHARE), single.clone());
-        shares.push(tokio::spawn(async move { write_share(share.into_iter(), (*single).as_ref()) }));
+        shares.push(tokio::spawn(async move {
+            write_share(share.into_iter(), (*single).as_ref())
+        }));
     }
     let mut behind = write_share(clients.drain(..), (*single).as_ref());
     for share in shares {
@@ -140,7 +149,12 @@ async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) -> boo
     behind
 }
 
-async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: mpsc::Receiver<(Target, Broadcast)>, queue: Arc<Queue>) {
+async fn deliver(
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    mut receiver: mpsc::Receiver<(Target, Broadcast)>,
+    queue: Arc<Queue>,
+) {
     let mut batch = Vec::new();
     let mut dirty = Vec::new();
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
@@ -150,7 +164,11 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
         for (target, broadcast) in &batch {
             bytes += broadcast.size();
             let visit = |client: &Arc<Client>| {
-                let queued = if alone { Queued::First } else { client.queue(broadcast) };
+                let queued = if alone {
+                    Queued::First
+                } else {
+                    client.queue(broadcast)
+                };
                 behind |= queued == Queued::Behind;
                 if queued == Queued::First {
                     dirty.push(client.clone());
@@ -159,12 +177,20 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
             delivered += match target {
                 Target::All => registry.visit_all(broadcast, visit),
                 Target::Group(group) => registry.visit_group(group, broadcast, visit),
-                Target::Connection(id) => registry.client(id).as_ref().map(visit).into_iter().count(),
+                Target::Connection(id) => {
+                    registry.client(id).as_ref().map(visit).into_iter().count()
+                }
             };
         }
-        metrics.delivered.fetch_add(delivered as u64, Ordering::Relaxed);
+        metrics
+            .delivered
+            .fetch_add(delivered as u64, Ordering::Relaxed);
         let flushing = Instant::now();
-        let single = if alone { batch.pop().map(|(_, broadcast)| broadcast) } else { None };
+        let single = if alone {
+            batch.pop().map(|(_, broadcast)| broadcast)
+        } else {
+            None
+        };
         behind |= write(&mut dirty, single).await;
         batch.clear();
         queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
@@ -175,7 +201,9 @@ async fn deliver(registry: Arc<Registry>, metrics: Arc<Metrics>, mut receiver: m
         tokio::task::yield_now().await;
         let backlog = receiver.len();
         if backlog > 0 && behind {
-            let pauses = u32::try_from(bytes / BYTES_A_PAUSE).unwrap_or(u32::MAX).max(1);
+            let pauses = u32::try_from(bytes / BYTES_A_PAUSE)
+                .unwrap_or(u32::MAX)
+                .max(1);
             tokio::time::sleep(PAUSE_FOR_READERS.saturating_mul(pauses)).await;
         } else if backlog > 0 && backlog < BATCH {
             tokio::time::sleep((flushing.elapsed() * PAUSE_FACTOR).min(LONGEST_PAUSE)).await;

@@ -17,7 +17,10 @@ pub struct GateLimits {
 
 impl Default for GateLimits {
     fn default() -> Self {
-        GateLimits { per_address: 10_000, half_open: 20_000 }
+        GateLimits {
+            per_address: 10_000,
+            half_open: 20_000,
+        }
     }
 }
 
@@ -30,7 +33,11 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(limits: GateLimits, metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Gate { limits, addresses: Mutex::default(), metrics })
+        Arc::new(Gate {
+            limits,
+            addresses: Mutex::default(),
+            metrics,
+        })
     }
 
     /// Lets a connection in, or not: then nothing is said to it, since a crowd is not worth words.
@@ -38,13 +45,22 @@ impl Gate {
         let address = Some(whose(address)).filter(|address| !address.is_loopback());
         if self.metrics.half_open.fetch_add(1, Ordering::Relaxed) >= self.limits.half_open as u64 {
             self.metrics.half_open.fetch_sub(1, Ordering::Relaxed);
-            self.metrics.refused_half_open.fetch_add(1, Ordering::Relaxed);
+            self.metrics
+                .refused_half_open
+                .fetch_add(1, Ordering::Relaxed);
             return None;
         }
         // From here on dropping it counts back.
-        let admitted = Admitted { gate: self.clone(), address, opened: AtomicBool::new(false) };
+        let admitted = Admitted {
+            gate: self.clone(),
+            address,
+            opened: AtomicBool::new(false),
+        };
         if let Some(address) = address {
-            let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut addresses = self
+                .addresses
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let count = addresses.entry(address).or_default();
             *count += 1;
             if *count > self.limits.per_address {
@@ -83,7 +99,11 @@ impl Drop for Admitted {
     fn drop(&mut self) {
         self.opened();
         let Some(address) = self.address else { return };
-        let mut addresses = self.gate.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = self
+            .gate
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = addresses.get_mut(&address) {
             *count -= 1;
             if *count == 0 {
@@ -96,7 +116,9 @@ impl Drop for Admitted {
 /// Who an address belongs to: of IPv6 the network, since one customer has all of it.
 fn whose(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        IpAddr::V6(address) if !address.is_loopback() => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
         address => address,
     }
 }

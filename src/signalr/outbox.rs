@@ -10,10 +10,10 @@ mod replay;
 
 pub use backlog::Backlog;
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use queue::Queue;
 use replay::Replay;
 use rustix::net::SendFlags;
-use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +30,10 @@ pub struct OutboxLimits {
 
 impl Default for OutboxLimits {
     fn default() -> Self {
-        OutboxLimits { messages: 65_536, bytes: 16 << 20 }
+        OutboxLimits {
+            messages: 65_536,
+            bytes: 16 << 20,
+        }
     }
 }
 
@@ -63,7 +66,11 @@ const UNCOUNTED: usize = 64;
 
 impl Outbox {
     /// `direct` is the socket where frames go as they are; without it only the connection's task writes.
-    pub fn new(limits: OutboxLimits, direct: Option<Arc<TcpStream>>, backlog: Arc<Backlog>) -> Self {
+    pub fn new(
+        limits: OutboxLimits,
+        direct: Option<Arc<TcpStream>>,
+        backlog: Arc<Backlog>,
+    ) -> Self {
         Outbox {
             queue: Mutex::default(),
             limits,
@@ -90,7 +97,9 @@ impl Outbox {
     pub fn send(&self, frame: &Bytes) -> bool {
         if let Some(socket) = &self.direct {
             let mut queue = self.lock();
-            if queue.is_idle() && let Ok(written @ 1..) = rustix::net::send(socket, frame, SendFlags::DONTWAIT) {
+            if queue.is_idle()
+                && let Ok(written @ 1..) = rustix::net::send(socket, frame, SendFlags::DONTWAIT)
+            {
                 queue.wrote = true;
                 if written < frame.len() {
                     queue.begin(frame.slice(written..));
@@ -111,7 +120,8 @@ impl Outbox {
             return Queued::Waits;
         }
         let mut queue = self.lock();
-        let full = queue.frames.len() >= self.limits.messages || queue.bytes + frame.len() > self.limits.bytes;
+        let full = queue.frames.len() >= self.limits.messages
+            || queue.bytes + frame.len() > self.limits.bytes;
         if full || (queue.counted > 0 && self.backlog.is_too_much(queue.cost())) {
             drop(queue);
             self.overflowed.store(true, Ordering::Relaxed);
@@ -150,7 +160,9 @@ impl Outbox {
     /// The client has all counted frames up to a number.
     pub fn acknowledge(&self, number: i64) {
         let mut queue = self.lock();
-        let Some(replay) = &mut queue.replay else { return };
+        let Some(replay) = &mut queue.replay else {
+            return;
+        };
         replay.acknowledge(number);
         drop(queue);
         self.wake();
@@ -160,7 +172,16 @@ impl Outbox {
     /// message, then all of them.
     pub fn replay(&self, sequence: impl FnOnce(i64) -> Bytes) {
         let mut queue = self.lock();
-        let Queue { frames, bytes, begun, replay: Some(replay), .. } = &mut *queue else { return };
+        let Queue {
+            frames,
+            bytes,
+            begun,
+            replay: Some(replay),
+            ..
+        } = &mut *queue
+        else {
+            return;
+        };
         *frames = replay.restart(sequence);
         *bytes = frames.iter().map(Bytes::len).sum();
         *begun = false;

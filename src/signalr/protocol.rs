@@ -33,11 +33,19 @@ pub enum ClientMessage<'a> {
         streaming: bool,
     },
     /// An item of a stream that the client sends.
-    StreamItem { id: Cow<'a, str>, item: Encoded<'a> },
+    StreamItem {
+        id: Cow<'a, str>,
+        item: Encoded<'a>,
+    },
     /// A stream of the client's ends, or it answers what it was asked.
-    Completion { id: Cow<'a, str>, outcome: Result<Option<Encoded<'a>>, Cow<'a, str>> },
+    Completion {
+        id: Cow<'a, str>,
+        outcome: Result<Option<Encoded<'a>>, Cow<'a, str>>,
+    },
     /// The client wants no more of a stream.
-    Cancel { id: Cow<'a, str> },
+    Cancel {
+        id: Cow<'a, str>,
+    },
     Ping,
     Close,
     /// The highest message received, counted by both sides (spec: signalr.md E).
@@ -51,7 +59,13 @@ pub enum ClientMessage<'a> {
 impl ClientMessage<'_> {
     /// Whether it counts in the sequence that stateful reconnects go by.
     pub fn is_counted(&self) -> bool {
-        matches!(self, Self::Invocation { .. } | Self::StreamItem { .. } | Self::Completion { .. } | Self::Cancel { .. })
+        matches!(
+            self,
+            Self::Invocation { .. }
+                | Self::StreamItem { .. }
+                | Self::Completion { .. }
+                | Self::Cancel { .. }
+        )
     }
 }
 
@@ -59,11 +73,24 @@ impl ClientMessage<'_> {
 #[derive(Debug, Clone, Copy)]
 pub enum ServerMessage<'a> {
     /// With an id where an answer is wanted.
-    Invocation { id: Option<&'a str>, target: &'a str, arguments: &'a [Value] },
-    StreamItem { id: &'a str, item: &'a Value },
-    Completion { id: &'a str, outcome: Completed<'a> },
+    Invocation {
+        id: Option<&'a str>,
+        target: &'a str,
+        arguments: &'a [Value],
+    },
+    StreamItem {
+        id: &'a str,
+        item: &'a Value,
+    },
+    Completion {
+        id: &'a str,
+        outcome: Completed<'a>,
+    },
     Ping,
-    Close { error: Option<&'a str>, allow_reconnect: bool },
+    Close {
+        error: Option<&'a str>,
+        allow_reconnect: bool,
+    },
     Ack(i64),
     Sequence(i64),
 }
@@ -137,7 +164,9 @@ pub enum ProtocolError {
     ErrorAndResult,
     #[error("Invalid invocation result kind.")]
     ResultKind,
-    #[error("The maximum message size of {0}B was exceeded. The message size can be configured in AddHubOptions.")]
+    #[error(
+        "The maximum message size of {0}B was exceeded. The message size can be configured in AddHubOptions."
+    )]
     TooLarge(usize),
     #[error("Sequence ID greater than amount of messages we've received.")]
     Sequence,
@@ -161,7 +190,9 @@ impl Protocol {
 
     /// The protocol of a name, in any case.
     pub fn named(name: &str) -> Option<Self> {
-        [Protocol::Json, Protocol::MessagePack].into_iter().find(|protocol| protocol.name().eq_ignore_ascii_case(name))
+        [Protocol::Json, Protocol::MessagePack]
+            .into_iter()
+            .find(|protocol| protocol.name().eq_ignore_ascii_case(name))
     }
 
     /// Cuts the first message off, or says that more must come; `maximum` counts its framing too.
@@ -222,9 +253,17 @@ pub const HIGHEST_VERSION: i32 = 2;
 impl Handshake {
     /// Reads the message, without its separator, and checks that the server can go along.
     /// An error is the text for the client, and what is behind it (spec: signalr.md C).
-    pub fn read(message: &[u8], offered: &[Protocol], binary: bool) -> Result<Self, (String, Option<ProtocolError>)> {
-        let (name, version) = json::read_handshake(message)
-            .map_err(|error| ("An unexpected error occurred during connection handshake.".to_owned(), Some(error)))?;
+    pub fn read(
+        message: &[u8],
+        offered: &[Protocol],
+        binary: bool,
+    ) -> Result<Self, (String, Option<ProtocolError>)> {
+        let (name, version) = json::read_handshake(message).map_err(|error| {
+            (
+                "An unexpected error occurred during connection handshake.".to_owned(),
+                Some(error),
+            )
+        })?;
         let protocol = Protocol::named(&name).filter(|protocol| offered.contains(protocol));
         let refuse = |text: String| Err((text, None));
         match protocol {

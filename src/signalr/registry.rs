@@ -26,15 +26,26 @@ pub struct Client {
 
 impl Client {
     pub fn new(id: Arc<str>, outbox: Outbox) -> Self {
-        Client { id, outbox, groups: Mutex::default(), ready: AtomicBool::new(false), message_pack: AtomicBool::new(false) }
+        Client {
+            id,
+            outbox,
+            groups: Mutex::default(),
+            ready: AtomicBool::new(false),
+            message_pack: AtomicBool::new(false),
+        }
     }
 
     pub fn protocol(&self) -> Protocol {
-        if self.message_pack.load(Ordering::Relaxed) { Protocol::MessagePack } else { Protocol::Json }
+        if self.message_pack.load(Ordering::Relaxed) {
+            Protocol::MessagePack
+        } else {
+            Protocol::Json
+        }
     }
 
     pub fn set_protocol(&self, protocol: Protocol) {
-        self.message_pack.store(protocol == Protocol::MessagePack, Ordering::Relaxed);
+        self.message_pack
+            .store(protocol == Protocol::MessagePack, Ordering::Relaxed);
     }
 
     /// Sends a message to this client now; true where it reads, but is far behind.
@@ -75,7 +86,10 @@ pub struct GroupLimits {
 impl Default for GroupLimits {
     /// A browser listens to a board and a handful of cards.
     fn default() -> Self {
-        GroupLimits { count: 1000, name_bytes: 256 << 10 }
+        GroupLimits {
+            count: 1000,
+            name_bytes: 256 << 10,
+        }
     }
 }
 
@@ -102,7 +116,10 @@ pub struct Registry {
 
 impl Registry {
     pub fn new(limits: GroupLimits) -> Self {
-        Registry { limits, ..Registry::default() }
+        Registry {
+            limits,
+            ..Registry::default()
+        }
     }
 
     pub fn add(&self, client: Arc<Client>) {
@@ -117,7 +134,10 @@ impl Registry {
         clients.remove(&client.id);
         self.count.store(clients.len(), Ordering::Relaxed);
         drop(clients);
-        let groups: Vec<_> = std::mem::take(&mut *client.lock_groups()).names.into_iter().collect();
+        let groups: Vec<_> = std::mem::take(&mut *client.lock_groups())
+            .names
+            .into_iter()
+            .collect();
         for group in &groups {
             self.take_out(client, group);
         }
@@ -139,8 +159,14 @@ impl Registry {
         groups.bytes += group.len();
         groups.names.insert(group.clone());
         drop(groups);
-        let mut shard = self.shard(group).write().unwrap_or_else(PoisonError::into_inner);
-        shard.entry(group.clone()).or_default().insert(client.id.clone(), client.clone());
+        let mut shard = self
+            .shard(group)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard
+            .entry(group.clone())
+            .or_default()
+            .insert(client.id.clone(), client.clone());
         Ok(true)
     }
 
@@ -157,7 +183,10 @@ impl Registry {
     }
 
     fn take_out(&self, client: &Client, group: &str) {
-        let mut shard = self.shard(group).write().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self
+            .shard(group)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(members) = shard.get_mut(group) {
             members.swap_remove(&client.id);
             if members.is_empty() {
@@ -167,7 +196,11 @@ impl Registry {
     }
 
     pub fn client(&self, id: &str) -> Option<Arc<Client>> {
-        self.clients.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.clients
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
     }
 
     pub fn len(&self) -> usize {
@@ -179,19 +212,41 @@ impl Registry {
     }
 
     /// Visits the members of a group that a broadcast is for, and counts them. Joins wait meanwhile.
-    pub fn visit_group(&self, group: &str, broadcast: &Broadcast, visit: impl FnMut(&Arc<Client>)) -> usize {
-        let shard = self.shard(group).read().unwrap_or_else(PoisonError::into_inner);
-        shard.get(group).map_or(0, |members| visit_all(members.values(), broadcast, visit))
+    pub fn visit_group(
+        &self,
+        group: &str,
+        broadcast: &Broadcast,
+        visit: impl FnMut(&Arc<Client>),
+    ) -> usize {
+        let shard = self
+            .shard(group)
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard
+            .get(group)
+            .map_or(0, |members| visit_all(members.values(), broadcast, visit))
     }
 
     /// Visits all that a broadcast is for, and counts them. Who comes or goes waits meanwhile.
     pub fn visit_all(&self, broadcast: &Broadcast, visit: impl FnMut(&Arc<Client>)) -> usize {
-        visit_all(self.clients.read().unwrap_or_else(PoisonError::into_inner).values(), broadcast, visit)
+        visit_all(
+            self.clients
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .values(),
+            broadcast,
+            visit,
+        )
     }
 
     /// Every client there is now.
     pub fn all(&self) -> Vec<Arc<Client>> {
-        self.clients.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.clients
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     fn shard(&self, group: &str) -> &RwLock<HashMap<Arc<str>, Members>> {
@@ -199,7 +254,14 @@ impl Registry {
     }
 }
 
-fn visit_all<'c>(members: impl Iterator<Item = &'c Arc<Client>>, broadcast: &Broadcast, visit: impl FnMut(&'c Arc<Client>)) -> usize {
-    let hears = |client: &&Arc<Client>| client.ready.load(Ordering::Acquire) && !broadcast.excluded.iter().any(|id| **id == *client.id);
+fn visit_all<'c>(
+    members: impl Iterator<Item = &'c Arc<Client>>,
+    broadcast: &Broadcast,
+    visit: impl FnMut(&'c Arc<Client>),
+) -> usize {
+    let hears = |client: &&Arc<Client>| {
+        client.ready.load(Ordering::Acquire)
+            && !broadcast.excluded.iter().any(|id| **id == *client.id)
+    };
     members.filter(hears).map(visit).count()
 }

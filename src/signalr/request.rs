@@ -14,27 +14,41 @@ const REST_OF_LINE: usize = 12;
 /// An error is the status that it is refused with.
 pub fn check<B>(request: &mut Request<B>) -> Result<(), StatusCode> {
     // Kestrel knows methods in any case.
-    if let Ok(method) = Method::from_bytes(request.method().as_str().to_ascii_uppercase().as_bytes())
+    if let Ok(method) =
+        Method::from_bytes(request.method().as_str().to_ascii_uppercase().as_bytes())
         && [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS].contains(&method)
     {
         *request.method_mut() = method;
     }
-    let target = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("", PathAndQuery::as_str);
     if request.method().as_str().len() + target.len() + REST_OF_LINE > MAXIMUM_LINE {
         return Err(StatusCode::URI_TOO_LONG);
     }
-    let size: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let size: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
     if size > MAXIMUM_HEAD {
         // The parser's own limit is that of a buffer which may have grown.
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
-    if request.method() == Method::CONNECT || !target.is_ascii() || !names_a_host(request.headers(), request.uri(), request.version()) {
+    if request.method() == Method::CONNECT
+        || !target.is_ascii()
+        || !names_a_host(request.headers(), request.uri(), request.version())
+    {
         return Err(StatusCode::BAD_REQUEST);
     }
     let path = request.uri().path();
     if path.contains('%') || path.contains("/.") {
         let path = resolved(path).ok_or(StatusCode::BAD_REQUEST)?;
-        let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+        let query = request
+            .uri()
+            .query()
+            .map_or_else(String::new, |query| format!("?{query}"));
         // What a target can't hold is no path of ours either.
         if let Ok(target) = Uri::try_from(format!("{path}{query}")) {
             *request.uri_mut() = target;
@@ -45,27 +59,43 @@ pub fn check<B>(request: &mut Request<B>) -> Result<(), StatusCode> {
 
 /// One `Host` that could be one, and the target's where that names one too; none before 1.1.
 fn names_a_host(headers: &HeaderMap, target: &Uri, version: Version) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter().map(HeaderValue::as_bytes);
+    let mut hosts = headers
+        .get_all(header::HOST)
+        .iter()
+        .map(HeaderValue::as_bytes);
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return version < Version::HTTP_11 && !headers.contains_key(header::HOST);
     };
-    let named = target.authority().is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(&String::from_utf8_lossy(host)));
+    let named = target.authority().is_none_or(|authority| {
+        authority
+            .as_str()
+            .eq_ignore_ascii_case(&String::from_utf8_lossy(host))
+    });
     named && is_host(host)
 }
 
 /// A name or an address, IPv6 in brackets, and perhaps a port.
 fn is_host(host: &[u8]) -> bool {
     let end = if host.first() == Some(&b'[') {
-        host.iter().position(|byte| *byte == b']').map_or(0, |end| end + 1)
+        host.iter()
+            .position(|byte| *byte == b']')
+            .map_or(0, |end| end + 1)
     } else {
-        host.iter().position(|byte| *byte == b':').unwrap_or(host.len())
+        host.iter()
+            .position(|byte| *byte == b':')
+            .unwrap_or(host.len())
     };
     let (name, port) = host.split_at(end);
     let valid = match name {
-        [b'[', address @ .., b']'] => address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte)),
-        name => name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!$&'()-._~".contains(byte)),
+        [b'[', address @ .., b']'] => address
+            .iter()
+            .all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte)),
+        name => name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!$&'()-._~".contains(byte)),
     };
-    let numbered = matches!(port, [] | [b':', _, ..]) && port.iter().skip(1).all(u8::is_ascii_digit);
+    let numbered =
+        matches!(port, [] | [b':', _, ..]) && port.iter().skip(1).all(u8::is_ascii_digit);
     valid && numbered && name.is_empty() == host.is_empty()
 }
 
@@ -74,7 +104,10 @@ fn resolved(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((first, others)) = rest.split_first() {
-        let hidden = others.get(..2).filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        let hidden = others
+            .get(..2)
+            .filter(|_| *first == b'%')
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         match hidden {
             Some(0) => return None,
             // A slash that is hidden is not one that parts.
@@ -88,7 +121,9 @@ fn resolved(path: &str) -> Option<String> {
             }
         }
     }
-    let Ok(text) = String::from_utf8(bytes) else { return Some(path.to_owned()) };
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Some(path.to_owned());
+    };
     let mut segments = Vec::new();
     let last = text.rsplit('/').next();
     for segment in text.split('/').skip(1) {

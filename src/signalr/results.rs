@@ -63,10 +63,21 @@ impl Drop for Waiting<'_> {
 impl Results {
     /// Waits for an answer from a connection, under an id that nobody else can guess.
     pub fn expect(&self, connection: &str) -> Waiting<'_> {
-        let id = base64::engine::general_purpose::STANDARD_NO_PAD.encode(crate::secret::random::<16>());
+        let id =
+            base64::engine::general_purpose::STANDARD_NO_PAD.encode(crate::secret::random::<16>());
         let (sender, receiver) = oneshot::channel();
-        self.lock().insert(id.clone(), Pending { connection: connection.into(), waits: Waits::Here(sender) });
-        Waiting { id, results: self, receiver }
+        self.lock().insert(
+            id.clone(),
+            Pending {
+                connection: connection.into(),
+                waits: Waits::Here(sender),
+            },
+        );
+        Waiting {
+            id,
+            results: self,
+            receiver,
+        }
     }
 
     /// Another server waits for an answer from one of our connections; false where too many do.
@@ -74,15 +85,29 @@ impl Results {
         let mut pending = self.lock();
         let room = pending.len() < MAXIMUM_PENDING;
         if room {
-            pending.insert(id.to_owned(), Pending { connection: connection.clone(), waits: Waits::Elsewhere(channel.to_owned()) });
+            pending.insert(
+                id.to_owned(),
+                Pending {
+                    connection: connection.clone(),
+                    waits: Waits::Elsewhere(channel.to_owned()),
+                },
+            );
         }
         room
     }
 
     /// A connection answers.
-    pub fn settle(&self, connection: &str, id: &str, outcome: Result<Option<Encoded<'_>>, &str>) -> Owed {
+    pub fn settle(
+        &self,
+        connection: &str,
+        id: &str,
+        outcome: Result<Option<Encoded<'_>>, &str>,
+    ) -> Owed {
         let mut pending = self.lock();
-        if pending.get(id).is_none_or(|pending| *pending.connection != *connection) {
+        if pending
+            .get(id)
+            .is_none_or(|pending| *pending.connection != *connection)
+        {
             return Owed::Nothing;
         }
         match pending.remove(id).map(|pending| pending.waits) {
@@ -99,7 +124,11 @@ impl Results {
 
     /// An answer came by way of another server, which knows whose it is.
     pub fn settle_from_elsewhere(&self, id: &str, outcome: Result<Option<Encoded<'_>>, &str>) {
-        if let Some(Pending { waits: Waits::Here(sender), .. }) = self.lock().remove(id) {
+        if let Some(Pending {
+            waits: Waits::Here(sender),
+            ..
+        }) = self.lock().remove(id)
+        {
             let _ = sender.send(answer(outcome));
         }
     }
@@ -110,11 +139,17 @@ impl Results {
         if pending.is_empty() {
             return Vec::new();
         }
-        let gone: Vec<_> = pending.iter().filter(|(_, pending)| *pending.connection == *connection).map(|(id, _)| id.clone()).collect();
+        let gone: Vec<_> = pending
+            .iter()
+            .filter(|(_, pending)| *pending.connection == *connection)
+            .map(|(id, _)| id.clone())
+            .collect();
         let mut elsewhere = Vec::new();
         for id in gone {
             match pending.remove(&id).map(|pending| pending.waits) {
-                Some(Waits::Here(sender)) => drop(sender.send(Err("Connection disconnected.".into()))),
+                Some(Waits::Here(sender)) => {
+                    drop(sender.send(Err("Connection disconnected.".into())))
+                }
                 Some(Waits::Elsewhere(channel)) => elsewhere.push((id, channel)),
                 None => {}
             }
@@ -130,7 +165,9 @@ impl Results {
 fn answer(outcome: Result<Option<Encoded<'_>>, &str>) -> Answer {
     match outcome {
         Ok(None) => Err("Client didn't provide a result.".into()),
-        Ok(Some(value)) => value.value().ok_or_else(|| "Error trying to deserialize result.".into()),
+        Ok(Some(value)) => value
+            .value()
+            .ok_or_else(|| "Error trying to deserialize result.".into()),
         Err(error) => Err(error.to_owned()),
     }
 }

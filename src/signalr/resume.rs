@@ -19,7 +19,12 @@ pub struct Resume {
 
 impl Resume {
     pub fn new(now: Instant) -> Self {
-        Resume { next: 1, received: i64::MIN, acknowledged: i64::MIN, acknowledge_at: now + ACKNOWLEDGE_EVERY }
+        Resume {
+            next: 1,
+            received: i64::MIN,
+            acknowledged: i64::MIN,
+            acknowledge_at: now + ACKNOWLEDGE_EVERY,
+        }
     }
 
     /// Whether a message is new; one that came before the client changed sockets is not.

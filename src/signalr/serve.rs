@@ -3,10 +3,10 @@
 use crate::signalr::answer::{self, Answer};
 use crate::signalr::gate::{Admitted, Gate};
 use crate::signalr::request::{self, MAXIMUM_HEAD};
-use hyper::{Request, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
@@ -37,11 +37,21 @@ pub struct Listener {
 /// What answers requests.
 pub trait Site: Send + Sync + 'static {
     /// `secure` where the request came by TLS.
-    fn answer(&self, request: Request<Incoming>, secure: bool) -> impl Future<Output = Answer> + Send;
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        secure: bool,
+    ) -> impl Future<Output = Answer> + Send;
 }
 
 /// Serves one listener until `stop`; its connections are tracked, so that they can be waited for.
-pub async fn accept(listener: Listener, site: Arc<impl Site>, gate: Arc<Gate>, stop: CancellationToken, connections: TaskTracker) {
+pub async fn accept(
+    listener: Listener,
+    site: Arc<impl Site>,
+    gate: Arc<Gate>,
+    stop: CancellationToken,
+    connections: TaskTracker,
+) {
     loop {
         let stream = tokio::select! {
             accepted = listener.listener.accept() => accepted,
@@ -49,10 +59,18 @@ pub async fn accept(listener: Listener, site: Arc<impl Site>, gate: Arc<Gate>, s
         };
         match stream {
             Ok((stream, peer)) => {
-                let Some(admitted) = gate.enter(peer.ip()) else { continue };
+                let Some(admitted) = gate.enter(peer.ip()) else {
+                    continue;
+                };
                 // Hub messages are small and wait for nobody.
                 let _ = stream.set_nodelay(true);
-                connections.spawn(serve_connection(stream, listener.tls.clone(), site.clone(), admitted, stop.clone()));
+                connections.spawn(serve_connection(
+                    stream,
+                    listener.tls.clone(),
+                    site.clone(),
+                    admitted,
+                    stop.clone(),
+                ));
             }
             Err(error) => {
                 // Out of file descriptors, as a rule: the listener stays, and tries again shortly.
@@ -63,7 +81,13 @@ pub async fn accept(listener: Listener, site: Arc<impl Site>, gate: Arc<Gate>, s
     }
 }
 
-async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, site: Arc<impl Site>, admitted: Arc<Admitted>, stop: CancellationToken) {
+async fn serve_connection(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    site: Arc<impl Site>,
+    admitted: Arc<Admitted>,
+    stop: CancellationToken,
+) {
     let (secure, metrics) = (tls.is_some(), admitted.metrics().clone());
     let answer = move |mut request: Request<Incoming>| {
         // A WebSocket has still to shake hands.
@@ -82,11 +106,15 @@ async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, site: Arc
     };
     let served = match tls {
         None => match refuse_http2(&stream, &stop).await {
-            Ok(()) => serve_http(stream, stop, answer).await.map_err(|error| error.to_string()),
+            Ok(()) => serve_http(stream, stop, answer)
+                .await
+                .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         },
         Some(acceptor) => match tokio::time::timeout(TLS_WITHIN, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(stream, stop, answer).await.map_err(|error| error.to_string()),
+            Ok(Ok(stream)) => serve_http(stream, stop, answer)
+                .await
+                .map_err(|error| error.to_string()),
             Ok(Err(error)) => Err(format!("a TLS handshake failed: {error}")),
             Err(_) => Err("a TLS handshake took too long".into()),
         },
@@ -111,7 +139,10 @@ async fn refuse_http2(stream: &TcpStream, stop: &CancellationToken) -> io::Resul
     while matches!(stream.try_read(&mut [0; 1024]), Ok(1..)) {}
     // Small enough for an empty socket to take at once.
     stream.try_write(&GO_AWAY)?;
-    Err(io::Error::new(io::ErrorKind::Unsupported, "HTTP/2 is not spoken here"))
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "HTTP/2 is not spoken here",
+    ))
 }
 
 /// Speaks HTTP/1.1 on one connection until it ends, is upgraded, or `stop`.
@@ -126,8 +157,12 @@ where
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(MAXIMUM_HEAD);
-    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(MAXIMUM_HEAD);
+    let connection = http
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         result = connection.as_mut() => result,

@@ -1,8 +1,8 @@
 //! Connections by their token: negotiated, bound to a transport, over.
 
-use crate::signalr::transport::socket::Socket;
-use crate::signalr::transport::half::Half;
 use crate::signalr::transport::WayBack;
+use crate::signalr::transport::half::Half;
+use crate::signalr::transport::socket::Socket;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,8 +45,14 @@ pub enum Session {
     Waiting(Waiting),
     WebSocket,
     /// Over a WebSocket, and open to others after it while its client may come back.
-    Resumable { sockets: mpsc::Sender<Handover>, way_back: Arc<WayBack> },
-    Half { transport: Transport, half: Arc<Half> },
+    Resumable {
+        sockets: mpsc::Sender<Handover>,
+        way_back: Arc<WayBack>,
+    },
+    Half {
+        transport: Transport,
+        half: Arc<Half>,
+    },
 }
 
 /// A connection that nobody opened yet.
@@ -84,8 +90,12 @@ impl Table {
             Session::WebSocket | Session::Resumable { .. } => true,
             Session::Half { half, .. } => !half.is_over() && !half.is_gone(),
         };
-        let dead: Vec<_> = self.sessions.extract_if(|_, session| !alive(session)).collect();
-        dead.iter().for_each(|(_, session)| self.waits_no_more(session));
+        let dead: Vec<_> = self
+            .sessions
+            .extract_if(|_, session| !alive(session))
+            .collect();
+        dead.iter()
+            .for_each(|(_, session)| self.waits_no_more(session));
         // Swept again when it has doubled, so that the cost per connection stays constant.
         self.sweep_at = (self.sessions.len() * 2).max(1024);
         self.swept = Some(Instant::now());
@@ -107,9 +117,19 @@ impl Table {
 
 impl Sessions {
     /// Remembers a negotiated connection, of which so many may wait to be opened; false where there are too many.
-    pub fn negotiated(&self, token: &str, id: Arc<str>, resumable: bool, lifetime: Duration, most: usize) -> bool {
+    pub fn negotiated(
+        &self,
+        token: &str,
+        id: Arc<str>,
+        resumable: bool,
+        lifetime: Duration,
+        most: usize,
+    ) -> bool {
         let mut table = self.lock();
-        let full = table.waiting >= most && table.swept.is_none_or(|swept| swept.elapsed() > SWEEP_EVERY);
+        let full = table.waiting >= most
+            && table
+                .swept
+                .is_none_or(|swept| swept.elapsed() > SWEEP_EVERY);
         if full || table.sessions.len() >= table.sweep_at {
             table.sweep(lifetime);
         }
@@ -117,7 +137,15 @@ impl Sessions {
             return false;
         }
         table.waiting += 1;
-        table.sessions.insert(token.into(), Session::Waiting(Waiting { id, born: Instant::now(), early: Vec::new(), resumable }));
+        table.sessions.insert(
+            token.into(),
+            Session::Waiting(Waiting {
+                id,
+                born: Instant::now(),
+                early: Vec::new(),
+                resumable,
+            }),
+        );
         true
     }
 
@@ -141,7 +169,9 @@ impl Sessions {
     /// Binds a waiting connection; `None` where somebody else did first.
     pub fn bind(&self, token: &str, open: impl FnOnce(Waiting) -> Session) -> Option<Session> {
         let mut table = self.lock();
-        let Session::Waiting(waiting) = table.sessions.get(token)? else { return None };
+        let Session::Waiting(waiting) = table.sessions.get(token)? else {
+            return None;
+        };
         let opened = open(waiting.clone());
         let waiting = table.sessions.insert(token.into(), opened.clone())?;
         table.waits_no_more(&waiting);
@@ -153,7 +183,9 @@ impl Sessions {
         let mut table = self.lock();
         let room = table.early + bytes.len() <= MAXIMUM_EARLY_IN_ALL;
         match table.sessions.get_mut(token) {
-            Some(Session::Waiting(waiting)) if room && waiting.early.len() + bytes.len() <= MAXIMUM_EARLY => {
+            Some(Session::Waiting(waiting))
+                if room && waiting.early.len() + bytes.len() <= MAXIMUM_EARLY =>
+            {
                 waiting.early.extend_from_slice(bytes);
                 table.early += bytes.len();
                 true

@@ -55,8 +55,15 @@ impl Streams {
     }
 
     /// Hands an item to the method that waits for it. Pending where it must take others first.
-    pub fn item(&mut self, context: &mut Context<'_>, id: &str, item: impl FnOnce() -> Result<Value, HubError>) -> Poll<()> {
-        let Some(sender) = self.uploads.get_mut(id) else { return Poll::Ready(()) };
+    pub fn item(
+        &mut self,
+        context: &mut Context<'_>,
+        id: &str,
+        item: impl FnOnce() -> Result<Value, HubError>,
+    ) -> Poll<()> {
+        let Some(sender) = self.uploads.get_mut(id) else {
+            return Poll::Ready(());
+        };
         match sender.poll_reserve(context) {
             Poll::Pending => return Poll::Pending,
             // A method that wants no more items has let go of its end.
@@ -72,7 +79,9 @@ impl Streams {
     /// A stream of the client's ends, if it is one. Pending where its error must wait for items before it.
     pub fn end(&mut self, context: &mut Context<'_>, id: &str, error: Option<&str>) -> Poll<()> {
         if let Some(error) = error
-            && self.item(context, id, || Err(HubError::shown(error))).is_pending()
+            && self
+                .item(context, id, || Err(HubError::shown(error)))
+                .is_pending()
         {
             return Poll::Pending;
         }
@@ -112,7 +121,13 @@ impl Streams {
     }
 
     /// Sends what streams have, while there is room.
-    pub fn poll(&mut self, context: &mut Context<'_>, detailed: bool, room: impl Fn() -> bool, mut send: impl FnMut(&ServerMessage<'_>)) {
+    pub fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        detailed: bool,
+        room: impl Fn() -> bool,
+        mut send: impl FnMut(&ServerMessage<'_>),
+    ) {
         let mut place = 0;
         while place < self.downloads.len() {
             let Download { id, items } = &mut self.downloads[place];
@@ -122,14 +137,25 @@ impl Streams {
                 }
                 match items.as_mut().poll_next(context) {
                     Poll::Pending => break false,
-                    Poll::Ready(Some(Ok(item))) => send(&ServerMessage::StreamItem { id, item: &item }),
+                    Poll::Ready(Some(Ok(item))) => {
+                        send(&ServerMessage::StreamItem { id, item: &item })
+                    }
                     Poll::Ready(Some(Err(error))) => {
-                        let text = format!("An error occurred on the server while streaming results.{}", error.suffix(detailed));
-                        send(&ServerMessage::Completion { id, outcome: Completed::Error(&text) });
+                        let text = format!(
+                            "An error occurred on the server while streaming results.{}",
+                            error.suffix(detailed)
+                        );
+                        send(&ServerMessage::Completion {
+                            id,
+                            outcome: Completed::Error(&text),
+                        });
                         break true;
                     }
                     Poll::Ready(None) => {
-                        send(&ServerMessage::Completion { id, outcome: Completed::Void });
+                        send(&ServerMessage::Completion {
+                            id,
+                            outcome: Completed::Void,
+                        });
                         break true;
                     }
                 }

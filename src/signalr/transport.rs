@@ -6,9 +6,9 @@ pub mod websocket;
 
 use crate::signalr::Hub;
 use crate::signalr::connection::{Connection, Ending};
+use crate::signalr::sessions::Handover;
 use crate::signalr::transport::socket::Socket;
 use crate::signalr::transport::websocket::{Decoder, Event, FrameError, close_frame, pong_frame};
-use crate::signalr::sessions::Handover;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -26,8 +26,21 @@ thread_local! {
 
 /// Runs a connection over a WebSocket until it is over. `early` came behind the upgrade request;
 /// `further` brings other sockets where the client may come back.
-pub async fn run_websocket<H: Hub>(connection: Connection<H>, socket: Socket, early: &[u8], further: Option<Further>) {
-    let mut websocket = WebSocket { connection, socket, decoder: Decoder::default(), closing: None, peer_closed: false, farewell: None, stuck: None };
+pub async fn run_websocket<H: Hub>(
+    connection: Connection<H>,
+    socket: Socket,
+    early: &[u8],
+    further: Option<Further>,
+) {
+    let mut websocket = WebSocket {
+        connection,
+        socket,
+        decoder: Decoder::default(),
+        closing: None,
+        peer_closed: false,
+        farewell: None,
+        stuck: None,
+    };
     if !early.is_empty() {
         websocket.take(&mut early.to_vec());
     }
@@ -41,14 +54,16 @@ pub async fn run_websocket<H: Hub>(connection: Connection<H>, socket: Socket, ea
 async fn run_resumable<H: Hub>(mut websocket: WebSocket<H>, mut further: Further) {
     let timeout = websocket.connection.disconnect_timeout();
     loop {
-        let end = poll_fn(|context| match further.poll(context, &websocket.connection) {
-            Poll::Ready(handover) => Poll::Ready(End::Moved(handover)),
-            Poll::Pending => {
-                let end = websocket.poll(context);
-                further.way_back.note(&websocket.connection);
-                end
-            }
-        });
+        let end = poll_fn(
+            |context| match further.poll(context, &websocket.connection) {
+                Poll::Ready(handover) => Poll::Ready(End::Moved(handover)),
+                Poll::Pending => {
+                    let end = websocket.poll(context);
+                    further.way_back.note(&websocket.connection);
+                    end
+                }
+            },
+        );
         let next = match end.await {
             End::Over => None,
             End::Moved(handover) => Some(handover),
@@ -58,7 +73,9 @@ async fn run_resumable<H: Hub>(mut websocket: WebSocket<H>, mut further: Further
                     if let Poll::Ready(handover) = further.poll(context, &websocket.connection) {
                         return Poll::Ready(Some(handover));
                     }
-                    if waiting.as_mut().poll(context).is_ready() || websocket.connection.poll(context).is_ready() {
+                    if waiting.as_mut().poll(context).is_ready()
+                        || websocket.connection.poll(context).is_ready()
+                    {
                         return Poll::Ready(None);
                     }
                     Poll::Pending
@@ -88,13 +105,20 @@ pub struct WayBack {
 
 impl WayBack {
     fn note<H: Hub>(&self, connection: &Connection<H>) {
-        self.renounced.store(connection.is_open() && !connection.is_resumable(), Ordering::Relaxed);
+        self.renounced.store(
+            connection.is_open() && !connection.is_resumable(),
+            Ordering::Relaxed,
+        );
         self.over.store(connection.is_over(), Ordering::Relaxed);
     }
 }
 
 impl Further {
-    fn poll<H: Hub>(&mut self, context: &mut Context<'_>, connection: &Connection<H>) -> Poll<Handover> {
+    fn poll<H: Hub>(
+        &mut self,
+        context: &mut Context<'_>,
+        connection: &Connection<H>,
+    ) -> Poll<Handover> {
         match self.sockets.poll_recv(context) {
             Poll::Ready(Some(handover)) if connection.is_resumable() => Poll::Ready(handover),
             // One that may not go on is dropped; the table's sender keeps the channel open.
@@ -149,7 +173,11 @@ impl<H: Hub> WebSocket<H> {
 
     /// The peer is gone: for good, unless the connection may go on.
     fn gone(&self) -> End {
-        if self.closing.is_none() && self.connection.is_resumable() { End::Dropped } else { End::Over }
+        if self.closing.is_none() && self.connection.is_resumable() {
+            End::Dropped
+        } else {
+            End::Over
+        }
     }
 
     /// Ready when the socket can be dropped.
@@ -171,13 +199,20 @@ impl<H: Hub> WebSocket<H> {
             if self.peer_closed && written {
                 return Poll::Ready(End::Over);
             }
-            if written && self.connection.is_sending_streams() && self.connection.client().outbox.made_room() {
+            if written
+                && self.connection.is_sending_streams()
+                && self.connection.client().outbox.made_room()
+            {
                 // Streams that waited for room go on.
                 continue;
             }
             let overdue = [&mut self.closing, &mut self.stuck]
                 .into_iter()
-                .any(|timer| timer.as_mut().is_some_and(|timer| timer.as_mut().poll(context).is_ready()));
+                .any(|timer| {
+                    timer
+                        .as_mut()
+                        .is_some_and(|timer| timer.as_mut().poll(context).is_ready())
+                });
             if overdue {
                 return Poll::Ready(self.gone());
             }
@@ -196,15 +231,19 @@ impl<H: Hub> WebSocket<H> {
     fn poll_write(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
         let socket = &mut self.socket;
         let mut progress = false;
-        let written = self.connection.client().outbox.poll_flush(context, |context, slices| {
-            match socket.poll_write(context, slices) {
-                Poll::Ready(result) => {
-                    progress = true;
-                    result
+        let written = self
+            .connection
+            .client()
+            .outbox
+            .poll_flush(context, |context, slices| {
+                match socket.poll_write(context, slices) {
+                    Poll::Ready(result) => {
+                        progress = true;
+                        result
+                    }
+                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
                 }
-                Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-            }
-        })?;
+            })?;
         let flushed = match socket.poll_flush(context) {
             Poll::Ready(result) => result.map(|()| true)?,
             Poll::Pending => false,
@@ -241,7 +280,10 @@ impl<H: Hub> WebSocket<H> {
                 Ok(())
             }
             Event::Ping(payload) => {
-                connection.client().outbox.push_control(pong_frame(payload).into());
+                connection
+                    .client()
+                    .outbox
+                    .push_control(pong_frame(payload).into());
                 Ok(())
             }
             Event::Close => Err(Breach::Closed),
@@ -266,7 +308,10 @@ impl<H: Hub> WebSocket<H> {
     }
 
     fn close(&mut self, code: u16) {
-        self.connection.client().outbox.push_control(close_frame(code).into());
+        self.connection
+            .client()
+            .outbox
+            .push_control(close_frame(code).into());
         self.closing = Some(timer(self.connection.close_timeout()));
     }
 }

@@ -60,7 +60,9 @@ impl Value {
     pub fn as_integer(&self) -> Option<i64> {
         match self {
             Value::Integer(number) => Some(*number),
-            Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(*number as i64),
+            Value::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => {
+                Some(*number as i64)
+            }
             _ => None,
         }
     }
@@ -68,8 +70,14 @@ impl Value {
     /// A member of a map or an object, its name in any case.
     pub fn member(&self, name: &str) -> Option<&Value> {
         match self {
-            Value::Map(members) => members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value),
-            Value::Object(members) => members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value),
+            Value::Map(members) => members
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value),
+            Value::Object(members) => members
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value),
             _ => None,
         }
     }
@@ -91,11 +99,17 @@ impl Value {
             Value::Boolean(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
             Value::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
             Value::Unsigned(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            Value::Float(number) if number.is_finite() => out.extend_from_slice(number.to_string().as_bytes()),
+            Value::Float(number) if number.is_finite() => {
+                out.extend_from_slice(number.to_string().as_bytes())
+            }
             Value::Float(_) => out.extend_from_slice(b"null"),
             Value::Text(text) => write_string(out, text),
-            Value::Extension(TIMESTAMP, bytes) if instant(bytes).is_some() => write_string(out, &instant(bytes).unwrap_or_default()),
-            Value::Binary(bytes) | Value::Extension(_, bytes) => write_string(out, &STANDARD.encode(bytes)),
+            Value::Extension(TIMESTAMP, bytes) if instant(bytes).is_some() => {
+                write_string(out, &instant(bytes).unwrap_or_default())
+            }
+            Value::Binary(bytes) | Value::Extension(_, bytes) => {
+                write_string(out, &STANDARD.encode(bytes))
+            }
             Value::Array(items) => {
                 out.push(b'[');
                 for (place, item) in items.iter().enumerate() {
@@ -106,10 +120,24 @@ impl Value {
                 }
                 out.push(b']');
             }
-            Value::Map(members) => write_members(out, members.iter().map(|(name, value)| (name.clone(), value)), naming),
+            Value::Map(members) => write_members(
+                out,
+                members.iter().map(|(name, value)| (name.clone(), value)),
+                naming,
+            ),
             Value::Object(members) => {
-                let named = |name: &str| if naming == Naming::Camel { camel(name) } else { name.to_owned() };
-                write_members(out, members.iter().map(|(name, value)| (named(name), value)), naming);
+                let named = |name: &str| {
+                    if naming == Naming::Camel {
+                        camel(name)
+                    } else {
+                        name.to_owned()
+                    }
+                };
+                write_members(
+                    out,
+                    members.iter().map(|(name, value)| (named(name), value)),
+                    naming,
+                );
             }
         }
     }
@@ -151,7 +179,11 @@ impl Value {
     }
 }
 
-fn write_members<'v>(out: &mut Vec<u8>, members: impl Iterator<Item = (String, &'v Value)>, naming: Naming) {
+fn write_members<'v>(
+    out: &mut Vec<u8>,
+    members: impl Iterator<Item = (String, &'v Value)>,
+    naming: Naming,
+) {
     out.push(b'{');
     for (place, (name, value)) in members.enumerate() {
         if place > 0 {
@@ -197,7 +229,10 @@ fn number(text: &str) -> Value {
     if let Some(number) = text.parse().ok().filter(|_| text != "-0") {
         return Value::Integer(number);
     }
-    text.parse().map(Value::Unsigned).or_else(|_| text.parse().map(Value::Float)).unwrap_or(Value::Null)
+    text.parse()
+        .map(Value::Unsigned)
+        .or_else(|_| text.parse().map(Value::Float))
+        .unwrap_or(Value::Null)
 }
 
 fn read_message_pack(reader: &mut Reader<'_>, depth: usize) -> Result<Value, MessagePackError> {
@@ -235,8 +270,12 @@ fn read_message_pack(reader: &mut Reader<'_>, depth: usize) -> Result<Value, Mes
                 let key = match read_message_pack(reader, depth - 1)? {
                     Value::Text(key) => key,
                     // As a text within a text within a text they would grow without end.
-                    Value::Array(_) | Value::Map(_) => return Err(MessagePackError("a key that is a plain value")),
-                    other => String::from_utf8_lossy(&other.to_json(Naming::AsDeclared)).into_owned(),
+                    Value::Array(_) | Value::Map(_) => {
+                        return Err(MessagePackError("a key that is a plain value"));
+                    }
+                    other => {
+                        String::from_utf8_lossy(&other.to_json(Naming::AsDeclared)).into_owned()
+                    }
                 };
                 members.push((key, read_message_pack(reader, depth - 1)?));
             }
@@ -250,30 +289,52 @@ fn camel(name: &str) -> String {
     let mut letters: Vec<char> = name.chars().collect();
     for place in 0..letters.len() {
         let capital = letters[place].is_uppercase();
-        let before_small = place > 0 && letters.get(place + 1).is_some_and(|next| !next.is_uppercase());
+        let before_small = place > 0
+            && letters
+                .get(place + 1)
+                .is_some_and(|next| !next.is_uppercase());
         if !capital || before_small {
             break;
         }
-        letters[place] = letters[place].to_lowercase().next().unwrap_or(letters[place]);
+        letters[place] = letters[place]
+            .to_lowercase()
+            .next()
+            .unwrap_or(letters[place]);
     }
     letters.into_iter().collect()
 }
 
 /// A timestamp's bytes as ISO 8601 in UTC; `None` where they are none.
 fn instant(bytes: &[u8]) -> Option<String> {
-    let number = |bytes: &[u8]| bytes.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let number = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte))
+    };
     let (seconds, nanoseconds) = match bytes.len() {
         4 => (i64::try_from(number(bytes)).ok()?, 0),
-        8 => (i64::try_from(number(bytes) & 0x3_ffff_ffff).ok()?, number(bytes) >> 34),
+        8 => (
+            i64::try_from(number(bytes) & 0x3_ffff_ffff).ok()?,
+            number(bytes) >> 34,
+        ),
         12 => (number(&bytes[4..]) as i64, number(&bytes[..4])),
         _ => return None,
     };
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil(days)?;
-    let mut text = format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60);
+    let mut text = format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    );
     if nanoseconds > 0 {
         // .NET keeps seven digits.
-        text.push_str(format!(".{:07}", nanoseconds / 100).trim_end_matches('0').trim_end_matches('.'));
+        text.push_str(
+            format!(".{:07}", nanoseconds / 100)
+                .trim_end_matches('0')
+                .trim_end_matches('.'),
+        );
     }
     text.push('Z');
     Some(text)
@@ -286,7 +347,15 @@ fn civil(days: i64) -> Option<(i64, i64, i64)> {
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (1..=9999).contains(&year).then_some((year, month, day_of_year - (153 * shifted_month + 2) / 5 + 1))
+    (1..=9999).contains(&year).then_some((
+        year,
+        month,
+        day_of_year - (153 * shifted_month + 2) / 5 + 1,
+    ))
 }

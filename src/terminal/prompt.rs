@@ -21,7 +21,10 @@ pub struct Question {
 
 impl Question {
     pub fn new(title: impl Into<String>, hint: impl Into<String>) -> Self {
-        Question { title: title.into(), hint: hint.into() }
+        Question {
+            title: title.into(),
+            hint: hint.into(),
+        }
     }
 
     /// Shows the hint and returns what is left to ask.
@@ -61,7 +64,8 @@ impl Restored {
     /// back: it is put back once that has happened, or can't any more.
     fn await_change(&self, before: &Termios) {
         let Some(asking) = &self.asking else { return };
-        let is_changed = || tcgetattr(io::stdin()).map_or(true, |now| now.local_modes != before.local_modes);
+        let is_changed =
+            || tcgetattr(io::stdin()).map_or(true, |now| now.local_modes != before.local_modes);
         let deadline = Instant::now() + READS_WITHIN;
         while !asking.is_finished() && !is_changed() && Instant::now() < deadline {
             std::thread::sleep(LOOK_EVERY);
@@ -89,9 +93,16 @@ pub async fn confirm(question: &str, default: bool) -> Reply<bool> {
         if super::is_dumb() {
             let choice = if default { "Y/n" } else { "y/N" };
             let line = typed(&format!("{question} [{choice}] "))?;
-            return Ok(Reply::Given(if line.is_empty() { default } else { line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes") }));
+            return Ok(Reply::Given(if line.is_empty() {
+                default
+            } else {
+                line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes")
+            }));
         }
-        let answer = Confirm::with_theme(&theme()).with_prompt(question).default(default).interact_opt()?;
+        let answer = Confirm::with_theme(&theme())
+            .with_prompt(question)
+            .default(default)
+            .interact_opt()?;
         Ok(answer.map_or(Reply::Left, Reply::Given))
     })
     .await
@@ -105,7 +116,11 @@ pub async fn select(question: Question, items: &[String], default: usize) -> Rep
             return select_by_number(&question, &items, default);
         }
         let items: Vec<_> = items.iter().map(|item| fitted(item)).collect();
-        let answer = Select::with_theme(&theme()).with_prompt(fitted(&question)).items(&items).default(default).interact_opt()?;
+        let answer = Select::with_theme(&theme())
+            .with_prompt(fitted(&question))
+            .items(&items)
+            .default(default)
+            .interact_opt()?;
         Ok(answer.map_or(Reply::Back, Reply::Given))
     })
     .await
@@ -120,10 +135,20 @@ pub async fn input(question: Question, default: &str) -> Reply<String> {
             if line.is_empty() { default } else { line }
         } else {
             let theme = theme();
-            let input = Input::<String>::with_theme(&theme).with_prompt(question).allow_empty(true);
-            if default.is_empty() { input.interact_text()? } else { input.default(default).interact_text()? }
+            let input = Input::<String>::with_theme(&theme)
+                .with_prompt(question)
+                .allow_empty(true);
+            if default.is_empty() {
+                input.interact_text()?
+            } else {
+                input.default(default).interact_text()?
+            }
         };
-        Ok(if text.trim() == BACK { Reply::Back } else { Reply::Given(text.trim().to_owned()) })
+        Ok(if text.trim() == BACK {
+            Reply::Back
+        } else {
+            Reply::Given(text.trim().to_owned())
+        })
     })
     .await
 }
@@ -135,9 +160,16 @@ pub async fn password(question: Question) -> Reply<String> {
         let text = if super::is_dumb() {
             unseen(&question)?
         } else {
-            Password::with_theme(&theme()).with_prompt(question).allow_empty_password(true).interact()?
+            Password::with_theme(&theme())
+                .with_prompt(question)
+                .allow_empty_password(true)
+                .interact()?
         };
-        Ok(if text == BACK { Reply::Back } else { Reply::Given(text) })
+        Ok(if text == BACK {
+            Reply::Back
+        } else {
+            Reply::Given(text)
+        })
     })
     .await
 }
@@ -148,8 +180,14 @@ pub fn object(objection: &str) {
 }
 
 /// Asks on a thread. A line that is typed where it is shown, on a poor terminal, leaves the terminal as it is.
-async fn asked<T: Send + 'static>(secret: bool, ask: impl FnOnce() -> Result<Reply<T>, dialoguer::Error> + Send + 'static) -> Reply<T> {
-    let mut restored = Restored { before: tcgetattr(io::stdin()).ok(), asking: None };
+async fn asked<T: Send + 'static>(
+    secret: bool,
+    ask: impl FnOnce() -> Result<Reply<T>, dialoguer::Error> + Send + 'static,
+) -> Reply<T> {
+    let mut restored = Restored {
+        before: tcgetattr(io::stdin()).ok(),
+        asking: None,
+    };
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let asking = std::thread::spawn(move || {
         // Nobody waits any more after Ctrl-C.
@@ -162,7 +200,11 @@ async fn asked<T: Send + 'static>(secret: bool, ask: impl FnOnce() -> Result<Rep
 }
 
 /// Without a terminal that can move its cursor: a numbered list, and a number typed.
-fn select_by_number(question: &str, items: &[String], default: usize) -> Result<Reply<usize>, dialoguer::Error> {
+fn select_by_number(
+    question: &str,
+    items: &[String],
+    default: usize,
+) -> Result<Reply<usize>, dialoguer::Error> {
     let mut out = io::stderr();
     writeln!(out, "{question}")?;
     for (place, item) in items.iter().enumerate() {
@@ -173,7 +215,9 @@ fn select_by_number(question: &str, items: &[String], default: usize) -> Result<
         match (line.as_str(), line.parse::<usize>()) {
             ("", _) => return Ok(Reply::Given(default)),
             (BACK, _) => return Ok(Reply::Back),
-            (_, Ok(number)) if (1..=items.len()).contains(&number) => return Ok(Reply::Given(number - 1)),
+            (_, Ok(number)) if (1..=items.len()).contains(&number) => {
+                return Ok(Reply::Given(number - 1));
+            }
             _ => writeln!(out, "A number from 1 to {} is expected.", items.len())?,
         }
     }
@@ -220,6 +264,12 @@ fn theme() -> ColorfulTheme {
 
 /// A text that stays on one line: a list that wraps can't be redrawn.
 fn fitted(text: &str) -> String {
-    let width = usize::from(console::Term::stderr().size().1).saturating_sub(6).max(10);
-    if text.chars().count() <= width { text.to_owned() } else { text.chars().take(width - 2).chain("..".chars()).collect() }
+    let width = usize::from(console::Term::stderr().size().1)
+        .saturating_sub(6)
+        .max(10);
+    if text.chars().count() <= width {
+        text.to_owned()
+    } else {
+        text.chars().take(width - 2).chain("..".chars()).collect()
+    }
 }

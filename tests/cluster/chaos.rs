@@ -94,7 +94,9 @@ impl Cluster {
         }
         for place in 0..2 {
             if kind == Kind::Ours {
-                wait_for("a hub that is ready", || (http(&cluster.hub_address(place), READY).status == 200).then_some(()));
+                wait_for("a hub that is ready", || {
+                    (http(&cluster.hub_address(place), READY).status == 200).then_some(())
+                });
             }
             cluster.listeners.push(Listener::start(&cluster.url(place)));
         }
@@ -125,19 +127,28 @@ impl Cluster {
         if let Some(folder) = &self.clock {
             variables = vec![
                 ("LD_PRELOAD", FAKETIME.to_owned()),
-                ("FAKETIME_TIMESTAMP_FILE", folder.path().join("clock").display().to_string()),
+                (
+                    "FAKETIME_TIMESTAMP_FILE",
+                    folder.path().join("clock").display().to_string(),
+                ),
                 ("FAKETIME_NO_CACHE", "1".to_owned()),
                 // The clock that measures durations does not jump in reality either.
                 ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
             ];
         }
         self.hubs[place] = Some(match self.kind {
-            Kind::Ours => Running::Ours(Hub::start_with(&url, &[
-                "--BrokerConfiguration:Host=127.0.0.1",
-                &format!("--BrokerConfiguration:Port={}", self.rabbitmq_way.port),
-                &format!("--RedisConnectionString={redis}"),
-            ], &variables)),
-            Kind::DotNet => Running::DotNet(refhub_at(&url, &redis, self.rabbitmq_way.port, &variables)),
+            Kind::Ours => Running::Ours(Hub::start_with(
+                &url,
+                &[
+                    "--BrokerConfiguration:Host=127.0.0.1",
+                    &format!("--BrokerConfiguration:Port={}", self.rabbitmq_way.port),
+                    &format!("--RedisConnectionString={redis}"),
+                ],
+                &variables,
+            )),
+            Kind::DotNet => {
+                Running::DotNet(refhub_at(&url, &redis, self.rabbitmq_way.port, &variables))
+            }
         });
     }
 
@@ -149,7 +160,9 @@ impl Cluster {
 
     fn redis_says(&self, command: &str) {
         use std::io::{Read, Write};
-        let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", self.redis_port)) else { return };
+        let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", self.redis_port)) else {
+            return;
+        };
         let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
         let _ = stream.write_all(format!("{command}\r\n").as_bytes());
         let _ = stream.read(&mut [0; 64]);
@@ -160,7 +173,11 @@ impl Cluster {
         for hub in self.hubs.iter_mut().flatten() {
             let pid = hub.program().pid();
             let open = std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
-            run(Command::new("prlimit").args(["--pid", &pid.to_string(), &format!("--nofile={}:", limit(open))]));
+            run(Command::new("prlimit").args([
+                "--pid",
+                &pid.to_string(),
+                &format!("--nofile={}:", limit(open)),
+            ]));
         }
     }
 
@@ -201,23 +218,38 @@ impl Cluster {
                 self.redis_says("CLIENT PAUSE 3000");
                 pause(3000);
             }
-            Fault::RedisWay(passage, milliseconds) => through(&self.redis_way, passage, milliseconds),
-            Fault::RabbitMqWay(passage, milliseconds) => through(&self.rabbitmq_way, passage, milliseconds),
+            Fault::RedisWay(passage, milliseconds) => {
+                through(&self.redis_way, passage, milliseconds)
+            }
+            Fault::RabbitMqWay(passage, milliseconds) => {
+                through(&self.rabbitmq_way, passage, milliseconds)
+            }
             Fault::MemoryAlarm => {
-                self.rabbitmq.control(&["set_vm_memory_high_watermark", "0.000001"]);
+                self.rabbitmq
+                    .control(&["set_vm_memory_high_watermark", "0.000001"]);
                 pause(2000);
-                self.rabbitmq.control(&["set_vm_memory_high_watermark", "0.4"]);
+                self.rabbitmq
+                    .control(&["set_vm_memory_high_watermark", "0.4"]);
             }
             Fault::QueueDeleted => {
                 // What the queue holds goes with it, so that it has to be empty, and stay so until it is there again.
                 let paced = publisher.pause.swap(HOLD, Ordering::Relaxed);
                 pause(1000);
-                self.rabbitmq.control(&["delete_queue", harmony::broker::QUEUE]);
+                self.rabbitmq
+                    .control(&["delete_queue", harmony::broker::QUEUE]);
                 let address = self.rabbitmq.address();
-                let declared = || block_on(async {
-                    let broker = harmony::broker::Broker::connect(&address, "chaos", Duration::from_secs(2)).await.ok()?;
-                    broker.declare().await.ok()
-                });
+                let declared = || {
+                    block_on(async {
+                        let broker = harmony::broker::Broker::connect(
+                            &address,
+                            "chaos",
+                            Duration::from_secs(2),
+                        )
+                        .await
+                        .ok()?;
+                        broker.declare().await.ok()
+                    })
+                };
                 wait_for("the queue", declared);
                 publisher.pause.store(paced, Ordering::Relaxed);
             }
@@ -299,11 +331,15 @@ fn endure(kind: Kind, fault: Fault, burst: bool) -> Outcome {
     let mut cluster = Cluster::start(kind, store, fault == Fault::ClockJumps);
     let publisher = Publisher::start(cluster.rabbitmq.address(), if burst { 0 } else { 5 });
     let some = if burst { 5000 } else { 200 };
-    wait_for("the first messages", || (publisher.count() > some).then_some(()));
+    wait_for("the first messages", || {
+        (publisher.count() > some).then_some(())
+    });
     cluster.suffer(fault, &publisher);
     let mended = Instant::now();
     let before = publisher.count();
-    wait_for("messages after the fault", || (publisher.count() > before + some).then_some(()));
+    wait_for("messages after the fault", || {
+        (publisher.count() > before + some).then_some(())
+    });
     let accepted = publisher.finish();
     let survivor = &cluster.listeners[1];
     let mut healed = None;
@@ -312,14 +348,22 @@ fn endure(kind: Kind, fault: Fault, burst: bool) -> Outcome {
             healed = Some(mended.elapsed());
         }
         // A hub that died hears nothing any more.
-        let dead = cluster.hubs[1].as_mut().is_none_or(|hub| hub.program().has_ended());
+        let dead = cluster.hubs[1]
+            .as_mut()
+            .is_none_or(|hub| hub.program().has_ended());
         if dead && mended.elapsed() > Duration::from_secs(15) {
             break;
         }
         pause(20);
     }
     let lost = survivor.lost(&accepted);
-    Outcome { accepted: accepted.len(), heard: accepted.len() - lost, lost, twice: survivor.twice(), healed }
+    Outcome {
+        accepted: accepted.len(),
+        heard: accepted.len() - lost,
+        lost,
+        twice: survivor.twice(),
+        healed,
+    }
 }
 
 const TABLE: [(&str, Fault, bool); 23] = [
@@ -335,10 +379,26 @@ const TABLE: [(&str, Fault, bool); 23] = [
     ("listeners cut", Fault::CutListeners, false),
     ("all of Redis cut", Fault::CutAll, false),
     ("Redis paused 3 s", Fault::RedisPause, false),
-    ("Redis slow 3 s", Fault::RedisWay(Passage::Slow, 3000), false),
-    ("Redis half-open 8 s", Fault::RedisWay(Passage::Silent, 8000), false),
-    ("RabbitMQ half-open 8 s, burst", Fault::RabbitMqWay(Passage::Silent, 8000), true),
-    ("RabbitMQ half-open 8 s", Fault::RabbitMqWay(Passage::Silent, 8000), false),
+    (
+        "Redis slow 3 s",
+        Fault::RedisWay(Passage::Slow, 3000),
+        false,
+    ),
+    (
+        "Redis half-open 8 s",
+        Fault::RedisWay(Passage::Silent, 8000),
+        false,
+    ),
+    (
+        "RabbitMQ half-open 8 s, burst",
+        Fault::RabbitMqWay(Passage::Silent, 8000),
+        true,
+    ),
+    (
+        "RabbitMQ half-open 8 s",
+        Fault::RabbitMqWay(Passage::Silent, 8000),
+        false,
+    ),
     ("memory alarm", Fault::MemoryAlarm, false),
     ("queue deleted", Fault::QueueDeleted, false),
     ("broker closes connections", Fault::BrokerCloses, true),
@@ -351,22 +411,41 @@ const TABLE: [(&str, Fault, bool); 23] = [
 #[test]
 fn table() {
     // Some minutes: only where it is asked for. The faults themselves are in the random run as well.
-    let Some(wanted) = std::env::var_os("HARMONY_CHAOS_TABLE") else { return };
+    let Some(wanted) = std::env::var_os("HARMONY_CHAOS_TABLE") else {
+        return;
+    };
     if !has("table", &[Part::Redis, Part::RabbitMq, Part::Peer]) {
         return;
     }
     // One line alone by its name.
     let wanted = wanted.to_string_lossy().into_owned();
     let mut failed = Vec::new();
-    eprintln!("{:<28}{:<8}{:>9}{:>9}{:>8}{:>8}{:>11}", "fault", "hub", "accepted", "heard", "lost", "twice", "healed ms");
-    for (name, fault, burst) in TABLE.into_iter().filter(|(name, ..)| wanted.len() < 3 || name.contains(&wanted)) {
+    eprintln!(
+        "{:<28}{:<8}{:>9}{:>9}{:>8}{:>8}{:>11}",
+        "fault", "hub", "accepted", "heard", "lost", "twice", "healed ms"
+    );
+    for (name, fault, burst) in TABLE
+        .into_iter()
+        .filter(|(name, ..)| wanted.len() < 3 || name.contains(&wanted))
+    {
         for kind in [Kind::Ours, Kind::DotNet] {
             if (kind, fault) == (Kind::DotNet, Fault::ClockJumps) {
-                eprintln!("{name:<28}.NET    takes no client within a minute where its clock is another");
+                eprintln!(
+                    "{name:<28}.NET    takes no client within a minute where its clock is another"
+                );
                 continue;
             }
-            let Outcome { accepted, heard, lost, twice, healed } = endure(kind, fault, burst);
-            let healed = healed.map_or_else(|| "never".to_owned(), |healed| healed.as_millis().to_string());
+            let Outcome {
+                accepted,
+                heard,
+                lost,
+                twice,
+                healed,
+            } = endure(kind, fault, burst);
+            let healed = healed.map_or_else(
+                || "never".to_owned(),
+                |healed| healed.as_millis().to_string(),
+            );
             let hub = if kind == Kind::Ours { "ours" } else { ".NET" };
             eprintln!("{name:<28}{hub:<8}{accepted:>9}{heard:>9}{lost:>8}{twice:>8}{healed:>11}");
             if kind == Kind::Ours && lost > 0 {
@@ -380,7 +459,10 @@ fn table() {
 /// The faults that end quickly, one after the other, in every run of the suite.
 #[test]
 fn what_ails_redis_costs_no_message() {
-    if !has("what_ails_redis_costs_no_message", &[Part::Redis, Part::RabbitMq]) {
+    if !has(
+        "what_ails_redis_costs_no_message",
+        &[Part::Redis, Part::RabbitMq],
+    ) {
         return;
     }
     for fault in [Fault::FailOver, Fault::SlotMoved] {
@@ -392,23 +474,32 @@ fn what_ails_redis_costs_no_message() {
 /// Each hub appends again what a Redis that begins anew has lost, whichever of their connections is back first.
 #[test]
 fn a_redis_that_comes_back_empty_time_and_again_costs_no_message() {
-    if !has("a_redis_that_comes_back_empty_time_and_again_costs_no_message", &[Part::Redis, Part::RabbitMq]) {
+    if !has(
+        "a_redis_that_comes_back_empty_time_and_again_costs_no_message",
+        &[Part::Redis, Part::RabbitMq],
+    ) {
         return;
     }
     let mut cluster = Cluster::start(Kind::Ours, Store::Single, false);
     let publisher = Publisher::start(cluster.rabbitmq.address(), 1);
     for away in [100, 1500, 300, 2900, 50, 700] {
         let before = cluster.listeners[1].count();
-        wait_for("messages to flow", || (cluster.listeners[1].count() > before + 200).then_some(()));
+        wait_for("messages to flow", || {
+            (cluster.listeners[1].count() > before + 200).then_some(())
+        });
         // So much at once that what Redis has taken is not what everybody has heard.
         publisher.pause.store(0, Ordering::Relaxed);
         let before = publisher.count();
-        wait_for("a burst", || (publisher.count() > before + 3000).then_some(()));
+        wait_for("a burst", || {
+            (publisher.count() > before + 3000).then_some(())
+        });
         cluster.suffer(Fault::RedisRestart(away), &publisher);
         publisher.pause.store(5, Ordering::Relaxed);
     }
     let accepted = publisher.finish();
-    wait_for("all of them", || (cluster.listeners[1].lost(&accepted) == 0).then_some(()));
+    wait_for("all of them", || {
+        (cluster.listeners[1].lost(&accepted) == 0).then_some(())
+    });
 }
 
 #[test]
@@ -417,15 +508,25 @@ fn random() {
     if !has("random", &[Part::Redis, Part::RabbitMq]) {
         return;
     }
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
-    let (seconds, seed) = (number("HARMONY_CHAOS_SECONDS", 20), number("HARMONY_CHAOS_SEED", u64::from(std::process::id())));
+    let number = |name: &str, default: u64| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(default)
+    };
+    let (seconds, seed) = (
+        number("HARMONY_CHAOS_SECONDS", 20),
+        number("HARMONY_CHAOS_SEED", u64::from(std::process::id())),
+    );
     let mut random = Random(seed);
     let mut cluster = Cluster::start(Kind::Ours, Store::Single, false);
     let publisher = Publisher::start(cluster.rabbitmq.address(), 5);
     let (began, mut faults) = (Instant::now(), Vec::new());
     while began.elapsed() < Duration::from_secs(seconds) {
         pause(300 + random.below(1500));
-        publisher.pause.store([0, 2, 5, 20][random.below(4) as usize], Ordering::Relaxed);
+        publisher
+            .pause
+            .store([0, 2, 5, 20][random.below(4) as usize], Ordering::Relaxed);
         let fault = match random.below(14) {
             0 | 1 => Fault::Kill,
             2 => Fault::Stop,
@@ -461,11 +562,24 @@ fn random() {
         pause(500);
     }
     let lost = survivor.lost(&accepted);
-    eprintln!("seed {seed}, {seconds} s: {} faults, {} accepted, {lost} lost, {} twice", faults.len(), accepted.len(), survivor.twice());
+    eprintln!(
+        "seed {seed}, {seconds} s: {} faults, {} accepted, {lost} lost, {} twice",
+        faults.len(),
+        accepted.len(),
+        survivor.twice()
+    );
     // Where in the order of what was accepted it was lost, and while what happened.
     for gap in survivor.gaps(&accepted) {
-        let near = |during: &Range<usize>| during.start < gap.end && gap.start < during.end + accepted.len() / seconds as usize;
-        eprintln!("lost {gap:?} near {:?}", faults.iter().filter(|(_, during)| near(during)).collect::<Vec<_>>());
+        let near = |during: &Range<usize>| {
+            during.start < gap.end && gap.start < during.end + accepted.len() / seconds as usize
+        };
+        eprintln!(
+            "lost {gap:?} near {:?}",
+            faults
+                .iter()
+                .filter(|(_, during)| near(during))
+                .collect::<Vec<_>>()
+        );
     }
     assert_eq!(lost, 0, "seed {seed}: {faults:?}");
 }

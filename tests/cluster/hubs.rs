@@ -12,11 +12,19 @@ use std::time::Duration;
 
 /// Publishes to RabbitMQ as Harmony.Api does.
 fn publish(rabbitmq: &RabbitMq, messages: &[(String, String)]) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
-        let broker = Broker::connect(&rabbitmq.address(), "test", Duration::from_secs(30)).await.expect("RabbitMQ");
+        let broker = Broker::connect(&rabbitmq.address(), "test", Duration::from_secs(30))
+            .await
+            .expect("RabbitMQ");
         for (notification, body) in messages {
-            broker.publish(notification, body.as_bytes()).await.expect("a message published");
+            broker
+                .publish(notification, body.as_bytes())
+                .await
+                .expect("a message published");
         }
         broker.close().await;
     });
@@ -36,17 +44,26 @@ fn parsed(message: &Value) -> Value {
 
 #[test]
 fn the_117_notifications_reach_clients_of_two_hubs_as_recorded() {
-    if !has("the_117_notifications_reach_clients_of_two_hubs_as_recorded", &[Part::Redis, Part::RabbitMq]) {
+    if !has(
+        "the_117_notifications_reach_clients_of_two_hubs_as_recorded",
+        &[Part::Redis, Part::RabbitMq],
+    ) {
         return;
     }
     let recorded = fixture("notifications.json");
     let (redis, rabbitmq) = (Redis::start(), RabbitMq::start());
     let hubs = [hub(&redis, &rabbitmq), hub(&redis, &rabbitmq)];
     let mut listener = redis.listen();
-    let mut clients = hubs.each_ref().map(|hub| WebSocket::connected(hub.address()));
+    let mut clients = hubs
+        .each_ref()
+        .map(|hub| WebSocket::connected(hub.address()));
     for client in &mut clients {
         for group in recorded["groups"].as_array().expect("groups") {
-            let method = if group["card"] == true { "ListenForCardEvents" } else { "ListenForBoardEvents" };
+            let method = if group["card"] == true {
+                "ListenForCardEvents"
+            } else {
+                "ListenForBoardEvents"
+            };
             client.invoke(method, group["name"].as_str().expect("a name"));
         }
     }
@@ -55,34 +72,70 @@ fn the_117_notifications_reach_clients_of_two_hubs_as_recorded() {
     for case in cases {
         // One by one, as they were recorded: two hubs share the queue, and which is faster is chance.
         let text = |value: &Value| value.as_str().expect("text").to_owned();
-        publish(&rabbitmq, &[(text(&case["headers"]["notification_type"]), text(&case["body"]))]);
+        publish(
+            &rabbitmq,
+            &[(
+                text(&case["headers"]["notification_type"]),
+                text(&case["body"]),
+            )],
+        );
         for (client, recorded) in clients.iter_mut().zip(["client", "otherHubClient"]) {
             for message in case[recorded].as_array().expect("messages") {
-                assert_eq!(client.message(), parsed(message), "{}: {recorded}", case["name"]);
+                assert_eq!(
+                    client.message(),
+                    parsed(message),
+                    "{}: {recorded}",
+                    case["name"]
+                );
                 heard += 1;
             }
         }
         for published in case["backplane"].as_array().expect("messages") {
             let (channel, bytes) = listener.next();
-            let expected = base64::engine::general_purpose::STANDARD.decode(published["base64"].as_str().expect("base64")).expect("base64");
-            let (ours, expected) = (read_invocation(&bytes).expect("an envelope"), read_invocation(&expected).expect("an envelope"));
+            let expected = base64::engine::general_purpose::STANDARD
+                .decode(published["base64"].as_str().expect("base64"))
+                .expect("base64");
+            let (ours, expected) = (
+                read_invocation(&bytes).expect("an envelope"),
+                read_invocation(&expected).expect("an envelope"),
+            );
             assert_eq!(channel, published["channel"], "{}", case["name"]);
             assert_eq!(ours.excluded, expected.excluded);
             let decoded = |messages: &[(&str, &[u8])]| -> Vec<(String, Value)> {
-                let decode = |bytes: &[u8]| serde_json::from_slice(bytes.strip_suffix(b"\x1e").expect("a separator")).expect("JSON");
-                messages.iter().map(|(protocol, bytes)| ((*protocol).to_owned(), decode(bytes))).collect()
+                let decode = |bytes: &[u8]| {
+                    serde_json::from_slice(bytes.strip_suffix(b"\x1e").expect("a separator"))
+                        .expect("JSON")
+                };
+                messages
+                    .iter()
+                    .map(|(protocol, bytes)| ((*protocol).to_owned(), decode(bytes)))
+                    .collect()
             };
-            assert_eq!(decoded(&ours.messages), decoded(&expected.messages), "{}", case["name"]);
+            assert_eq!(
+                decoded(&ours.messages),
+                decoded(&expected.messages),
+                "{}",
+                case["name"]
+            );
             carried += 1;
         }
     }
-    eprintln!("{} notifications: {heard} messages heard equal on two hubs, {carried} backplane messages equal", cases.len());
-    assert!(heard >= 2 * 110 && carried >= 110, "{heard} heard, {carried} carried");
+    eprintln!(
+        "{} notifications: {heard} messages heard equal on two hubs, {carried} backplane messages equal",
+        cases.len()
+    );
+    assert!(
+        heard >= 2 * 110 && carried >= 110,
+        "{heard} heard, {carried} carried"
+    );
 }
 
 #[test]
 fn in_a_mixed_cluster_a_message_taken_by_either_hub_reaches_clients_of_both() {
-    if !has("in_a_mixed_cluster_a_message_taken_by_either_hub_reaches_clients_of_both", &[Part::Redis, Part::RabbitMq, Part::Peer]) {
+    if !has(
+        "in_a_mixed_cluster_a_message_taken_by_either_hub_reaches_clients_of_both",
+        &[Part::Redis, Part::RabbitMq, Part::Peer],
+    ) {
         return;
     }
     const MESSAGES: usize = 60;
@@ -90,10 +143,19 @@ fn in_a_mixed_cluster_a_message_taken_by_either_hub_reaches_clients_of_both() {
     let ours = hub(&redis, &rabbitmq);
     let (_theirs, address) = refhub(Some(&redis), Some(&rabbitmq));
     let board = "420371f9-ea23-46de-9ce3-00aeeec060a2";
-    let mut clients = [WebSocket::connected(ours.address()), WebSocket::connected(&address)];
-    clients.iter_mut().for_each(|client| client.invoke("ListenForBoardEvents", board));
+    let mut clients = [
+        WebSocket::connected(ours.address()),
+        WebSocket::connected(&address),
+    ];
+    clients
+        .iter_mut()
+        .for_each(|client| client.invoke("ListenForBoardEvents", board));
     let consumers = || {
-        let queue = rabbitmq.ask("GET", &format!("/api/consumers/{}", rabbitmq.virtual_host), "");
+        let queue = rabbitmq.ask(
+            "GET",
+            &format!("/api/consumers/{}", rabbitmq.virtual_host),
+            "",
+        );
         queue.body.matches("consumer_tag").count()
     };
     wait_for("both hubs to consume", || (consumers() == 2).then_some(()));
@@ -106,20 +168,36 @@ fn in_a_mixed_cluster_a_message_taken_by_either_hub_reaches_clients_of_both() {
         .collect();
     publish(&rabbitmq, &messages);
     for client in &mut clients {
-        let mut heard: Vec<_> = (0..MESSAGES).map(|_| client.message()["arguments"][0]["title"].as_str().expect("a title").to_owned()).collect();
+        let mut heard: Vec<_> = (0..MESSAGES)
+            .map(|_| {
+                client.message()["arguments"][0]["title"]
+                    .as_str()
+                    .expect("a title")
+                    .to_owned()
+            })
+            .collect();
         let mut expected: Vec<_> = (0..MESSAGES).map(title).collect();
         heard.sort();
         expected.sort();
         assert_eq!(heard, expected);
     }
     let taken = ours.metric("harmony_hub_notifications_total");
-    eprintln!("{MESSAGES} messages: {taken} taken by our hub, {} by .NET's, all heard by clients of both", MESSAGES as f64 - taken);
-    assert!(taken > 0.0 && taken < MESSAGES as f64, "both hubs took part: {taken} of {MESSAGES} were ours");
+    eprintln!(
+        "{MESSAGES} messages: {taken} taken by our hub, {} by .NET's, all heard by clients of both",
+        MESSAGES as f64 - taken
+    );
+    assert!(
+        taken > 0.0 && taken < MESSAGES as f64,
+        "both hubs took part: {taken} of {MESSAGES} were ours"
+    );
 }
 
 #[test]
 fn a_hub_that_dies_in_a_burst_loses_nothing() {
-    if !has("a_hub_that_dies_in_a_burst_loses_nothing", &[Part::Redis, Part::RabbitMq]) {
+    if !has(
+        "a_hub_that_dies_in_a_burst_loses_nothing",
+        &[Part::Redis, Part::RabbitMq],
+    ) {
         return;
     }
     const MESSAGES: usize = 4000;
@@ -129,23 +207,35 @@ fn a_hub_that_dies_in_a_burst_loses_nothing() {
     let mut client = WebSocket::connected(listening.address());
     client.invoke("ListenForBoardEvents", board);
     let body = |number: usize| json!({ "BoardId": board, "CardId": "adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4", "Title": format!("{number}") });
-    let messages: Vec<_> = (0..MESSAGES).map(|number| ("CardTitleChanged".to_owned(), body(number).to_string())).collect();
+    let messages: Vec<_> = (0..MESSAGES)
+        .map(|number| ("CardTitleChanged".to_owned(), body(number).to_string()))
+        .collect();
     let killer = std::thread::spawn(move || {
-        wait_for("the dying hub to be at work", || (dying.metric("harmony_hub_notifications_total") > 100.0).then_some(()));
+        wait_for("the dying hub to be at work", || {
+            (dying.metric("harmony_hub_notifications_total") > 100.0).then_some(())
+        });
         dying.program.signal(rustix::process::Signal::KILL);
         dying.program.stop();
     });
     publish(&rabbitmq, &messages);
     let mut heard = std::collections::HashSet::new();
     while heard.len() < MESSAGES {
-        heard.insert(client.message()["arguments"][0]["title"].as_str().expect("a title").to_owned());
+        heard.insert(
+            client.message()["arguments"][0]["title"]
+                .as_str()
+                .expect("a title")
+                .to_owned(),
+        );
     }
     killer.join().expect("the killer");
 }
 
 #[test]
 fn while_redis_is_away_messages_wait_and_then_flow_on() {
-    if !has("while_redis_is_away_messages_wait_and_then_flow_on", &[Part::Redis, Part::RabbitMq]) {
+    if !has(
+        "while_redis_is_away_messages_wait_and_then_flow_on",
+        &[Part::Redis, Part::RabbitMq],
+    ) {
         return;
     }
     let (redis, rabbitmq) = (Redis::start(), RabbitMq::start());
@@ -154,21 +244,36 @@ fn while_redis_is_away_messages_wait_and_then_flow_on() {
     let mut client = WebSocket::connected(hub.address());
     client.invoke("ListenForBoardEvents", board);
     let port = redis.stop();
-    let unhealthy = || crate::harness::raw::http(hub.address(), b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").status == 503;
+    let unhealthy = || {
+        crate::harness::raw::http(
+            hub.address(),
+            b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        )
+        .status
+            == 503
+    };
     wait_for("ready to turn 503", || unhealthy().then_some(()));
     let body = |number: usize| json!({ "BoardId": board, "CardId": "adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4", "Title": format!("{number}") });
-    let messages: Vec<_> = (0..50).map(|number| ("CardTitleChanged".to_owned(), body(number).to_string())).collect();
+    let messages: Vec<_> = (0..50)
+        .map(|number| ("CardTitleChanged".to_owned(), body(number).to_string()))
+        .collect();
     publish(&rabbitmq, &messages);
     let _redis = Redis::on(port);
     for number in 0..50 {
-        assert_eq!(client.message()["arguments"][0]["title"], format!("{number}"));
+        assert_eq!(
+            client.message()["arguments"][0]["title"],
+            format!("{number}")
+        );
     }
     hub.wait_until_ready();
 }
 
 #[test]
 fn what_kills_the_dotnet_hub_is_set_aside_with_its_reason_and_the_rest_flows_on() {
-    if !has("what_kills_the_dotnet_hub_is_set_aside_with_its_reason_and_the_rest_flows_on", &[Part::RabbitMq]) {
+    if !has(
+        "what_kills_the_dotnet_hub_is_set_aside_with_its_reason_and_the_rest_flows_on",
+        &[Part::RabbitMq],
+    ) {
         return;
     }
     let rabbitmq = RabbitMq::start();
@@ -179,40 +284,79 @@ fn what_kills_the_dotnet_hub_is_set_aside_with_its_reason_and_the_rest_flows_on(
     let mut client = WebSocket::connected(hub.address());
     client.invoke("ListenForBoardEvents", board);
     let good = json!({ "BoardId": board, "CardId": "adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4", "Title": "good" }).to_string();
-    publish(&rabbitmq, &[("CardTitleChanged".into(), "hello".into()), ("CardTitleChanged".into(), good)]);
+    publish(
+        &rabbitmq,
+        &[
+            ("CardTitleChanged".into(), "hello".into()),
+            ("CardTitleChanged".into(), good),
+        ],
+    );
     assert_eq!(client.message()["arguments"][0]["title"], "good");
     assert_eq!(hub.metric("harmony_hub_notifications_rejected_total"), 1.0);
-    let path = format!("/api/queues/{}/notifications.signalr.rejected/get", rabbitmq.virtual_host);
-    let rejected = rabbitmq.ask("POST", &path, r#"{"count":5,"ackmode":"ack_requeue_true","encoding":"auto"}"#);
+    let path = format!(
+        "/api/queues/{}/notifications.signalr.rejected/get",
+        rabbitmq.virtual_host
+    );
+    let rejected = rabbitmq.ask(
+        "POST",
+        &path,
+        r#"{"count":5,"ackmode":"ack_requeue_true","encoding":"auto"}"#,
+    );
     let rejected: Value = serde_json::from_str(&rejected.body).expect("JSON");
     assert_eq!(rejected[0]["payload"], "hello");
-    assert_eq!(rejected[0]["properties"]["headers"]["notification_type"], "CardTitleChanged");
-    let reason = rejected[0]["properties"]["headers"]["x-harmony-reason"].as_str().expect("a reason");
+    assert_eq!(
+        rejected[0]["properties"]["headers"]["notification_type"],
+        "CardTitleChanged"
+    );
+    let reason = rejected[0]["properties"]["headers"]["x-harmony-reason"]
+        .as_str()
+        .expect("a reason");
     assert!(reason.contains("an invalid start of a value"), "{reason}");
 
     // Looked at, sent again (and rejected again), dropped.
     let folder = Folder::new();
     let settings = json!({ "BrokerConfiguration": { "Host": "127.0.0.1", "Port": rabbitmq.port, "VirtualHost": rabbitmq.virtual_host } });
-    folder.write("harmony/Harmony.SignalR/appsettings.json", &settings.to_string());
+    folder.write(
+        "harmony/Harmony.SignalR/appsettings.json",
+        &settings.to_string(),
+    );
     let rejected = |arguments: &[&str]| {
-        let output = run(harmony(folder.path()).args(["rejected", "--json"]).args(arguments));
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+        let output = run(harmony(folder.path())
+            .args(["rejected", "--json"])
+            .args(arguments));
+        let answer: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
         (output.status.code(), answer)
     };
     let (_, list) = rejected(&["list"]);
-    assert_eq!((list["rejected"].as_array().map(Vec::len), &list["rejected"][0]["type"]), (Some(1), &"CardTitleChanged".into()), "{list}");
+    assert_eq!(
+        (
+            list["rejected"].as_array().map(Vec::len),
+            &list["rejected"][0]["type"]
+        ),
+        (Some(1), &"CardTitleChanged".into()),
+        "{list}"
+    );
     assert_eq!(rejected(&["show", "1"]).1["body"], "hello");
     assert_eq!(rejected(&["show", "2"]).0, Some(2));
     assert_eq!(rejected(&["retry", "1"]).1["changes"], 1);
-    wait_for("the same rejected again", || (hub.metric("harmony_hub_notifications_rejected_total") == 2.0).then_some(()));
-    assert_eq!(rejected(&["drop", "--all"]).1["error"]["code"], "answerMissing");
+    wait_for("the same rejected again", || {
+        (hub.metric("harmony_hub_notifications_rejected_total") == 2.0).then_some(())
+    });
+    assert_eq!(
+        rejected(&["drop", "--all"]).1["error"]["code"],
+        "answerMissing"
+    );
     assert_eq!(rejected(&["drop", "--all", "--yes"]).1["changes"], 1);
     assert_eq!(rejected(&["list"]).1["rejected"], json!([]));
 }
 
 #[test]
 fn a_hub_whose_listening_connection_is_cut_misses_nothing() {
-    if !has("a_hub_whose_listening_connection_is_cut_misses_nothing", &[Part::Redis, Part::RabbitMq]) {
+    if !has(
+        "a_hub_whose_listening_connection_is_cut_misses_nothing",
+        &[Part::Redis, Part::RabbitMq],
+    ) {
         return;
     }
     let (redis, rabbitmq) = (Redis::start(), RabbitMq::start());
@@ -222,14 +366,19 @@ fn a_hub_whose_listening_connection_is_cut_misses_nothing() {
     hubs.iter().for_each(Hub::wait_until_ready);
     let board = "420371f9-ea23-46de-9ce3-00aeeec060a2";
     let mut clients = [0, 1].map(|hub| WebSocket::connected(hubs[hub].address()));
-    clients.iter_mut().for_each(|client| client.invoke("ListenForBoardEvents", board));
+    clients
+        .iter_mut()
+        .for_each(|client| client.invoke("ListenForBoardEvents", board));
     let body = |number: usize| json!({ "BoardId": board, "CardId": "adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4", "Title": format!("{number}") });
     const MESSAGES: usize = 3000;
     let cutter = std::thread::scope(|scope| {
         let address = redis.connection_string();
         let publishing = scope.spawn(|| {
             for batch in (0..MESSAGES).collect::<Vec<_>>().chunks(100) {
-                let messages: Vec<_> = batch.iter().map(|number| ("CardTitleChanged".to_owned(), body(*number).to_string())).collect();
+                let messages: Vec<_> = batch
+                    .iter()
+                    .map(|number| ("CardTitleChanged".to_owned(), body(*number).to_string()))
+                    .collect();
                 publish(&rabbitmq, &messages);
             }
         });
@@ -237,7 +386,9 @@ fn a_hub_whose_listening_connection_is_cut_misses_nothing() {
         while !publishing.is_finished() {
             use std::io::{Read, Write};
             let mut stream = crate::harness::raw::connect(&address);
-            stream.write_all(b"CLIENT KILL TYPE pubsub\r\n").expect("a command");
+            stream
+                .write_all(b"CLIENT KILL TYPE pubsub\r\n")
+                .expect("a command");
             let mut answer = [0; 16];
             let _ = stream.read(&mut answer);
             cuts += 1;
@@ -249,7 +400,11 @@ fn a_hub_whose_listening_connection_is_cut_misses_nothing() {
         let mut missing: std::collections::HashSet<usize> = (0..MESSAGES).collect();
         while !missing.is_empty() {
             let message = client.message();
-            let title = message["arguments"][0]["title"].as_str().expect("a title").parse::<usize>().expect("a number");
+            let title = message["arguments"][0]["title"]
+                .as_str()
+                .expect("a title")
+                .parse::<usize>()
+                .expect("a number");
             missing.remove(&title);
         }
     }

@@ -20,7 +20,10 @@ const MESSAGES: usize = 4000;
 const SIZE: usize = 20_000;
 
 fn publish(rabbitmq: &RabbitMq, messages: usize, size: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let broker = Broker::connect(&rabbitmq.address(), "test", Duration::from_secs(30)).await.expect("RabbitMQ");
         let filling = "x".repeat(size);
@@ -35,7 +38,12 @@ fn publish(rabbitmq: &RabbitMq, messages: usize, size: usize) {
 
 fn hub(redis: u16, rabbitmq: &RabbitMq) -> Hub {
     let [host, port, virtual_host] = rabbitmq.arguments();
-    let hub = Hub::start(&[&host, &port, &virtual_host, &format!("--RedisConnectionString=127.0.0.1:{redis},abortConnect=false")]);
+    let hub = Hub::start(&[
+        &host,
+        &port,
+        &virtual_host,
+        &format!("--RedisConnectionString=127.0.0.1:{redis},abortConnect=false"),
+    ]);
     hub.wait_until_ready();
     hub
 }
@@ -63,7 +71,14 @@ fn hear(client: &mut WebSocket) {
             continue;
         }
         let title = message["arguments"][0]["title"].as_str().expect("a title");
-        missing.remove(&title.split(' ').next().expect("a number").parse().expect("a number"));
+        missing.remove(
+            &title
+                .split(' ')
+                .next()
+                .expect("a number")
+                .parse()
+                .expect("a number"),
+        );
     }
 }
 
@@ -86,7 +101,10 @@ fn acquainted(redis: &Redis) {
 
 #[test]
 fn one_that_is_cut_off_for_long_still_hears_everything() {
-    if !has("one_that_is_cut_off_for_long_still_hears_everything", &[Part::Redis, Part::RabbitMq]) {
+    if !has(
+        "one_that_is_cut_off_for_long_still_hears_everything",
+        &[Part::Redis, Part::RabbitMq],
+    ) {
         return;
     }
     let (redis, rabbitmq) = (Redis::start(), RabbitMq::start());
@@ -97,7 +115,9 @@ fn one_that_is_cut_off_for_long_still_hears_everything() {
     way.set(Passage::Silent);
     publish(&rabbitmq, MESSAGES, SIZE);
     let all = || publishing.metric("harmony_hub_notifications_total") >= MESSAGES as f64 * 0.8;
-    wait_for("the other hub to be far ahead", || (said(&publishing, WAITS) || all()).then_some(()));
+    wait_for("the other hub to be far ahead", || {
+        (said(&publishing, WAITS) || all()).then_some(())
+    });
     way.cut();
     way.set(Passage::Open);
     hear(&mut client);
@@ -120,7 +140,10 @@ fn one_that_died_is_given_up() {
 
 #[test]
 fn one_that_left_is_not_waited_for() {
-    if !has("one_that_left_is_not_waited_for", &[Part::Redis, Part::RabbitMq]) {
+    if !has(
+        "one_that_left_is_not_waited_for",
+        &[Part::Redis, Part::RabbitMq],
+    ) {
         return;
     }
     let (redis, rabbitmq) = (Redis::start(), RabbitMq::start());
@@ -134,7 +157,10 @@ fn one_that_left_is_not_waited_for() {
 
 #[test]
 fn a_client_that_reads_slowly_hears_a_burst_whole() {
-    if !has("a_client_that_reads_slowly_hears_a_burst_whole", &[Part::RabbitMq]) {
+    if !has(
+        "a_client_that_reads_slowly_hears_a_burst_whole",
+        &[Part::RabbitMq],
+    ) {
         return;
     }
     const BURST: usize = 60_000;

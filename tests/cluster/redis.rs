@@ -11,7 +11,11 @@ const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
 fn hubs(connection_string: &str, variables: &[(&str, String)]) -> [Hub; 2] {
     [(); 2].map(|()| {
         let redis = format!("--RedisConnectionString={connection_string}");
-        let hub = Hub::start_with("http://127.0.0.1:0", &["--rabbitmq=embedded", &redis], variables);
+        let hub = Hub::start_with(
+            "http://127.0.0.1:0",
+            &["--rabbitmq=embedded", &redis],
+            variables,
+        );
         hub.wait_until_ready();
         hub
     })
@@ -23,21 +27,39 @@ fn carry(hubs: &[Hub; 2], messages: usize, size: usize) {
     client.invoke("ListenForBoardEvents", BOARD);
     let filling = "x".repeat(size);
     for number in 0..messages {
-        let body = format!("{{\"BoardId\":\"{BOARD}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{number} {filling}\"}}");
-        let admin = hubs[0].admin.trim_start_matches("http://").trim_end_matches('/');
-        let request = format!("POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        let body = format!(
+            "{{\"BoardId\":\"{BOARD}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{number} {filling}\"}}"
+        );
+        let admin = hubs[0]
+            .admin
+            .trim_start_matches("http://")
+            .trim_end_matches('/');
+        let request = format!(
+            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
         let answer = crate::harness::raw::http(admin, request.as_bytes());
         assert_eq!(answer.status, 202, "{number}: {answer:?}");
     }
     for number in 0..messages {
-        let title = client.message()["arguments"][0]["title"].as_str().expect("a title").to_owned();
-        assert!(title.starts_with(&format!("{number} ")), "{number} is not {}", &title[..10.min(title.len())]);
+        let title = client.message()["arguments"][0]["title"]
+            .as_str()
+            .expect("a title")
+            .to_owned();
+        assert!(
+            title.starts_with(&format!("{number} ")),
+            "{number} is not {}",
+            &title[..10.min(title.len())]
+        );
     }
 }
 
 #[test]
 fn behind_tls_with_a_certificate_of_another_name() {
-    if !has("behind_tls_with_a_certificate_of_another_name", &[Part::Redis]) {
+    if !has(
+        "behind_tls_with_a_certificate_of_another_name",
+        &[Part::Redis],
+    ) {
         return;
     }
     let folder = Folder::new();
@@ -46,38 +68,85 @@ fn behind_tls_with_a_certificate_of_another_name() {
         openssl req -newkey rsa:2048 -nodes -keyout key.pem -out redis.csr -subj /CN=redis 2>/dev/null
         printf 'subjectAltName=DNS:redis.example\\n' >redis.ext
         openssl x509 -req -in redis.csr -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -extfile redis.ext -out redis.pem 2>/dev/null";
-    let made = run(Command::new("bash").current_dir(folder.path()).args(["-c", script]));
+    let made = run(Command::new("bash")
+        .current_dir(folder.path())
+        .args(["-c", script]));
     assert!(made.status.success(), "{}", text(&made.stderr));
     let path = |name: &str| folder.path().join(name).display().to_string();
     let tls = free_port().to_string();
-    let _redis = Redis::with(free_port(), &[
-        "--tls-port", &tls, "--tls-cert-file", &path("redis.pem"), "--tls-key-file", &path("key.pem"), "--tls-ca-cert-file", &path("ca.pem"),
-        "--tls-auth-clients", "no", "--requirepass", "a-password",
-    ]);
-    let text = format!("127.0.0.1:{tls},ssl=true,sslHost=redis.example,password=a-password,abortConnect=false");
+    let _redis = Redis::with(
+        free_port(),
+        &[
+            "--tls-port",
+            &tls,
+            "--tls-cert-file",
+            &path("redis.pem"),
+            "--tls-key-file",
+            &path("key.pem"),
+            "--tls-ca-cert-file",
+            &path("ca.pem"),
+            "--tls-auth-clients",
+            "no",
+            "--requirepass",
+            "a-password",
+        ],
+    );
+    let text = format!(
+        "127.0.0.1:{tls},ssl=true,sslHost=redis.example,password=a-password,abortConnect=false"
+    );
     carry(&hubs(&text, &[("SSL_CERT_FILE", path("ca.pem"))]), 10, 10);
 }
 
 #[test]
 fn without_the_right_to_keep_a_log_messages_are_carried_all_the_same() {
-    if !has("without_the_right_to_keep_a_log_messages_are_carried_all_the_same", &[Part::Redis]) {
+    if !has(
+        "without_the_right_to_keep_a_log_messages_are_carried_all_the_same",
+        &[Part::Redis],
+    ) {
         return;
     }
     let redis = Redis::start();
-    let granted = run(Command::new("redis-cli").args(["-p", &redis.port.to_string(), "ACL", "SETUSER", "limited", "on", ">secret", "~*", "&*", "+@all", "-@stream", "-@scripting"]));
+    let granted = run(Command::new("redis-cli").args([
+        "-p",
+        &redis.port.to_string(),
+        "ACL",
+        "SETUSER",
+        "limited",
+        "on",
+        ">secret",
+        "~*",
+        "&*",
+        "+@all",
+        "-@stream",
+        "-@scripting",
+    ]));
     assert_eq!(text(&granted.stdout).trim(), "OK");
-    let hubs = hubs(&format!("127.0.0.1:{},user=limited,password=secret", redis.port), &[]);
+    let hubs = hubs(
+        &format!("127.0.0.1:{},user=limited,password=secret", redis.port),
+        &[],
+    );
     carry(&hubs, 20, 10);
-    let said = hubs[0].program.lines().iter().filter(|line| line.contains("keeps no log for us")).count();
+    let said = hubs[0]
+        .program
+        .lines()
+        .iter()
+        .filter(|line| line.contains("keeps no log for us"))
+        .count();
     assert!(said <= 1, "said once");
 }
 
 #[test]
 fn a_redis_that_is_full_still_carries_messages() {
-    if !has("a_redis_that_is_full_still_carries_messages", &[Part::Redis]) {
+    if !has(
+        "a_redis_that_is_full_still_carries_messages",
+        &[Part::Redis],
+    ) {
         return;
     }
-    let redis = Redis::with(free_port(), &["--maxmemory", "4mb", "--maxmemory-policy", "noeviction"]);
+    let redis = Redis::with(
+        free_port(),
+        &["--maxmemory", "4mb", "--maxmemory-policy", "noeviction"],
+    );
     // Twelve megabytes of them.
     carry(&hubs(&redis.connection_string(), &[]), 600, 20_000);
 }
@@ -88,10 +157,25 @@ fn of_several_the_primary_is_used() {
         return;
     }
     let primary = Redis::start();
-    let replica = Redis::with(free_port(), &["--replicaof", "127.0.0.1", &primary.port.to_string()]);
+    let replica = Redis::with(
+        free_port(),
+        &["--replicaof", "127.0.0.1", &primary.port.to_string()],
+    );
     // The replica comes first; what is published there its primary would not hear.
-    let both = hubs(&format!("127.0.0.1:{},127.0.0.1:{}", replica.port, primary.port), &[]);
+    let both = hubs(
+        &format!("127.0.0.1:{},127.0.0.1:{}", replica.port, primary.port),
+        &[],
+    );
     carry(&both, 10, 10);
-    let listening = run(Command::new("redis-cli").args(["-p", &replica.port.to_string(), "PUBSUB", "CHANNELS"]));
-    assert_eq!(text(&listening.stdout).trim(), "", "nobody listens on the replica");
+    let listening = run(Command::new("redis-cli").args([
+        "-p",
+        &replica.port.to_string(),
+        "PUBSUB",
+        "CHANNELS",
+    ]));
+    assert_eq!(
+        text(&listening.stdout).trim(),
+        "",
+        "nobody listens on the replica"
+    );
 }

@@ -24,15 +24,40 @@ fn fails_with(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -
     let mut command = harmony(folder.path());
     let human = run(command.args(arguments).envs(variables.iter().copied()));
     let mut command = harmony(folder.path());
-    let script = run(command.args(arguments).arg("--json").envs(variables.iter().copied()));
-    assert_eq!(human.status.code(), script.status.code(), "{}", text(&human.stderr));
+    let script = run(command
+        .args(arguments)
+        .arg("--json")
+        .envs(variables.iter().copied()));
+    assert_eq!(
+        human.status.code(),
+        script.status.code(),
+        "{}",
+        text(&human.stderr)
+    );
     assert_ne!(human.status.code(), Some(0), "{}", text(&human.stdout));
     let errors = text(&human.stderr);
-    let first = errors.lines().find(|line| line.starts_with("error:")).unwrap_or_default().to_owned();
+    let first = errors
+        .lines()
+        .find(|line| line.starts_with("error:"))
+        .unwrap_or_default()
+        .to_owned();
     let answer: Value = serde_json::from_slice(&script.stdout).unwrap_or_default();
-    let code = answer["error"]["code"].as_str().unwrap_or_default().to_owned();
-    let said = Said { exit: human.status.code(), code, first, whole: errors };
-    eprintln!("{:<28} exit {:<3} {}", said.code, said.exit.unwrap_or(-1), said.first);
+    let code = answer["error"]["code"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let said = Said {
+        exit: human.status.code(),
+        code,
+        first,
+        whole: errors,
+    };
+    eprintln!(
+        "{:<28} exit {:<3} {}",
+        said.code,
+        said.exit.unwrap_or(-1),
+        said.first
+    );
     said
 }
 
@@ -48,11 +73,22 @@ fn checkout() -> Folder {
 #[test]
 fn broken_json_is_shown_with_its_place() {
     let folder = checkout();
-    folder.write(SETTINGS, "{\n  \"RedisConnectionString\": \"\"\n  \"AllowedHosts\": \"*\"\n}\n");
+    folder.write(
+        SETTINGS,
+        "{\n  \"RedisConnectionString\": \"\"\n  \"AllowedHosts\": \"*\"\n}\n",
+    );
     let said = fails(&folder, &EMBEDDED);
     assert_eq!((said.exit, said.code.as_str()), (Some(3), "settingsSyntax"));
-    assert!(said.first.contains("appsettings.json:2:30"), "{}", said.whole);
-    assert!(said.whole.contains("\"RedisConnectionString\": \"\""), "the line is shown: {}", said.whole);
+    assert!(
+        said.first.contains("appsettings.json:2:30"),
+        "{}",
+        said.whole
+    );
+    assert!(
+        said.whole.contains("\"RedisConnectionString\": \"\""),
+        "the line is shown: {}",
+        said.whole
+    );
 }
 
 #[test]
@@ -62,7 +98,10 @@ fn a_value_of_the_wrong_type_is_named_with_what_is_allowed() {
     let broken = settings.replace("5672", "\"many\"");
     folder.write(SETTINGS, &broken);
     let said = fails(&folder, &EMBEDDED);
-    assert_eq!((said.exit, said.code.as_str()), (Some(3), "settingsInvalid"));
+    assert_eq!(
+        (said.exit, said.code.as_str()),
+        (Some(3), "settingsInvalid")
+    );
     assert!(said.first.contains("appsettings.json:5:13: BrokerConfiguration:Port: \"many\" was found where a port from 1 to 65535 is expected"), "{}", said.whole);
     assert_eq!(folder.read(SETTINGS), broken);
 }
@@ -77,10 +116,21 @@ fn a_settings_file_that_is_read_only_is_left_alone() {
     let before = folder.read(client);
     let url = format!("http://localhost:{}", free_port());
     let said = fails(&folder, &[&EMBEDDED[..], &["--hub-url", &url]].concat());
-    assert_eq!((said.exit, said.code.as_str()), (Some(1), "settingsNotWritable"));
-    assert!(said.whole.contains("it is read-only") && said.whole.contains("chmod u+w"), "{}", said.whole);
+    assert_eq!(
+        (said.exit, said.code.as_str()),
+        (Some(1), "settingsNotWritable")
+    );
+    assert!(
+        said.whole.contains("it is read-only") && said.whole.contains("chmod u+w"),
+        "{}",
+        said.whole
+    );
     assert_eq!(folder.read(client), before);
-    assert!(folder.read("src/Web/Harmony.Client/wwwroot/appsettings.Production.json").contains("https://localhost:7262"));
+    assert!(
+        folder
+            .read("src/Web/Harmony.Client/wwwroot/appsettings.Production.json")
+            .contains("https://localhost:7262")
+    );
 }
 
 #[test]
@@ -100,7 +150,10 @@ fn a_checkout_without_settings_is_not_taken_for_one() {
     let said = fails(&folder, &["up", "--yes", "--checkout", &path]);
     assert_eq!((said.exit, said.code.as_str()), (Some(2), "notACheckout"));
     let said = fails(&folder, &["up", "--yes", "--checkout", "/nowhere/at/all"]);
-    assert_eq!((said.exit, said.code.as_str()), (Some(2), "checkoutMissing"));
+    assert_eq!(
+        (said.exit, said.code.as_str()),
+        (Some(2), "checkoutMissing")
+    );
 }
 
 #[test]
@@ -108,8 +161,15 @@ fn of_two_checkouts_in_reach_neither_is_guessed() {
     let folder = checkout();
     folder.write("src/Web/Harmony.SignalR/appsettings.json", "{}");
     let said = fails(&folder, &EMBEDDED);
-    assert_eq!((said.exit, said.code.as_str()), (Some(2), "severalCheckouts"));
-    assert!(said.whole.contains("src/Services/Harmony.SignalR") && said.whole.contains("--checkout"), "{}", said.whole);
+    assert_eq!(
+        (said.exit, said.code.as_str()),
+        (Some(2), "severalCheckouts")
+    );
+    assert!(
+        said.whole.contains("src/Services/Harmony.SignalR") && said.whole.contains("--checkout"),
+        "{}",
+        said.whole
+    );
 }
 
 #[test]
@@ -122,26 +182,52 @@ fn docker_that_is_not_there_not_running_or_not_permitted_is_told_apart() {
     assert_eq!((said.exit, said.code.as_str()), (Some(6), "dockerNotFound"));
     drop(std::os::unix::net::UnixListener::bind(&socket).expect("a socket"));
     let said = fails_with(&folder, &up, &[("DOCKER_HOST", &host)]);
-    assert_eq!((said.exit, said.code.as_str()), (Some(6), "dockerNotRunning"));
+    assert_eq!(
+        (said.exit, said.code.as_str()),
+        (Some(6), "dockerNotRunning")
+    );
     assert!(said.whole.contains("start it"), "{}", said.whole);
     let said = fails_with(&folder, &up, &[("DOCKER_HOST", "tcp://127.0.0.1:1")]);
-    assert_eq!((said.exit, said.code.as_str()), (Some(6), "dockerNotRunning"));
+    assert_eq!(
+        (said.exit, said.code.as_str()),
+        (Some(6), "dockerNotRunning")
+    );
     let said = fails_with(&folder, &up, &[("DOCKER_CONTEXT", "nope")]);
     assert_eq!((said.exit, said.code.as_str()), (Some(6), "dockerContext"));
     if rustix::process::geteuid().is_root() && Path::new("/usr/bin/setpriv").exists() {
         // As another user, before a socket that only root may use.
-        let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("root.sock")).expect("a socket");
-        std::fs::set_permissions(folder.path().join("root.sock"), std::fs::Permissions::from_mode(0o600)).expect("permissions");
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).expect("permissions");
+        let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("root.sock"))
+            .expect("a socket");
+        std::fs::set_permissions(
+            folder.path().join("root.sock"),
+            std::fs::Permissions::from_mode(0o600),
+        )
+        .expect("permissions");
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777))
+            .expect("permissions");
         let copy = folder.path().join("harmony-copy");
         std::fs::copy(crate::harness::program::HARMONY, &copy).expect("a copy");
         let mut command = std::process::Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy).args(up).arg("--json");
-        command.current_dir(folder.path()).env("HOME", folder.path().join("home-of-nobody"));
-        command.env("DOCKER_HOST", format!("unix://{}", folder.path().join("root.sock").display()));
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&copy)
+            .args(up)
+            .arg("--json");
+        command
+            .current_dir(folder.path())
+            .env("HOME", folder.path().join("home-of-nobody"));
+        command.env(
+            "DOCKER_HOST",
+            format!("unix://{}", folder.path().join("root.sock").display()),
+        );
         let output = run(&mut command);
         assert_eq!(output.status.code(), Some(6), "{}", text(&output.stderr));
-        assert!(text(&output.stdout).contains("dockerNotPermitted") && text(&output.stdout).contains("docker group"), "{}", text(&output.stdout));
+        assert!(
+            text(&output.stdout).contains("dockerNotPermitted")
+                && text(&output.stdout).contains("docker group"),
+            "{}",
+            text(&output.stdout)
+        );
     }
 }
 
@@ -153,11 +239,19 @@ fn a_hub_that_cannot_bind_says_who_holds_the_port() {
     let url = format!("http://localhost:{port}");
     let said = fails(&folder, &[&EMBEDDED[..], &["--hub-url", &url]].concat());
     assert_eq!((said.exit, said.code.as_str()), (Some(1), "portInUse"));
-    assert!(said.whole.contains(&format!("pid {}", std::process::id())), "{}", said.whole);
+    assert!(
+        said.whole.contains(&format!("pid {}", std::process::id())),
+        "{}",
+        said.whole
+    );
     assert!(!folder.path().join("harmony").exists(), "nothing was made");
     let output = run(harmony(folder.path()).args(["hub", "--urls", &url]));
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains(&format!("pid {}", std::process::id())), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains(&format!("pid {}", std::process::id())),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -165,19 +259,42 @@ fn unknown_flags_and_commands_are_answered_with_the_nearest() {
     let folder = Folder::new();
     let output = run(harmony(folder.path()).args(["statsu"]));
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("'status'"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("'status'"),
+        "{}",
+        text(&output.stderr)
+    );
     let output = run(harmony(folder.path()).args(["up", "--rediss", "none"]));
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("--redis"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("--redis"),
+        "{}",
+        text(&output.stderr)
+    );
     let said = fails(&folder, &["publish", "CardTitelChanged"]);
-    assert!(said.whole.contains("did you mean CardTitleChanged?"), "{}", said.whole);
+    assert!(
+        said.whole.contains("did you mean CardTitleChanged?"),
+        "{}",
+        said.whole
+    );
 }
 
 #[test]
 fn without_a_terminal_the_missing_answers_flag_is_named() {
     let folder = Folder::new();
     let url = format!("http://localhost:{}", free_port());
-    let said = fails(&folder, &["up", "--redis", "none", "--rabbitmq", "embedded", "--hub-url", &url]);
+    let said = fails(
+        &folder,
+        &[
+            "up",
+            "--redis",
+            "none",
+            "--rabbitmq",
+            "embedded",
+            "--hub-url",
+            &url,
+        ],
+    );
     assert_eq!((said.exit, said.code.as_str()), (Some(2), "answerMissing"));
     assert!(said.whole.contains("--yes"), "{}", said.whole);
     assert!(!folder.path().join("harmony").exists());
@@ -189,14 +306,24 @@ fn the_hubs_own_settings_are_checked_before_it_serves() {
     for (argument, expected) in [
         ("--urls=ftp://x", "only http and https"),
         ("--urls=http://localhost:0", "localhost means two addresses"),
-        ("--BrokerConfiguration:Port=70000", "BrokerConfiguration:Port"),
-        ("--RedisConnectionString=a:1,pasword=x", "Did you mean 'password'?"),
+        (
+            "--BrokerConfiguration:Port=70000",
+            "BrokerConfiguration:Port",
+        ),
+        (
+            "--RedisConnectionString=a:1,pasword=x",
+            "Did you mean 'password'?",
+        ),
         ("--Admin:Url=http://0.0.0.0:1", "this one only"),
         ("--Serilog:MinimumLevel:Default=Loud", "is not a log level"),
     ] {
         let output = run(harmony(folder.path()).args(["hub", argument]));
         assert_eq!(output.status.code(), Some(3), "{argument}");
-        assert!(text(&output.stderr).contains(expected), "{argument}: {}", text(&output.stderr));
+        assert!(
+            text(&output.stderr).contains(expected),
+            "{argument}: {}",
+            text(&output.stderr)
+        );
     }
 }
 
@@ -205,10 +332,19 @@ fn a_publish_nobody_can_take_says_why() {
     let folder = Folder::new();
     let said = fails(&folder, &["publish", "CardTitleChanged"]);
     assert_eq!((said.exit, said.code.as_str()), (Some(2), "noCheckout"));
-    let said = fails(&folder, &["publish", "CardTitleChanged", "--field", "Titel=x"]);
-    assert!(said.whole.contains("it has BoardId, CardId, Title"), "{}", said.whole);
+    let said = fails(
+        &folder,
+        &["publish", "CardTitleChanged", "--field", "Titel=x"],
+    );
+    assert!(
+        said.whole.contains("it has BoardId, CardId, Title"),
+        "{}",
+        said.whole
+    );
     old_layout(&folder);
-    let settings = folder.read("src/Web/Harmony.SignalR/appsettings.json").replace("5672", &free_port().to_string());
+    let settings = folder
+        .read("src/Web/Harmony.SignalR/appsettings.json")
+        .replace("5672", &free_port().to_string());
     folder.write("src/Web/Harmony.SignalR/appsettings.json", &settings);
     let said = fails(&folder, &["publish", "CardTitleChanged"]);
     assert_eq!((said.exit, said.code.as_str()), (Some(5), "brokerUnusable"));

@@ -23,11 +23,26 @@ fn in_the_old_layout_the_clients_own_key_changes_in_every_environment() {
     let folder = Folder::new();
     old_layout(&folder);
     let before = folder.read(CLIENT);
-    let answer = json(&mut rehost(&folder, &["https://hub.example.com/signalRHub/", "--no-check"]));
-    assert_eq!((&answer["changes"], &answer["url"]), (&2.into(), &"https://hub.example.com".into()));
+    let answer = json(&mut rehost(
+        &folder,
+        &["https://hub.example.com/signalRHub/", "--no-check"],
+    ));
+    assert_eq!(
+        (&answer["changes"], &answer["url"]),
+        (&2.into(), &"https://hub.example.com".into())
+    );
     let after = before.replace("https://localhost:7262", "https://hub.example.com");
-    assert_eq!([folder.read(CLIENT), folder.read(PRODUCTION)], [after.clone(), after]);
-    assert_eq!(json(&mut rehost(&folder, &["https://hub.example.com", "--no-check"]))["changes"], 0);
+    assert_eq!(
+        [folder.read(CLIENT), folder.read(PRODUCTION)],
+        [after.clone(), after]
+    );
+    assert_eq!(
+        json(&mut rehost(
+            &folder,
+            &["https://hub.example.com", "--no-check"]
+        ))["changes"],
+        0
+    );
 }
 
 #[test]
@@ -35,13 +50,25 @@ fn in_the_new_layout_the_gateways_route_changes_or_the_gateways_address() {
     let folder = Folder::new();
     new_layout(&folder);
     let (client, gateway) = (folder.read(CLIENT), folder.read(GATEWAY));
-    json(&mut rehost(&folder, &["http://[2001:db8::7]:9000/", "--no-check"]));
+    json(&mut rehost(
+        &folder,
+        &["http://[2001:db8::7]:9000/", "--no-check"],
+    ));
     assert_eq!(folder.read(CLIENT), client);
-    let routed = gateway.replace("wss", "ws").replace("\"localhost\",\n          \"Port\": 7262", "\"[2001:db8::7]\",\n          \"Port\": 9000");
+    let routed = gateway.replace("wss", "ws").replace(
+        "\"localhost\",\n          \"Port\": 7262",
+        "\"[2001:db8::7]\",\n          \"Port\": 9000",
+    );
     assert_eq!(folder.read(GATEWAY), routed);
-    json(&mut rehost(&folder, &["https://gate.example.com", "--gateway", "--no-check"]));
+    json(&mut rehost(
+        &folder,
+        &["https://gate.example.com", "--gateway", "--no-check"],
+    ));
     assert_eq!(folder.read(GATEWAY), routed);
-    assert_eq!(folder.read(CLIENT), client.replace("https://localhost:7108", "https://gate.example.com"));
+    assert_eq!(
+        folder.read(CLIENT),
+        client.replace("https://localhost:7108", "https://gate.example.com")
+    );
 }
 
 #[test]
@@ -52,18 +79,51 @@ fn a_published_clients_compressed_twins_are_made_anew() {
     for ending in ["br", "gz"] {
         folder.write(&format!("site/wwwroot/appsettings.json.{ending}"), "stale");
     }
-    let answer = json(&mut rehost(&folder, &["https://xn--hb-eka.example", "--client", "site", "--no-check"]));
+    let answer = json(&mut rehost(
+        &folder,
+        &[
+            "https://xn--hb-eka.example",
+            "--client",
+            "site",
+            "--no-check",
+        ],
+    ));
     assert_eq!(answer["changes"], 3, "{answer}");
     let after = folder.read("site/wwwroot/appsettings.json");
-    assert_eq!(after, text.replace("https://localhost:7262", "https://xn--hb-eka.example"));
-    let twin = |ending: &str| std::fs::read(folder.path().join(format!("site/wwwroot/appsettings.json.{ending}"))).expect("a twin");
+    assert_eq!(
+        after,
+        text.replace("https://localhost:7262", "https://xn--hb-eka.example")
+    );
+    let twin = |ending: &str| {
+        std::fs::read(
+            folder
+                .path()
+                .join(format!("site/wwwroot/appsettings.json.{ending}")),
+        )
+        .expect("a twin")
+    };
     let mut unpacked = String::new();
-    flate2::read::GzDecoder::new(twin("gz").as_slice()).read_to_string(&mut unpacked).expect("gzip");
+    flate2::read::GzDecoder::new(twin("gz").as_slice())
+        .read_to_string(&mut unpacked)
+        .expect("gzip");
     assert_eq!(unpacked, after);
     unpacked.clear();
-    brotli::Decompressor::new(twin("br").as_slice(), 4096).read_to_string(&mut unpacked).expect("brotli");
+    brotli::Decompressor::new(twin("br").as_slice(), 4096)
+        .read_to_string(&mut unpacked)
+        .expect("brotli");
     assert_eq!(unpacked, after);
-    assert_eq!(json(&mut rehost(&folder, &["https://xn--hb-eka.example", "--client", "site", "--no-check"]))["changes"], 0);
+    assert_eq!(
+        json(&mut rehost(
+            &folder,
+            &[
+                "https://xn--hb-eka.example",
+                "--client",
+                "site",
+                "--no-check"
+            ]
+        ))["changes"],
+        0
+    );
 }
 
 #[test]
@@ -74,12 +134,27 @@ fn what_is_no_hub_is_not_written_down() {
     let url = format!("http://127.0.0.1:{}", free_port());
     let output = run(rehost(&folder, &[&url]).arg("--json"));
     let error: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!((output.status.code(), &error["error"]["code"]), (Some(5), &"notAHub".into()));
+    assert_eq!(
+        (output.status.code(), &error["error"]["code"]),
+        (Some(5), &"notAHub".into())
+    );
     assert_eq!(folder.read(CLIENT), before);
     let hub = Hub::embedded(&[]);
     assert_eq!(json(&mut rehost(&folder, &[&hub.url]))["changes"], 2);
-    for bad in ["ftp://x", "nonsense", "http://u:p@x", "http://x/?q=1", "http://x:0"] {
-        assert_eq!(run(&mut rehost(&folder, &[bad, "--no-check"])).status.code(), Some(2), "{bad}");
+    for bad in [
+        "ftp://x",
+        "nonsense",
+        "http://u:p@x",
+        "http://x/?q=1",
+        "http://x:0",
+    ] {
+        assert_eq!(
+            run(&mut rehost(&folder, &[bad, "--no-check"]))
+                .status
+                .code(),
+            Some(2),
+            "{bad}"
+        );
     }
 }
 
@@ -87,8 +162,15 @@ fn what_is_no_hub_is_not_written_down() {
 fn a_plain_hub_for_a_secure_page_is_warned_of() {
     let folder = Folder::new();
     old_layout(&folder);
-    let output = run(&mut rehost(&folder, &["http://hub.example.com", "--no-check"]));
-    assert!(text(&output.stderr).contains("warning: the client is served over HTTPS"), "{}", text(&output.stderr));
+    let output = run(&mut rehost(
+        &folder,
+        &["http://hub.example.com", "--no-check"],
+    ));
+    assert!(
+        text(&output.stderr).contains("warning: the client is served over HTTPS"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -96,13 +178,31 @@ fn the_route_inside_harmonys_compose_file_follows_where_that_gateway_can_reach_t
     const DOCKER: &str = "src/ApiGateways/Harmony.ApiGateway/ocelot.docker.json";
     let folder = Folder::new();
     new_layout(&folder);
-    let before = folder.read(GATEWAY).replace("\"localhost\",\n          \"Port\": 7262", "\"harmony-signalr\",\n          \"Port\": 443");
+    let before = folder.read(GATEWAY).replace(
+        "\"localhost\",\n          \"Port\": 7262",
+        "\"harmony-signalr\",\n          \"Port\": 443",
+    );
     folder.write(DOCKER, &before);
-    json(&mut rehost(&folder, &["https://hub.example.com:8443/signalrhub", "--no-check"]));
-    assert_eq!(folder.read(DOCKER), before.replace("harmony-signalr", "hub.example.com").replace("443", "8443"));
+    json(&mut rehost(
+        &folder,
+        &["https://hub.example.com:8443/signalrhub", "--no-check"],
+    ));
+    assert_eq!(
+        folder.read(DOCKER),
+        before
+            .replace("harmony-signalr", "hub.example.com")
+            .replace("443", "8443")
+    );
     let moved = folder.read(DOCKER);
-    json(&mut rehost(&folder, &["http://localhost:7999", "--no-check"]));
-    assert_eq!(folder.read(DOCKER), moved, "inside a container localhost is another machine");
+    json(&mut rehost(
+        &folder,
+        &["http://localhost:7999", "--no-check"],
+    ));
+    assert_eq!(
+        folder.read(DOCKER),
+        moved,
+        "inside a container localhost is another machine"
+    );
     assert!(folder.read(GATEWAY).contains("7999"));
 }
 
@@ -110,6 +210,15 @@ fn the_route_inside_harmonys_compose_file_follows_where_that_gateway_can_reach_t
 fn an_international_name_goes_in_as_browsers_write_it() {
     let folder = Folder::new();
     old_layout(&folder);
-    json(&mut rehost(&folder, &["https://hüb.example:8443/", "--no-check"]));
-    assert!(folder.read(CLIENT).contains("\"https://xn--hb-xka.example:8443\""), "{}", folder.read(CLIENT));
+    json(&mut rehost(
+        &folder,
+        &["https://hüb.example:8443/", "--no-check"],
+    ));
+    assert!(
+        folder
+            .read(CLIENT)
+            .contains("\"https://xn--hb-xka.example:8443\""),
+        "{}",
+        folder.read(CLIENT)
+    );
 }

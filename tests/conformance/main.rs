@@ -35,7 +35,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ => return Err(format!("'{argument}' is not known; --urls URLS is").into()),
         }
     }
-    let site = Arc::new(site::Conformance::new(std::env::var("RedisConnectionString").ok().as_deref())?);
+    let site = Arc::new(site::Conformance::new(
+        std::env::var("RedisConnectionString").ok().as_deref(),
+    )?);
     let gate = Gate::new(GateLimits::default(), Arc::default());
     let (serving, connections) = (CancellationToken::new(), TaskTracker::new());
     let mut acceptor = None;
@@ -43,13 +45,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
         if url.tls && acceptor.is_none() {
             let home = std::env::var_os("HOME").map(PathBuf::from);
             let kept = std::env::temp_dir().join("harmony-conformance");
-            acceptor = Some(tls::acceptor(&tls::development_certificate(home.as_deref(), &kept)?.source)?);
+            acceptor = Some(tls::acceptor(
+                &tls::development_certificate(home.as_deref(), &kept)?.source,
+            )?);
         }
         let bound = url.bind()?;
         println!("Now listening on: {}", url.announced(&bound));
         for listener in bound {
-            let listener = Listener { listener, tls: acceptor.clone().filter(|_| url.tls) };
-            connections.spawn(serve::accept(listener, site.clone(), gate.clone(), serving.clone(), connections.clone()));
+            let listener = Listener {
+                listener,
+                tls: acceptor.clone().filter(|_| url.tls),
+            };
+            connections.spawn(serve::accept(
+                listener,
+                site.clone(),
+                gate.clone(),
+                serving.clone(),
+                connections.clone(),
+            ));
         }
     }
     println!("Application started. Press Ctrl+C to shut down.");

@@ -16,25 +16,50 @@ fn name(text: Option<String>) -> Result<String, HubError> {
     text.ok_or_else(|| HubError::of("ArgumentNullException", "a name is null"))
 }
 
-fn sent(caller: Caller, audience: Audience, target: Option<String>, text: Option<String>) -> Running {
+fn sent(
+    caller: Caller,
+    audience: Audience,
+    target: Option<String>,
+    text: Option<String>,
+) -> Running {
     answer(async move {
         let argument = text.map_or(Value::Null, Value::Text);
-        caller.clients.send(audience, &name(target)?, &[argument]).await?;
+        caller
+            .clients
+            .send(audience, &name(target)?, &[argument])
+            .await?;
         Ok(Value::Null)
     })
 }
 
 const METHODS: [&str; 13] = [
-    "ListenForBoardEvents", "StopListeningForBoardEvents", "ListenForCardEvents", "StopListeningForCardEvents", "WhoAmI", "SendAll",
-    "SendOthers", "SendGroup", "SendGroupExceptMe", "SendConnection", "AddOther", "RemoveOther", "AskOther",
+    "ListenForBoardEvents",
+    "StopListeningForBoardEvents",
+    "ListenForCardEvents",
+    "StopListeningForCardEvents",
+    "WhoAmI",
+    "SendAll",
+    "SendOthers",
+    "SendGroup",
+    "SendGroupExceptMe",
+    "SendConnection",
+    "AddOther",
+    "RemoveOther",
+    "AskOther",
 ];
 
 impl Hub for ReferenceHub {
     fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
         let own = || caller.id().to_owned();
-        call.target = METHODS.into_iter().find(|name| name.eq_ignore_ascii_case(call.target)).ok_or(Refusal::NoSuchMethod)?;
+        call.target = METHODS
+            .into_iter()
+            .find(|name| name.eq_ignore_ascii_case(call.target))
+            .ok_or(Refusal::NoSuchMethod)?;
         match call.target {
-            method @ ("ListenForBoardEvents" | "StopListeningForBoardEvents" | "ListenForCardEvents" | "StopListeningForCardEvents") => {
+            method @ ("ListenForBoardEvents"
+            | "StopListeningForBoardEvents"
+            | "ListenForCardEvents"
+            | "StopListeningForCardEvents") => {
                 let [group] = texts(call)?;
                 let (join, card) = (method.starts_with("Listen"), method.contains("Card"));
                 Ok(answer(async move {
@@ -63,7 +88,12 @@ impl Hub for ReferenceHub {
             }
             "SendGroup" => {
                 let [group, target, text] = texts(call)?;
-                Ok(sent(caller, Audience::Group(group.unwrap_or_default()), target, text))
+                Ok(sent(
+                    caller,
+                    Audience::Group(group.unwrap_or_default()),
+                    target,
+                    text,
+                ))
             }
             "SendGroupExceptMe" => {
                 let [group, target, text] = texts(call)?;
@@ -72,20 +102,38 @@ impl Hub for ReferenceHub {
             }
             "SendConnection" => {
                 let [id, target, text] = texts(call)?;
-                Ok(sent(caller, Audience::Connection(id.unwrap_or_default()), target, text))
+                Ok(sent(
+                    caller,
+                    Audience::Connection(id.unwrap_or_default()),
+                    target,
+                    text,
+                ))
             }
             method @ ("AddOther" | "RemoveOther") => {
                 let [id, group] = texts(call)?;
                 let add = method == "AddOther";
                 Ok(answer(async move {
                     let (id, group) = (name(id)?, name(group)?);
-                    if add { caller.clients.add_to_group(&id, &group).await? } else { caller.clients.remove_from_group(&id, &group).await? }
+                    if add {
+                        caller.clients.add_to_group(&id, &group).await?
+                    } else {
+                        caller.clients.remove_from_group(&id, &group).await?
+                    }
                     Ok(Value::Null)
                 }))
             }
             "AskOther" => {
                 let [id, question] = texts(call)?;
-                Ok(answer(async move { caller.clients.invoke(&name(id)?, "Ask", &[question.map_or(Value::Null, Value::Text)]).await }))
+                Ok(answer(async move {
+                    caller
+                        .clients
+                        .invoke(
+                            &name(id)?,
+                            "Ask",
+                            &[question.map_or(Value::Null, Value::Text)],
+                        )
+                        .await
+                }))
             }
             _ => Err(Refusal::NoSuchMethod),
         }

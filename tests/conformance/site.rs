@@ -44,18 +44,36 @@ fn alone<H: Hub>(hub: H, options: Options) -> Arc<Server<H>> {
 
 impl Conformance {
     pub fn new(redis: Option<&str>) -> Result<Self, RedisStringError> {
-        let redis = redis.filter(|text| !text.is_empty()).map(RedisOptions::parse).transpose()?;
-        let test = Options { detailed_errors: true, naming: Naming::AsDeclared, ..Options::default() };
+        let redis = redis
+            .filter(|text| !text.is_empty())
+            .map(RedisOptions::parse)
+            .transpose()?;
+        let test = Options {
+            detailed_errors: true,
+            naming: Naming::AsDeclared,
+            ..Options::default()
+        };
         let halves = vec![Transport::ServerSentEvents, Transport::LongPolling];
         Ok(Conformance {
-            without_websockets: alone(TestHub, Options { transports: halves, ..test.clone() }),
+            without_websockets: alone(
+                TestHub,
+                Options {
+                    transports: halves,
+                    ..test.clone()
+                },
+            ),
             test: alone(TestHub, test.clone()),
             authorized: alone(AuthorizedHub, test),
             echo: alone(EchoConnection, Options::default()),
             weather: alone(WeatherHub, Options::default()),
             reference: Server::new(ReferenceHub, Options::default(), |parts| match redis {
                 None => Backplane::Local(parts.delivery),
-                Some(options) => Backplane::Redis(RedisBackplane::start(options, REFERENCE_HUB, new_server_name("vm"), parts)),
+                Some(options) => Backplane::Redis(RedisBackplane::start(
+                    options,
+                    REFERENCE_HUB,
+                    new_server_name("vm"),
+                    parts,
+                )),
             }),
             redirects: AtomicU64::new(0),
         })
@@ -83,7 +101,10 @@ impl Conformance {
         if path == "/redirect/negotiate" {
             let number = self.redirects.fetch_add(1, Ordering::Relaxed) + 1;
             let base = parameter(request, "baseUrl").unwrap_or_default();
-            return answer::json(serde_json::json!({ "url": format!("{base}/testHub?numRedirects={number}") }).to_string());
+            return answer::json(
+                serde_json::json!({ "url": format!("{base}/testHub?numRedirects={number}") })
+                    .to_string(),
+            );
         }
         if path == "/generatejwttoken" {
             return text(StatusCode::OK, &token(5));
@@ -95,7 +116,9 @@ impl Conformance {
             return client_result(&self.test, id).await;
         }
         // The longer name first: one is the beginning of the other.
-        if let Some(answer) = endpoint::answer(&self.without_websockets, "/testhub-nowebsockets", request).await {
+        if let Some(answer) =
+            endpoint::answer(&self.without_websockets, "/testhub-nowebsockets", request).await
+        {
             return answer;
         }
         if let Some(answer) = endpoint::answer(&self.test, "/testhub", request).await {
@@ -114,7 +137,9 @@ impl Conformance {
             return answer;
         }
         match path.as_str() {
-            "/healthz/ready" if !self.reference.backplane().is_ready() => text(StatusCode::SERVICE_UNAVAILABLE, "Unhealthy"),
+            "/healthz/ready" if !self.reference.backplane().is_ready() => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "Unhealthy")
+            }
             "/healthz/ready" => text(StatusCode::OK, "Healthy"),
             _ => text(StatusCode::NOT_FOUND, ""),
         }
@@ -124,15 +149,29 @@ impl Conformance {
 impl Site for Conformance {
     async fn answer(&self, mut request: Request<Incoming>, secure: bool) -> Answer {
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let negotiating = request.uri().path().to_ascii_lowercase().ends_with("/negotiate");
+        let negotiating = request
+            .uri()
+            .path()
+            .to_ascii_lowercase()
+            .ends_with("/negotiate");
         let mut answer = match answer::preflight(&request) {
             Some(answer) => answer,
-            None if request.method() == Method::OPTIONS => typed(StatusCode::NO_CONTENT, "text/plain", Vec::new()),
+            None if request.method() == Method::OPTIONS => {
+                typed(StatusCode::NO_CONTENT, "text/plain", Vec::new())
+            }
             None => self.route(&mut request).await,
         };
         if negotiating {
-            let attributes = if secure { "; SameSite=None; Secure; Partitioned" } else { "" };
-            for cookie in ["testCookie=testValue", "testCookie2=testValue2", "expiredCookie=doesntmatter; expires=Thu, 01 Jan 1970 00:00:00 GMT"] {
+            let attributes = if secure {
+                "; SameSite=None; Secure; Partitioned"
+            } else {
+                ""
+            };
+            for cookie in [
+                "testCookie=testValue",
+                "testCookie2=testValue2",
+                "expiredCookie=doesntmatter; expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            ] {
                 if let Ok(value) = HeaderValue::from_str(&format!("{cookie}; path=/{attributes}")) {
                     answer.headers_mut().append(header::SET_COOKIE, value);
                 }
@@ -155,11 +194,15 @@ fn redirect(path: &str, query: Option<&str>) -> Answer {
 
 fn parameter(request: &Request<Incoming>, name: &str) -> Option<String> {
     let query = request.uri().query()?.to_owned();
-    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 fn token(seconds: u64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     let claims = serde_json::json!({
         "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier": "testuser",
         "iss": "SignalRTestServer", "aud": "SignalRTests", "exp": now + seconds,
@@ -185,7 +228,10 @@ async fn login(request: &mut Request<Incoming>) -> Answer {
 async fn client_result(server: &Server<TestHub>, id: &str) -> Answer {
     match server.clients.invoke(id, "Result", &[]).await {
         Ok(Value::Integer(number)) => text(StatusCode::OK, &number.to_string()),
-        Ok(other) => text(StatusCode::OK, &format!("Error trying to deserialize result to Int32. {other:?}")),
+        Ok(other) => text(
+            StatusCode::OK,
+            &format!("Error trying to deserialize result to Int32. {other:?}"),
+        ),
         Err(error) => text(StatusCode::OK, error.message()),
     }
 }

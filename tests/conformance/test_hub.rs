@@ -37,8 +37,15 @@ impl Hub for AuthorizedHub {
     }
 
     fn admit(&self, token: Option<&str>) -> Admission {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-        match json_web_token::verify(token.unwrap_or_default(), token_secret(), now, json_web_token::LEEWAY_SECONDS) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs() as i64);
+        match json_web_token::verify(
+            token.unwrap_or_default(),
+            token_secret(),
+            now,
+            json_web_token::LEEWAY_SECONDS,
+        ) {
             Ok(_) => Admission::Welcome,
             Err(_) => Admission::Refused,
         }
@@ -55,7 +62,10 @@ fn text(arguments: &Call<'_>) -> Result<String, Refusal> {
 }
 
 fn nothing(call: &Call<'_>) -> Result<(), Refusal> {
-    call.arguments.arguments::<0>().map(drop).ok_or(Refusal::Arguments)
+    call.arguments
+        .arguments::<0>()
+        .map(drop)
+        .ok_or(Refusal::Arguments)
 }
 
 impl Hub for TestHub {
@@ -70,26 +80,41 @@ impl Hub for TestHub {
                 Ok(answer(async move { Ok(value) }))
             }
             "getcallerconnectionid" => nothing(call).map(|()| said(caller.id().into())),
-            "getactivetransportname" => nothing(call).map(|()| said(caller.transport.name().into())),
+            "getactivetransportname" => {
+                nothing(call).map(|()| said(caller.transport.name().into()))
+            }
             "getcontenttypeheader" => nothing(call).map(|()| said(header(&caller, "content-type"))),
             "getheader" => Ok(said(header(&caller, &text(call)?))),
             "getcookie" => Ok(said(cookie(&caller, &text(call)?))),
             "getnumredirects" => {
-                let query = caller.request.as_ref().map(|request| request.query.clone()).unwrap_or_default();
-                let number = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "numRedirects").and_then(|(_, value)| value.parse().ok());
+                let query = caller
+                    .request
+                    .as_ref()
+                    .map(|request| request.query.clone())
+                    .unwrap_or_default();
+                let number = url::form_urlencoded::parse(query.as_bytes())
+                    .find(|(name, _)| name == "numRedirects")
+                    .and_then(|(_, value)| value.parse().ok());
                 Ok(said(number.map_or(Value::Null, Value::Integer)))
             }
             "throwexception" => {
                 let message = text(call)?;
-                Ok(answer(async move { Err(HubError::of("InvalidOperationException", message)) }))
+                Ok(answer(async move {
+                    Err(HubError::of("InvalidOperationException", message))
+                }))
             }
             "invokewithstring" => told(caller, "Message", call),
             "sendcustomobject" => told(caller, "CustomObject", call),
             "sendcomplexobject" => nothing(call).map(|()| said(complex())),
-            "stream" => nothing(call).map(|()| Running::Stream(items(["a", "b", "c"].map(Value::from)))),
+            "stream" => {
+                nothing(call).map(|()| Running::Stream(items(["a", "b", "c"].map(Value::from))))
+            }
             "emptystream" => nothing(call).map(|()| Running::Stream(items([]))),
             "infinitestream" => nothing(call).map(|()| Running::Stream(endless(caller))),
-            "streamthrowexception" => Err(Refusal::Failed(HubError::of("InvalidOperationException", text(call)?))),
+            "streamthrowexception" => Err(Refusal::Failed(HubError::of(
+                "InvalidOperationException",
+                text(call)?,
+            ))),
             "streamingconcat" => {
                 let [mut upload] = call.uploads::<1>()?;
                 Ok(answer(async move {
@@ -113,7 +138,14 @@ fn said(value: Value) -> Running {
 fn told(caller: Caller, target: &'static str, call: &Call<'_>) -> Result<Running, Refusal> {
     let argument = call.arguments.arguments::<1>().ok_or(Refusal::Arguments)?;
     Ok(answer(async move {
-        caller.clients.send(Audience::Connection(caller.id().to_owned()), target, &argument).await?;
+        caller
+            .clients
+            .send(
+                Audience::Connection(caller.id().to_owned()),
+                target,
+                &argument,
+            )
+            .await?;
         Ok(Value::Null)
     }))
 }
@@ -128,7 +160,16 @@ fn endless(caller: Caller) -> Items {
     impl Drop for Farewell {
         fn drop(&mut self) {
             let caller = self.0.clone();
-            tokio::spawn(async move { caller.clients.send(Audience::Connection(caller.id().to_owned()), "StreamCanceled", &[]).await });
+            tokio::spawn(async move {
+                caller
+                    .clients
+                    .send(
+                        Audience::Connection(caller.id().to_owned()),
+                        "StreamCanceled",
+                        &[],
+                    )
+                    .await
+            });
         }
     }
     let farewell = Farewell(caller);
@@ -140,23 +181,37 @@ fn endless(caller: Caller) -> Items {
 }
 
 fn header(caller: &Caller, name: &str) -> Value {
-    let value = caller.request.as_ref().and_then(|request| request.headers.get(name)?.to_str().ok().map(str::to_owned));
+    let value = caller
+        .request
+        .as_ref()
+        .and_then(|request| request.headers.get(name)?.to_str().ok().map(str::to_owned));
     Value::Text(value.unwrap_or_default())
 }
 
 fn cookie(caller: &Caller, name: &str) -> Value {
-    let Value::Text(cookies) = header(caller, "cookie") else { return Value::Null };
-    let found = cookies.split(';').filter_map(|cookie| cookie.trim().split_once('=')).find(|(known, _)| *known == name);
+    let Value::Text(cookies) = header(caller, "cookie") else {
+        return Value::Null;
+    };
+    let found = cookies
+        .split(';')
+        .filter_map(|cookie| cookie.trim().split_once('='))
+        .find(|(known, _)| *known == name);
     found.map_or(Value::Null, |(_, value)| Value::Text(value.to_owned()))
 }
 
 fn complex() -> Value {
     Value::Object(vec![
         ("String", "hello world".into()),
-        ("IntArray", Value::Array([1, 2, 3].map(Value::Integer).to_vec())),
+        (
+            "IntArray",
+            Value::Array([1, 2, 3].map(Value::Integer).to_vec()),
+        ),
         ("ByteArray", Value::Binary(vec![1, 2, 3])),
         // 2000-01-01T00:00:00Z
-        ("DateTime", Value::Extension(TIMESTAMP, 946_684_800_u32.to_be_bytes().to_vec())),
+        (
+            "DateTime",
+            Value::Extension(TIMESTAMP, 946_684_800_u32.to_be_bytes().to_vec()),
+        ),
         ("GUID", "00010203-0405-0607-0706-050403020100".into()),
     ])
 }

@@ -10,10 +10,19 @@ use std::time::Duration;
 pub struct WeatherHub;
 
 fn texts<const N: usize>(call: &Call<'_>) -> Result<[String; N], Refusal> {
-    Ok(call.arguments.texts::<N>().ok_or(Refusal::Arguments)?.map(Option::unwrap_or_default))
+    Ok(call
+        .arguments
+        .texts::<N>()
+        .ok_or(Refusal::Arguments)?
+        .map(Option::unwrap_or_default))
 }
 
-fn sent(caller: Caller, audience: Audience, target: &'static str, arguments: Vec<Value>) -> Running {
+fn sent(
+    caller: Caller,
+    audience: Audience,
+    target: &'static str,
+    arguments: Vec<Value>,
+) -> Running {
     answer(async move {
         caller.clients.send(audience, target, &arguments).await?;
         Ok(Value::Null)
@@ -29,18 +38,35 @@ impl Hub for WeatherHub {
             }
             "sendweatherforecast" => {
                 let arguments = texts::<1>(call)?.map(Value::Text).to_vec();
-                Ok(sent(caller, Audience::All, "ReceiveWeatherForecast", arguments))
+                Ok(sent(
+                    caller,
+                    Audience::All,
+                    "ReceiveWeatherForecast",
+                    arguments,
+                ))
             }
             "sendmessagetogroup" => {
                 let [group, user, message] = texts::<3>(call)?;
-                Ok(sent(caller, Audience::Group(group), "ReceiveMessage", vec![Value::Text(user), Value::Text(message)]))
+                Ok(sent(
+                    caller,
+                    Audience::Group(group),
+                    "ReceiveMessage",
+                    vec![Value::Text(user), Value::Text(message)],
+                ))
             }
             "addtogroup" => {
                 let [group] = texts::<1>(call)?;
                 Ok(answer(async move {
                     caller.join(&group).await?;
                     let text = format!("{} has joined the group {group}.", caller.id());
-                    caller.clients.send(Audience::Group(group), "ReceiveMessage", &["System".into(), Value::Text(text)]).await?;
+                    caller
+                        .clients
+                        .send(
+                            Audience::Group(group),
+                            "ReceiveMessage",
+                            &["System".into(), Value::Text(text)],
+                        )
+                        .await?;
                     Ok(Value::Null)
                 }))
             }
@@ -49,16 +75,37 @@ impl Hub for WeatherHub {
                 Ok(answer(async move {
                     caller.leave(&group);
                     let text = format!("{} has left the group {group}.", caller.id());
-                    caller.clients.send(Audience::Group(group), "ReceiveMessage", &["System".into(), Value::Text(text)]).await?;
+                    caller
+                        .clients
+                        .send(
+                            Audience::Group(group),
+                            "ReceiveMessage",
+                            &["System".into(), Value::Text(text)],
+                        )
+                        .await?;
                     Ok(Value::Null)
                 }))
             }
             "triggerresultrequired" => {
                 let arguments = texts::<2>(call)?.map(Value::Text).to_vec();
                 Ok(answer(async move {
-                    let reply = caller.clients.invoke(caller.id(), "ResultRequired", &["Reply this message".into()]).await?;
+                    let reply = caller
+                        .clients
+                        .invoke(
+                            caller.id(),
+                            "ResultRequired",
+                            &["Reply this message".into()],
+                        )
+                        .await?;
                     if reply.as_text() == Some("Reply message") {
-                        caller.clients.send(Audience::Connection(caller.id().to_owned()), "SuccessReceivedMessage", &arguments).await?;
+                        caller
+                            .clients
+                            .send(
+                                Audience::Connection(caller.id().to_owned()),
+                                "SuccessReceivedMessage",
+                                &arguments,
+                            )
+                            .await?;
                     }
                     Ok(Value::Null)
                 }))
@@ -77,9 +124,18 @@ impl Hub for WeatherHub {
                 Ok(answer(async move {
                     let mut sum = 0;
                     while let Some(item) = upload.next().await {
-                        sum += item?.as_integer().ok_or_else(|| HubError::new("an item that is no number"))?;
+                        sum += item?
+                            .as_integer()
+                            .ok_or_else(|| HubError::new("an item that is no number"))?;
                     }
-                    caller.clients.send(Audience::Connection(caller.id().to_owned()), "UploadComplete", &[Value::Integer(sum)]).await?;
+                    caller
+                        .clients
+                        .send(
+                            Audience::Connection(caller.id().to_owned()),
+                            "UploadComplete",
+                            &[Value::Integer(sum)],
+                        )
+                        .await?;
                     Ok(Value::Null)
                 }))
             }

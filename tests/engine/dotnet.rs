@@ -23,7 +23,10 @@ use std::time::Instant;
 
 /// How many random conversations, of which seed: the suite has always the same ones.
 fn wanted(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|wanted| wanted.parse().ok()).unwrap_or(otherwise)
+    std::env::var(name)
+        .ok()
+        .and_then(|wanted| wanted.parse().ok())
+        .unwrap_or(otherwise)
 }
 
 const UPGRADE: &str = "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
@@ -33,56 +36,164 @@ const EVENTS: &str = "text/event-stream";
 fn requests() -> Vec<String> {
     let mut requests = Vec::new();
     for version in [
-        "1", "2", "0", "-1", "", "%201", "1%20", "%2b1", "+1", "1.0", "1e0", "0x1", "2147483647", "2147483648", "abc", "1&negotiateVersion=0",
-        "0&negotiateVersion=1", "%D9%A1", "-0", "01", "1;", "1&NEGOTIATEVERSION=1",
+        "1",
+        "2",
+        "0",
+        "-1",
+        "",
+        "%201",
+        "1%20",
+        "%2b1",
+        "+1",
+        "1.0",
+        "1e0",
+        "0x1",
+        "2147483647",
+        "2147483648",
+        "abc",
+        "1&negotiateVersion=0",
+        "0&negotiateVersion=1",
+        "%D9%A1",
+        "-0",
+        "01",
+        "1;",
+        "1&NEGOTIATEVERSION=1",
     ] {
-        requests.push(format!("POST /signalRHub/negotiate?negotiateVersion={version}"));
+        requests.push(format!(
+            "POST /signalRHub/negotiate?negotiateVersion={version}"
+        ));
     }
-    for asked in ["true", "True", "1", "yes", "TRUE", "%20true", "true%20", "false", "", "true&useStatefulReconnect=false", "true&useStatefulReconnect=true"] {
-        requests.push(format!("POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect={asked}"));
+    for asked in [
+        "true",
+        "True",
+        "1",
+        "yes",
+        "TRUE",
+        "%20true",
+        "true%20",
+        "false",
+        "",
+        "true&useStatefulReconnect=false",
+        "true&useStatefulReconnect=true",
+    ] {
+        requests.push(format!(
+            "POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect={asked}"
+        ));
     }
-    for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "FOO", "POST", "post", "Get"] {
-        for target in ["/signalRHub/negotiate", "/signalRHub", "/signalRHub?id=nope", "/signalRHub?ID=", "/nowhere"] {
+    for method in [
+        "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "FOO", "POST", "post", "Get",
+    ] {
+        for target in [
+            "/signalRHub/negotiate",
+            "/signalRHub",
+            "/signalRHub?id=nope",
+            "/signalRHub?ID=",
+            "/nowhere",
+        ] {
             requests.push(format!("{method} {target}"));
             requests.push(format!("{method} {target}\nOrigin: https://a.example"));
         }
     }
     for path in [
-        "/signalR%48ub/negotiate", "//signalRHub/negotiate", "/signalRHub//negotiate", "/x/../signalRHub/negotiate", "/./signalrhub/negotiate",
-        "/signalRHub/negotiate/", "/signalRHub/negotiate//", "/signalRHub/negotiate/x", "/signalRHub/x", "/signalRHub/", "/signalRHub%2fnegotiate",
-        "/%zz", "/%00", "/%", "/a%20b", "/\u{fc}", "/%c3%bc", "/%ff", "/..", "/signalRHub/negotiate/.", "/signalRHub/x/..",
+        "/signalR%48ub/negotiate",
+        "//signalRHub/negotiate",
+        "/signalRHub//negotiate",
+        "/x/../signalRHub/negotiate",
+        "/./signalrhub/negotiate",
+        "/signalRHub/negotiate/",
+        "/signalRHub/negotiate//",
+        "/signalRHub/negotiate/x",
+        "/signalRHub/x",
+        "/signalRHub/",
+        "/signalRHub%2fnegotiate",
+        "/%zz",
+        "/%00",
+        "/%",
+        "/a%20b",
+        "/\u{fc}",
+        "/%c3%bc",
+        "/%ff",
+        "/..",
+        "/signalRHub/negotiate/.",
+        "/signalRHub/x/..",
     ] {
         requests.push(format!("POST {path}"));
     }
     requests.push(format!("GET /{}", "a".repeat(8166)));
     requests.push(format!("GET /{}", "a".repeat(8300)));
     for headers in [
-        "Host: two", "X Y: z", "Expect: 100-continue", "Connection: close", "Cookie: a=b; c=d", "Content-Type: application/json",
-        "Origin: null", "Origin:", "X-Requested-With: XMLHttpRequest",
+        "Host: two",
+        "X Y: z",
+        "Expect: 100-continue",
+        "Connection: close",
+        "Cookie: a=b; c=d",
+        "Content-Type: application/json",
+        "Origin: null",
+        "Origin:",
+        "X-Requested-With: XMLHttpRequest",
     ] {
-        requests.push(format!("POST /signalRHub/negotiate?negotiateVersion=1\n{headers}"));
+        requests.push(format!(
+            "POST /signalRHub/negotiate?negotiateVersion=1\n{headers}"
+        ));
     }
     requests.push(format!("GET /x\nX: {}", "a".repeat(33_000)));
-    for accept in [EVENTS, "Text/Event-Stream", "text/event-stream;q=0.5", "text/*", "*/*", "application/json, text/event-stream", "text/event-streams", ""] {
+    for accept in [
+        EVENTS,
+        "Text/Event-Stream",
+        "text/event-stream;q=0.5",
+        "text/*",
+        "*/*",
+        "application/json, text/event-stream",
+        "text/event-streams",
+        "",
+    ] {
         requests.push(format!("GET /signalRHub?id=nope\nAccept: {accept}"));
     }
     for (name, other) in [
-        ("", ""), ("Connection: Upgrade", "Connection: keep-alive, Upgrade"), ("Connection: Upgrade", "Connection: close"), ("websocket", "WebSocket"),
-        ("websocket", "h2c"), ("13", "8"), ("13", "13, 8"), ("dGhlIHNhbXBsZSBub25jZQ==", "abc"), ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZ!=="),
-        ("dGhlIHNhbXBsZSBub25jZQ==", ""), ("Version: 13", "Version: 13\nSec-WebSocket-Protocol: a, b"),
-        ("Version: 13", "Version: 13\nSec-WebSocket-Extensions: permessage-deflate"), ("Version: 13", "Version: 13\nOrigin: https://a.example"),
+        ("", ""),
+        ("Connection: Upgrade", "Connection: keep-alive, Upgrade"),
+        ("Connection: Upgrade", "Connection: close"),
+        ("websocket", "WebSocket"),
+        ("websocket", "h2c"),
+        ("13", "8"),
+        ("13", "13, 8"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "abc"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZ!=="),
+        ("dGhlIHNhbXBsZSBub25jZQ==", ""),
+        ("Version: 13", "Version: 13\nSec-WebSocket-Protocol: a, b"),
+        (
+            "Version: 13",
+            "Version: 13\nSec-WebSocket-Extensions: permessage-deflate",
+        ),
+        ("Version: 13", "Version: 13\nOrigin: https://a.example"),
         ("Version: 13", "Version: 13\nAccept: text/event-stream"),
     ] {
         let upgrade = UPGRADE.replace(name, if name.is_empty() { "" } else { other });
-        let upgrade = if name.is_empty() { UPGRADE.to_owned() } else { upgrade };
-        for target in ["/signalRHub", "/signalRHub/", "/signalRHub?id=nope", "/signalRHub?id=", "/SIGNALRHUB"] {
+        let upgrade = if name.is_empty() {
+            UPGRADE.to_owned()
+        } else {
+            upgrade
+        };
+        for target in [
+            "/signalRHub",
+            "/signalRHub/",
+            "/signalRHub?id=nope",
+            "/signalRHub?id=",
+            "/SIGNALRHUB",
+        ] {
             requests.push(format!("GET {target}\n{upgrade}"));
         }
         requests.push(format!("POST /signalRHub\n{upgrade}"));
     }
-    for asked in ["Access-Control-Request-Method: POST\nAccess-Control-Request-Headers: x-a, X-B", "Access-Control-Request-Method: DELETE", "X: y"] {
+    for asked in [
+        "Access-Control-Request-Method: POST\nAccess-Control-Request-Headers: x-a, X-B",
+        "Access-Control-Request-Method: DELETE",
+        "X: y",
+    ] {
         for path in ["/signalRHub/negotiate", "/signalRHub", "/nowhere"] {
-            requests.push(format!("OPTIONS {path}\nOrigin: https://a.example\n{asked}"));
+            requests.push(format!(
+                "OPTIONS {path}\nOrigin: https://a.example\n{asked}"
+            ));
         }
     }
     requests
@@ -90,9 +201,27 @@ fn requests() -> Vec<String> {
 
 /// What must be alike: all but dates, ids, and how a body is delimited.
 fn comparable(answer: Answer) -> (u16, Vec<(String, String)>, Value) {
-    const OTHERWISE: [&str; 6] = ["date", "server", "content-length", "transfer-encoding", "sec-websocket-accept", "keep-alive"];
-    let headers = answer.headers.into_iter().filter(|(name, _)| !OTHERWISE.contains(&name.as_str()));
-    let headers = headers.map(|(name, value)| if name == "connection" { (name, value.to_ascii_lowercase()) } else { (name, value) }).collect();
+    const OTHERWISE: [&str; 6] = [
+        "date",
+        "server",
+        "content-length",
+        "transfer-encoding",
+        "sec-websocket-accept",
+        "keep-alive",
+    ];
+    let headers = answer
+        .headers
+        .into_iter()
+        .filter(|(name, _)| !OTHERWISE.contains(&name.as_str()));
+    let headers = headers
+        .map(|(name, value)| {
+            if name == "connection" {
+                (name, value.to_ascii_lowercase())
+            } else {
+                (name, value)
+            }
+        })
+        .collect();
     let mut body = serde_json::from_str(&answer.body).unwrap_or_else(|_| Value::from(answer.body));
     for id in ["connectionId", "connectionToken"] {
         if let Some(id) = body.get_mut(id) {
@@ -104,14 +233,21 @@ fn comparable(answer: Answer) -> (u16, Vec<(String, String)>, Value) {
 
 #[test]
 fn requests_are_answered_as_kestrel_answers_them() {
-    if !has("requests_are_answered_as_kestrel_answers_them", &[Part::Peer]) {
+    if !has(
+        "requests_are_answered_as_kestrel_answers_them",
+        &[Part::Peer],
+    ) {
         return;
     }
     let ours = Hub::embedded(&[]);
     let (_program, theirs) = refhub(None, None);
     let whole = |request: String| {
         let (line, headers) = request.split_once('\n').unwrap_or((&request, ""));
-        let headers: String = headers.split('\n').filter(|header| !header.is_empty()).map(|header| format!("{header}\r\n")).collect();
+        let headers: String = headers
+            .split('\n')
+            .filter(|header| !header.is_empty())
+            .map(|header| format!("{header}\r\n"))
+            .collect();
         format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: 0\r\n\r\n")
     };
     let mut requests: Vec<_> = requests().into_iter().map(whole).collect();
@@ -125,20 +261,36 @@ fn requests_are_answered_as_kestrel_answers_them() {
     ].map(str::to_owned));
     let mut differences = Vec::new();
     for request in &requests {
-        let [ours, theirs] = [ours.address(), &theirs].map(|address| comparable(http(address, request.as_bytes())));
+        let [ours, theirs] =
+            [ours.address(), &theirs].map(|address| comparable(http(address, request.as_bytes())));
         if ours != theirs {
-            differences.push(format!("{:.200}\n  ours {ours:?}\n  .NET {theirs:?}", format!("{request:?}")));
+            differences.push(format!(
+                "{:.200}\n  ours {ours:?}\n  .NET {theirs:?}",
+                format!("{request:?}")
+            ));
         }
     }
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
-    eprintln!("{} requests answered as Kestrel answers them", requests.len());
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
+    eprintln!(
+        "{} requests answered as Kestrel answers them",
+        requests.len()
+    );
 }
 
 /// Says something after a handshake, then asks for the end; what was said back, and the code of the close.
 fn talk(address: &str, handshake: &str, words: &[Vec<u8>], end: &[u8]) -> Vec<Frame> {
     let mut socket = WebSocket::open(address);
     socket.send(handshake);
-    words.iter().map(Vec::as_slice).chain([end]).for_each(|words| socket.frame(0x82, words));
+    words
+        .iter()
+        .map(Vec::as_slice)
+        .chain([end])
+        .for_each(|words| socket.frame(0x82, words));
     let (mut said, began) = (Vec::new(), Instant::now());
     // One that never ends has said what it says.
     while began.elapsed().as_secs() < 20 {
@@ -156,58 +308,164 @@ fn talk(address: &str, handshake: &str, words: &[Vec<u8>], end: &[u8]) -> Vec<Fr
 const CUT: &str = "cut";
 
 /// Conversations that went otherwise once, then random ones.
-fn both(once: &[&[&[u8]]], random: impl Fn(&mut Random) -> Vec<Vec<u8>>, converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value> + Sync) {
+fn both(
+    once: &[&[&[u8]]],
+    random: impl Fn(&mut Random) -> Vec<Vec<u8>>,
+    converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value> + Sync,
+) {
     compare(once, wanted("HARMONY_CASES", 1000), 1, random, converse);
 }
 
 /// Random conversations in which one has to wait for what does not come: fewer, and some at a time.
-fn both_slowly(random: impl Fn(&mut Random) -> Vec<Vec<u8>>, converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value> + Sync) {
+fn both_slowly(
+    random: impl Fn(&mut Random) -> Vec<Vec<u8>>,
+    converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value> + Sync,
+) {
     compare(&[], wanted("HARMONY_CASES", 1000) / 10, 8, random, converse);
 }
 
-fn compare(once: &[&[&[u8]]], cases: u64, at_a_time: usize, random: impl Fn(&mut Random) -> Vec<Vec<u8>>, converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value> + Sync) {
+fn compare(
+    once: &[&[&[u8]]],
+    cases: u64,
+    at_a_time: usize,
+    random: impl Fn(&mut Random) -> Vec<Vec<u8>>,
+    converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value> + Sync,
+) {
     let ours = Conformance::start("");
     let (_program, theirs) = refhub(None, None);
     let seed = wanted("HARMONY_SEED", 1);
     let mut generator = Random(seed);
-    let once = once.iter().map(|words| words.iter().map(|word| word.to_vec()).collect());
-    let conversations: Vec<Vec<Vec<u8>>> = once.chain((0..cases).map(|_| random(&mut generator))).collect();
+    let once = once
+        .iter()
+        .map(|words| words.iter().map(|word| word.to_vec()).collect());
+    let conversations: Vec<Vec<Vec<u8>>> = once
+        .chain((0..cases).map(|_| random(&mut generator)))
+        .collect();
     let difference = |words: &Vec<Vec<u8>>| {
         let both = || [ours.address(), &theirs].map(|address| converse(address, words));
-        let differs = |[ours, theirs]: &[Vec<Value>; 2]| ours != theirs && theirs.last().is_none_or(|end| end != CUT);
+        let differs = |[ours, theirs]: &[Vec<Value>; 2]| {
+            ours != theirs && theirs.last().is_none_or(|end| end != CUT)
+        };
         // On a busy machine one of them may be late, once.
-        let [ours, theirs] = Some(both()).filter(differs).map(|_| both()).filter(differs)?;
-        let said = words.iter().map(|words| words.escape_ascii().to_string()).collect::<Vec<_>>().join("\n  ");
-        Some(format!("{said}\n  ours {}\n  .NET {}", Value::from(ours), Value::from(theirs)))
+        let [ours, theirs] = Some(both())
+            .filter(differs)
+            .map(|_| both())
+            .filter(differs)?;
+        let said = words
+            .iter()
+            .map(|words| words.escape_ascii().to_string())
+            .collect::<Vec<_>>()
+            .join("\n  ");
+        Some(format!(
+            "{said}\n  ours {}\n  .NET {}",
+            Value::from(ours),
+            Value::from(theirs)
+        ))
     };
     let share = conversations.len().div_ceil(at_a_time);
     let differences: Vec<String> = std::thread::scope(|scope| {
-        let shares: Vec<_> = conversations.chunks(share).map(|share| scope.spawn(|| share.iter().filter_map(difference).collect::<Vec<_>>())).collect();
-        shares.into_iter().flat_map(|share| share.join().expect("a share")).collect()
+        let shares: Vec<_> = conversations
+            .chunks(share)
+            .map(|share| scope.spawn(|| share.iter().filter_map(difference).collect::<Vec<_>>()))
+            .collect();
+        shares
+            .into_iter()
+            .flat_map(|share| share.join().expect("a share"))
+            .collect()
     });
-    assert!(differences.is_empty(), "{} differences in {cases} conversations:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differences in {cases} conversations:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
     eprintln!("{cases} conversations of seed {seed}: both hubs said the same");
 }
 
 const VALUES: [&str; 24] = [
-    "null", "true", "0", "1", "-1", "1.0", "1e0", "1E400", "-0", "01", "\"x\"", "\"\"", "\"\\ud800\"", "\"\\ud83d\\ude00\"", "\"\u{e9}\"", "[]", "{}", "[\"a\"]",
-    "{\"a\":1}", "2147483648", "NaN", "\"a\tb\"", "[\"b\",]", "{\"a\":1,\"a\":2}",
+    "null",
+    "true",
+    "0",
+    "1",
+    "-1",
+    "1.0",
+    "1e0",
+    "1E400",
+    "-0",
+    "01",
+    "\"x\"",
+    "\"\"",
+    "\"\\ud800\"",
+    "\"\\ud83d\\ude00\"",
+    "\"\u{e9}\"",
+    "[]",
+    "{}",
+    "[\"a\"]",
+    "{\"a\":1}",
+    "2147483648",
+    "NaN",
+    "\"a\tb\"",
+    "[\"b\",]",
+    "{\"a\":1,\"a\":2}",
 ];
-const TARGETS: [&str; 9] =
-    ["\"ListenForBoardEvents\"", "\"listenforboardevents\"", "\"WhoAmI\"", "\"Nope\"", "\"\"", "null", "\"SendGroup\"", "\"StopListeningForCardEvents\"", "1"];
-const ARGUMENTS: [&str; 12] =
-    ["[]", "[\"b\"]", "[\"b\",\"c\"]", "[\"b\",\"M\",\"t\"]", "[null]", "[1]", "[{}]", "[[]]", "[null,null]", "[true]", "[\"\\u0000\"]", "\"b\""];
+const TARGETS: [&str; 9] = [
+    "\"ListenForBoardEvents\"",
+    "\"listenforboardevents\"",
+    "\"WhoAmI\"",
+    "\"Nope\"",
+    "\"\"",
+    "null",
+    "\"SendGroup\"",
+    "\"StopListeningForCardEvents\"",
+    "1",
+];
+const ARGUMENTS: [&str; 12] = [
+    "[]",
+    "[\"b\"]",
+    "[\"b\",\"c\"]",
+    "[\"b\",\"M\",\"t\"]",
+    "[null]",
+    "[1]",
+    "[{}]",
+    "[[]]",
+    "[null,null]",
+    "[true]",
+    "[\"\\u0000\"]",
+    "\"b\"",
+];
 
 fn member(random: &mut Random) -> String {
-    let names = ["type", "target", "arguments", "invocationId", "streamIds", "headers", "result", "error", "allowReconnect", "sequenceId", "Type", "extra"];
+    let names = [
+        "type",
+        "target",
+        "arguments",
+        "invocationId",
+        "streamIds",
+        "headers",
+        "result",
+        "error",
+        "allowReconnect",
+        "sequenceId",
+        "Type",
+        "extra",
+    ];
     let name = *random.pick(&names);
     let value = match name {
-        "type" => *random.pick(&["1", "2", "3", "4", "5", "6", "7", "8", "9", "\"1\"", "1.0", "null", "1e0"]),
+        "type" => *random.pick(&[
+            "1", "2", "3", "4", "5", "6", "7", "8", "9", "\"1\"", "1.0", "null", "1e0",
+        ]),
         "target" => *random.pick(&TARGETS),
         "arguments" => *random.pick(&ARGUMENTS),
         "invocationId" => *random.pick(&["\"1\"", "\"2\"", "\"\"", "null", "1"]),
         "streamIds" => *random.pick(&["[]", "null", "[1]", "\"s\"", "[null]"]),
-        "headers" => *random.pick(&["{}", "{\"a\":\"b\"}", "null", "[]", "{\"a\":1}", "{\"a\":null}"]),
+        "headers" => *random.pick(&[
+            "{}",
+            "{\"a\":\"b\"}",
+            "null",
+            "[]",
+            "{\"a\":1}",
+            "{\"a\":null}",
+        ]),
         _ => *random.pick(&VALUES),
     };
     format!("\"{name}\":{value}")
@@ -219,10 +477,16 @@ fn json_message(random: &mut Random, streams: bool) -> Vec<u8> {
     if random.one_in(2) {
         members.extend((0..random.below(6)).map(|_| member(random)));
     } else {
-        members.push(format!("\"type\":{}", random.pick(&["1", "1", "1", "4", "5", "3", "7", "6", "8", "9"])));
+        members.push(format!(
+            "\"type\":{}",
+            random.pick(&["1", "1", "1", "4", "5", "3", "7", "6", "8", "9"])
+        ));
         members.push(format!("\"target\":{}", random.pick(&TARGETS)));
         members.push(format!("\"arguments\":{}", random.pick(&ARGUMENTS)));
-        members.push(format!("\"invocationId\":{}", random.pick(&["\"1\"", "\"x\"", "\"1\"", "null", "\"\""])));
+        members.push(format!(
+            "\"invocationId\":{}",
+            random.pick(&["\"1\"", "\"x\"", "\"1\"", "null", "\"\""])
+        ));
         if random.one_in(3) {
             members.push(member(random));
         }
@@ -240,13 +504,19 @@ fn json_message(random: &mut Random, streams: bool) -> Vec<u8> {
     let mut message = format!("{{{}}}", members.join(","));
     if random.one_in(7) {
         let place = random.below(message.len() as u64 + 1) as usize;
-        let odd = random.pick(&["}", "{", ",", " ", "\"", "\\", "//x\n", "/**/", "\u{0}", "\n", "\u{e9}", "["]);
+        let odd = random.pick(&[
+            "}", "{", ",", " ", "\"", "\\", "//x\n", "/**/", "\u{0}", "\n", "\u{e9}", "[",
+        ]);
         let is_argument = |before: &str| before.rfind('[') > before.rfind(']');
         if message.is_char_boundary(place) && !(*odd == "," && is_argument(&message[..place])) {
             message.insert_str(place, odd);
         }
     }
-    let (unwanted, instead) = if streams { ("SendGroup", "WhoAmI") } else { ("\"type\":4", "\"type\":1") };
+    let (unwanted, instead) = if streams {
+        ("SendGroup", "WhoAmI")
+    } else {
+        ("\"type\":4", "\"type\":1")
+    };
     message = message.replace(unwanted, instead);
     message.push('\u{1e}');
     message.into_bytes()
@@ -254,14 +524,26 @@ fn json_message(random: &mut Random, streams: bool) -> Vec<u8> {
 
 #[test]
 fn json_messages_good_and_bad_are_answered_alike() {
-    if !has("json_messages_good_and_bad_are_answered_alike", &[Part::Peer]) {
+    if !has(
+        "json_messages_good_and_bad_are_answered_alike",
+        &[Part::Peer],
+    ) {
         return;
     }
     let converse = |address: &str, words: &[Vec<u8>]| {
         let mut said = Vec::new();
-        for frame in talk(address, "{\"protocol\":\"json\",\"version\":1}\u{1e}", words, b"{\"type\":7}\x1e") {
+        for frame in talk(
+            address,
+            "{\"protocol\":\"json\",\"version\":1}\u{1e}",
+            words,
+            b"{\"type\":7}\x1e",
+        ) {
             match frame {
-                Frame::Text(text) => said.extend(text.split('\u{1e}').filter(|text| !text.is_empty()).map(|text| serde_json::from_str::<Value>(text).expect("JSON"))),
+                Frame::Text(text) => said.extend(
+                    text.split('\u{1e}')
+                        .filter(|text| !text.is_empty())
+                        .map(|text| serde_json::from_str::<Value>(text).expect("JSON")),
+                ),
                 other => said.push(format!("{other:?}").into()),
             }
         }
@@ -270,14 +552,19 @@ fn json_messages_good_and_bad_are_answered_alike() {
     };
     let words = |random: &mut Random| {
         let streams = random.one_in(2);
-        (0..=random.below(3)).map(|_| json_message(random, streams)).collect()
+        (0..=random.below(3))
+            .map(|_| json_message(random, streams))
+            .collect()
     };
     both(&[&[b"{\"type\":null,\"type\":6}\x1e"], &[b"{\"type\":1,\"target\":null,\"target\":\"WhoAmI\",\"arguments\":[],\"invocationId\":null,\"invocationId\":\"1\"}\x1e"], &[b"{\"type\":3,\"invocationId\":\"1\",\"error\":null,\"error\":\"x\"}\x1e"], &[b"{\"type\":6,\"sequenceId\":null}\x1e"], &[b"{\"type\":8,\"sequenceId\":null}\x1e"]], words, converse);
 }
 
 /// `WhoAmI` answers with an id.
 fn without_id(message: &mut Value) {
-    if let Some(result) = message.get_mut("result").filter(|result| result.is_string()) {
+    if let Some(result) = message
+        .get_mut("result")
+        .filter(|result| result.is_string())
+    {
         *result = "an id".into();
     }
 }
@@ -289,29 +576,88 @@ fn packed(value: &Value) -> Vec<u8> {
 /// One message behind its length, sometimes broken.
 fn message_pack_message(random: &mut Random) -> Vec<u8> {
     let odd: [Vec<u8>; 17] = [
-        packed(&json!(null)), packed(&json!(true)), packed(&json!(1)), packed(&json!(-1)), packed(&json!(3)), packed(&json!(1u64 << 40)), packed(&json!(1.5)),
-        packed(&json!("")), packed(&json!("x")), packed(&json!([])), packed(&json!(["a"])), packed(&json!({ "a": 1 })), b"\xc4\x01b".to_vec(),
-        b"\xd4\x01\x02".to_vec(), b"\xa2\xff\xfe".to_vec(), b"\xd9\x01a".to_vec(), b"\xd2\0\0\0\x01".to_vec(),
+        packed(&json!(null)),
+        packed(&json!(true)),
+        packed(&json!(1)),
+        packed(&json!(-1)),
+        packed(&json!(3)),
+        packed(&json!(1u64 << 40)),
+        packed(&json!(1.5)),
+        packed(&json!("")),
+        packed(&json!("x")),
+        packed(&json!([])),
+        packed(&json!(["a"])),
+        packed(&json!({ "a": 1 })),
+        b"\xc4\x01b".to_vec(),
+        b"\xd4\x01\x02".to_vec(),
+        b"\xa2\xff\xfe".to_vec(),
+        b"\xd9\x01a".to_vec(),
+        b"\xd2\0\0\0\x01".to_vec(),
     ];
     let pick = |random: &mut Random, choices: &[Value]| packed(random.pick(choices));
     let id = [json!("1"), json!("x"), json!(null), json!("")];
     let mut items = match random.below(10) {
-        2 => vec![packed(&json!(2)), packed(&json!({})), pick(random, &id), random.pick(&odd).clone()],
-        3 => vec![packed(&json!(3)), packed(&json!({})), pick(random, &id), pick(random, &[json!(1), json!(2), json!(3), json!(4)]), random.pick(&odd).clone()],
+        2 => vec![
+            packed(&json!(2)),
+            packed(&json!({})),
+            pick(random, &id),
+            random.pick(&odd).clone(),
+        ],
+        3 => vec![
+            packed(&json!(3)),
+            packed(&json!({})),
+            pick(random, &id),
+            pick(random, &[json!(1), json!(2), json!(3), json!(4)]),
+            random.pick(&odd).clone(),
+        ],
         5 => vec![packed(&json!(5)), packed(&json!({})), pick(random, &id)],
-        7 => vec![packed(&json!(7)), pick(random, &[json!(null), json!("e"), json!(1)]), pick(random, &[json!(true), json!(false), json!(1), json!(null)])],
+        7 => vec![
+            packed(&json!(7)),
+            pick(random, &[json!(null), json!("e"), json!(1)]),
+            pick(random, &[json!(true), json!(false), json!(1), json!(null)]),
+        ],
         8 => vec![packed(&json!(8)), random.pick(&odd).clone()],
         9 => vec![packed(&json!(9)), random.pick(&odd).clone()],
         _ => {
-            let targets = [json!("ListenForBoardEvents"), json!("WhoAmI"), json!("Nope"), json!(""), json!(null), json!("SendGroup")];
-            let arguments = [json!([]), json!(["b"]), json!(["b", "c"]), json!(["b", "M", "t"]), json!([null]), json!([1]), json!([{}]), json!([[]]), json!("b")];
+            let targets = [
+                json!("ListenForBoardEvents"),
+                json!("WhoAmI"),
+                json!("Nope"),
+                json!(""),
+                json!(null),
+                json!("SendGroup"),
+            ];
+            let arguments = [
+                json!([]),
+                json!(["b"]),
+                json!(["b", "c"]),
+                json!(["b", "M", "t"]),
+                json!([null]),
+                json!([1]),
+                json!([{}]),
+                json!([[]]),
+                json!("b"),
+            ];
             vec![
                 pick(random, &[json!(1), json!(1), json!(1), json!(4)]),
-                pick(random, &[json!({}), json!({}), json!({ "a": "b" }), json!(null)]),
+                pick(
+                    random,
+                    &[json!({}), json!({}), json!({ "a": "b" }), json!(null)],
+                ),
                 pick(random, &id),
                 pick(random, &targets),
                 pick(random, &arguments),
-                pick(random, &[json!([]), json!([]), json!([]), json!(null), json!(["s"]), json!([1])]),
+                pick(
+                    random,
+                    &[
+                        json!([]),
+                        json!([]),
+                        json!([]),
+                        json!(null),
+                        json!(["s"]),
+                        json!([1]),
+                    ],
+                ),
             ]
         }
     };
@@ -340,41 +686,85 @@ fn characters_are_escaped_alike() {
     let (_program, theirs) = refhub(None, None);
     let said = |address: &str, first: u32| {
         let characters = (first..first + 128).filter_map(char::from_u32);
-        let escaped: String = characters.map(|character| character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>()).collect();
-        let call = format!("{{\"type\":1,\"invocationId\":\"1\",\"target\":\"{escaped}\",\"arguments\":[]}}\u{1e}");
-        let frames = talk(address, "{\"protocol\":\"json\",\"version\":1}\u{1e}", &[call.into_bytes()], b"{\"type\":7}\x1e");
-        frames.into_iter().filter_map(|frame| if let Frame::Text(text) = frame { Some(text) } else { None }).collect::<String>()
+        let escaped: String = characters
+            .map(|character| {
+                character
+                    .encode_utf16(&mut [0; 2])
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}"))
+                    .collect::<String>()
+            })
+            .collect();
+        let call = format!(
+            "{{\"type\":1,\"invocationId\":\"1\",\"target\":\"{escaped}\",\"arguments\":[]}}\u{1e}"
+        );
+        let frames = talk(
+            address,
+            "{\"protocol\":\"json\",\"version\":1}\u{1e}",
+            &[call.into_bytes()],
+            b"{\"type\":7}\x1e",
+        );
+        frames
+            .into_iter()
+            .filter_map(|frame| {
+                if let Frame::Text(text) = frame {
+                    Some(text)
+                } else {
+                    None
+                }
+            })
+            .collect::<String>()
     };
     let mut differences = Vec::new();
-    for first in (0..0x1_0000).chain([0x1_f600, 0x2_0000, 0xe_0000, 0x10_ff00]).step_by(128) {
+    for first in (0..0x1_0000)
+        .chain([0x1_f600, 0x2_0000, 0xe_0000, 0x10_ff00])
+        .step_by(128)
+    {
         let [ours, theirs] = [ours.address(), &theirs].map(|address| said(address, first));
         if ours != theirs {
             differences.push(format!("{first:x}\n  ours {ours}\n  .NET {theirs}"));
         }
     }
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
 }
 
 #[test]
 fn messagepack_messages_good_and_bad_are_answered_alike() {
-    if !has("messagepack_messages_good_and_bad_are_answered_alike", &[Part::Peer]) {
+    if !has(
+        "messagepack_messages_good_and_bad_are_answered_alike",
+        &[Part::Peer],
+    ) {
         return;
     }
     let converse = |address: &str, words: &[Vec<u8>]| {
         let mut bytes = Vec::new();
         let mut close = String::new();
-        for frame in talk(address, "{\"protocol\":\"messagepack\",\"version\":1}\u{1e}", words, b"\x04\x93\x07\xc0\xc2") {
+        for frame in talk(
+            address,
+            "{\"protocol\":\"messagepack\",\"version\":1}\u{1e}",
+            words,
+            b"\x04\x93\x07\xc0\xc2",
+        ) {
             match frame {
                 Frame::Binary(some) => bytes.extend(some),
                 other => close = format!("{other:?}"),
             }
         }
-        let mut rest = bytes.strip_prefix(b"{}\x1e").expect("an accepted handshake");
+        let mut rest = bytes
+            .strip_prefix(b"{}\x1e")
+            .expect("an accepted handshake");
         let mut said = Vec::new();
         while let Some((length, after)) = rest.split_first() {
             let (length, after) = match (length, after) {
                 (0..0x80, _) => (usize::from(*length), after),
-                (_, [high, after @ ..]) => (usize::from(length & 0x7f) | usize::from(*high) << 7, after),
+                (_, [high, after @ ..]) => {
+                    (usize::from(length & 0x7f) | usize::from(*high) << 7, after)
+                }
                 _ => panic!("half a length"),
             };
             let mut message: Value = rmp_serde::from_slice(&after[..length]).expect("MessagePack");
@@ -387,7 +777,17 @@ fn messagepack_messages_good_and_bad_are_answered_alike() {
         said.push(close.into());
         said
     };
-    let refused_stream: &[&[u8]] =
-        &[b"\x0e\x96\x01\x80\xa1x\xa6WhoAmI\x90\x90", b"\x15\x96\x04\x81\xa1a\xa1b\xa11\xa9SendGroup\xff\x90"];
-    both(&[refused_stream], |random| (0..=random.below(2)).map(|_| message_pack_message(random)).collect(), converse);
+    let refused_stream: &[&[u8]] = &[
+        b"\x0e\x96\x01\x80\xa1x\xa6WhoAmI\x90\x90",
+        b"\x15\x96\x04\x81\xa1a\xa1b\xa11\xa9SendGroup\xff\x90",
+    ];
+    both(
+        &[refused_stream],
+        |random| {
+            (0..=random.below(2))
+                .map(|_| message_pack_message(random))
+                .collect()
+        },
+        converse,
+    );
 }

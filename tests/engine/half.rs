@@ -16,16 +16,25 @@ const BODY: &str = "{\"BoardId\":\"420371f9-ea23-46de-9ce3-00aeeec060a2\",\"Card
 fn negotiate(hub: &Hub) -> String {
     let answer = request(hub, "POST /signalRHub/negotiate?negotiateVersion=1", "", "");
     let answer: Value = serde_json::from_str(&answer.body).expect("JSON");
-    answer["connectionToken"].as_str().expect("a token").to_owned()
+    answer["connectionToken"]
+        .as_str()
+        .expect("a token")
+        .to_owned()
 }
 
 fn request(hub: &Hub, line: &str, headers: &str, body: &str) -> Answer {
-    let text = format!("{line} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n{headers}Connection: close\r\n\r\n{body}", body.len());
+    let text = format!(
+        "{line} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n{headers}Connection: close\r\n\r\n{body}",
+        body.len()
+    );
     http(hub.address(), text.as_bytes())
 }
 
 fn notify(hub: &Hub) {
-    let text = format!("POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}", BODY.len());
+    let text = format!(
+        "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}",
+        BODY.len()
+    );
     assert_eq!(http(address(&hub.admin), text.as_bytes()).status, 202);
 }
 
@@ -39,8 +48,14 @@ fn long_polling_goes_step_by_step() {
 
     let first = poll();
     assert_eq!((first.status, first.body.as_str()), (200, ""));
-    assert_eq!(first.header("content-type"), Some("application/octet-stream"));
-    assert_eq!((post(HANDSHAKE).status, poll().body.as_str()), (200, "{}\u{1e}"));
+    assert_eq!(
+        first.header("content-type"),
+        Some("application/octet-stream")
+    );
+    assert_eq!(
+        (post(HANDSHAKE).status, poll().body.as_str()),
+        (200, "{}\u{1e}")
+    );
     assert_eq!((post(JOIN).status, poll().body.as_str()), (200, JOINED));
 
     // The older of two polls gives way to the newer; which of these that is the hub alone knows.
@@ -49,22 +64,44 @@ fn long_polling_goes_step_by_step() {
         let (address, path, answers) = (hub.address().to_owned(), path.clone(), answers.clone());
         std::thread::spawn(move || {
             let mut stream = connect(&address);
-            stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).expect("a poll");
+            stream
+                .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+                .expect("a poll");
             let _ = answers.send(read_answer(&mut stream, false));
         });
     }
     assert_eq!(answered.recv().expect("an answer").status, 204);
-    assert_eq!(post("{\"type\":1,\"invocationId\":\"2\",\"target\":\"Nope\",\"arguments\":[]}\u{1e}").status, 200);
-    assert!(answered.recv().expect("the newer poll").body.contains("Method does not exist"));
+    assert_eq!(
+        post("{\"type\":1,\"invocationId\":\"2\",\"target\":\"Nope\",\"arguments\":[]}\u{1e}")
+            .status,
+        200
+    );
+    assert!(
+        answered
+            .recv()
+            .expect("the newer poll")
+            .body
+            .contains("Method does not exist")
+    );
 
     // Another transport is too late.
-    let events = request(&hub, &format!("GET {path}"), "Accept: text/event-stream\r\n", "");
-    assert_eq!((events.status, events.body.as_str()), (400, "Cannot change transports mid-connection"));
+    let events = request(
+        &hub,
+        &format!("GET {path}"),
+        "Accept: text/event-stream\r\n",
+        "",
+    );
+    assert_eq!(
+        (events.status, events.body.as_str()),
+        (400, "Cannot change transports mid-connection")
+    );
     assert_eq!(WebSocket::upgrade(hub.address(), &path).1.status, 400);
 
     assert_eq!(request(&hub, &format!("DELETE {path}"), "", "").status, 202);
     assert_eq!([poll().status, post("x").status], [404, 404]);
-    wait_for("the connection to be gone", || (hub.metric("harmony_hub_connections") == 0.0).then_some(()));
+    wait_for("the connection to be gone", || {
+        (hub.metric("harmony_hub_connections") == 0.0).then_some(())
+    });
 }
 
 #[test]
@@ -74,18 +111,29 @@ fn a_client_that_stops_polling_is_forgotten() {
     assert_eq!(request(&hub, &format!("GET {path}"), "", "").status, 200);
     assert_eq!(hub.metric("harmony_hub_connections"), 1.0);
     // Fifteen seconds later.
-    wait_for("the connection to be gone", || (hub.metric("harmony_hub_connections") == 0.0).then_some(()));
+    wait_for("the connection to be gone", || {
+        (hub.metric("harmony_hub_connections") == 0.0).then_some(())
+    });
     let answer = request(&hub, &format!("GET {path}"), "", "");
-    assert_eq!((answer.status, answer.body.as_str()), (404, "No Connection with that ID"));
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (404, "No Connection with that ID")
+    );
 }
 
 #[test]
 fn what_is_posted_before_the_first_poll_is_kept() {
     let hub = Hub::embedded(&[]);
     let path = format!("/signalRHub?id={}", negotiate(&hub));
-    assert_eq!(request(&hub, &format!("POST {path}"), "", HANDSHAKE).status, 200);
+    assert_eq!(
+        request(&hub, &format!("POST {path}"), "", HANDSHAKE).status,
+        200
+    );
     assert_eq!(request(&hub, &format!("GET {path}"), "", "").body, "");
-    assert_eq!(request(&hub, &format!("GET {path}"), "", "").body, "{}\u{1e}");
+    assert_eq!(
+        request(&hub, &format!("GET {path}"), "", "").body,
+        "{}\u{1e}"
+    );
 }
 
 #[test]
@@ -93,13 +141,26 @@ fn server_sent_events_go_step_by_step() {
     let hub = Hub::embedded(&[]);
     let path = format!("/signalRHub?id={}", negotiate(&hub));
     let mut stream = connect(hub.address());
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n").as_bytes()).expect("a request");
+    stream
+        .write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+                .as_bytes(),
+        )
+        .expect("a request");
     let answer = read_answer(&mut stream, true);
     assert_eq!(answer.status, 200);
-    for (name, value) in [("content-type", "text/event-stream"), ("cache-control", "no-cache,no-store"), ("pragma", "no-cache"), ("content-encoding", "identity")] {
+    for (name, value) in [
+        ("content-type", "text/event-stream"),
+        ("cache-control", "no-cache,no-store"),
+        ("pragma", "no-cache"),
+        ("content-encoding", "identity"),
+    ] {
         assert_eq!(answer.header(name), Some(value));
     }
-    assert_eq!(request(&hub, &format!("POST {path}"), "", HANDSHAKE).status, 200);
+    assert_eq!(
+        request(&hub, &format!("POST {path}"), "", HANDSHAKE).status,
+        200
+    );
     assert_eq!(request(&hub, &format!("POST {path}"), "", JOIN).status, 200);
     let expected = format!(":\r\ndata: {{}}\u{1e}\r\n\r\ndata: {JOINED}\r\n\r\n");
     let mut heard = String::new();
@@ -111,18 +172,36 @@ fn server_sent_events_go_step_by_step() {
             stream.read_exact(&mut byte).expect("a byte");
             length.push(byte[0]);
         }
-        let length = usize::from_str_radix(String::from_utf8_lossy(&length).trim(), 16).expect("a length");
+        let length =
+            usize::from_str_radix(String::from_utf8_lossy(&length).trim(), 16).expect("a length");
         let mut chunk = vec![0; length + 2];
         stream.read_exact(&mut chunk).expect("a chunk");
         heard.push_str(&String::from_utf8_lossy(&chunk[..length]));
     }
     assert_eq!(heard, expected);
 
-    assert_eq!(request(&hub, &format!("GET {path}"), "Accept: text/event-stream\r\n", "").status, 409);
-    assert_eq!(request(&hub, &format!("GET {path}"), "", "").body, "Cannot change transports mid-connection");
-    assert_eq!(request(&hub, &format!("DELETE {path}"), "", "").body, "Cannot terminate this connection using the DELETE endpoint.");
+    assert_eq!(
+        request(
+            &hub,
+            &format!("GET {path}"),
+            "Accept: text/event-stream\r\n",
+            ""
+        )
+        .status,
+        409
+    );
+    assert_eq!(
+        request(&hub, &format!("GET {path}"), "", "").body,
+        "Cannot change transports mid-connection"
+    );
+    assert_eq!(
+        request(&hub, &format!("DELETE {path}"), "", "").body,
+        "Cannot terminate this connection using the DELETE endpoint."
+    );
     drop(stream);
-    wait_for("the connection to be gone", || (hub.metric("harmony_hub_connections") == 0.0).then_some(()));
+    wait_for("the connection to be gone", || {
+        (hub.metric("harmony_hub_connections") == 0.0).then_some(())
+    });
 }
 
 #[test]
@@ -132,23 +211,41 @@ fn a_websocket_takes_no_posts() {
     let (_socket, answer) = WebSocket::upgrade(hub.address(), &path);
     assert_eq!(answer.status, 101);
     let answer = request(&hub, &format!("POST {path}"), "", "x");
-    assert_eq!((answer.status, answer.body.as_str()), (405, "POST requests are not allowed for WebSocket connections."));
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (
+            405,
+            "POST requests are not allowed for WebSocket connections."
+        )
+    );
 }
 
 #[test]
 fn the_official_client_hears_over_every_transport() {
-    if !has("the_official_client_hears_over_every_transport", &[Part::Node]) {
+    if !has(
+        "the_official_client_hears_over_every_transport",
+        &[Part::Node],
+    ) {
         return;
     }
     let mut hub = Hub::embedded(&[]);
     let board = "420371f9-ea23-46de-9ce3-00aeeec060a2";
     let transports = ["WebSockets", "ServerSentEvents", "LongPolling"];
-    let mut clients = transports.map(|transport| javascript_by(&hub.url, board, "OnCardTitleChanged", Some(transport)));
+    let mut clients = transports
+        .map(|transport| javascript_by(&hub.url, board, "OnCardTitleChanged", Some(transport)));
     for _ in 0..3 {
         notify(&hub);
     }
     for client in &mut clients {
-        wait_for("three messages", || (client.lines().iter().filter(|line| line.contains("\"heard\"")).count() == 3).then_some(()));
+        wait_for("three messages", || {
+            (client
+                .lines()
+                .iter()
+                .filter(|line| line.contains("\"heard\""))
+                .count()
+                == 3)
+                .then_some(())
+        });
     }
     // On stop each is told, and comes back by itself as soon as there is a hub again.
     assert_eq!(hub.program.stop(), Some(0));
@@ -156,13 +253,26 @@ fn the_official_client_hears_over_every_transport() {
 
 /// Whether an answer is the recorded one: status, headers, body.
 fn is_recorded(what: &str, answer: &Answer, recorded: &Value) {
-    let status = recorded["status"].as_str().expect("a status").split(' ').nth(1).expect("a number");
+    let status = recorded["status"]
+        .as_str()
+        .expect("a status")
+        .split(' ')
+        .nth(1)
+        .expect("a number");
     assert_eq!(answer.status.to_string(), status, "{what}: {answer:?}");
     assert_eq!(answer.body, super::wire::dechunked(recorded), "{what}");
     for header in recorded["headers"].as_array().expect("headers") {
-        let (name, value) = header.as_str().expect("a header").split_once(": ").expect("a value");
+        let (name, value) = header
+            .as_str()
+            .expect("a header")
+            .split_once(": ")
+            .expect("a value");
         if !["Date", "Server", "Transfer-Encoding", "Content-Length"].contains(&name) {
-            assert_eq!(answer.header(&name.to_ascii_lowercase()), Some(value), "{what}: {name}");
+            assert_eq!(
+                answer.header(&name.to_ascii_lowercase()),
+                Some(value),
+                "{what}: {name}"
+            );
         }
     }
 }
@@ -177,7 +287,11 @@ fn long_polling_answers_are_the_real_hubs() {
     // The recorded client posted something that is no handshake before its first poll, and never got over it.
     is_recorded("postBeforePoll", &post("x"), &recorded["postBeforePoll"]);
     is_recorded("first", &poll(), &recorded["first"]);
-    is_recorded("handshakePost", &post(HANDSHAKE), &recorded["handshakePost"]);
+    is_recorded(
+        "handshakePost",
+        &post(HANDSHAKE),
+        &recorded["handshakePost"],
+    );
     is_recorded("handshake", &poll(), &recorded["handshake"]);
     is_recorded("join", &post(JOIN), &recorded["join"]);
     is_recorded("completion", &poll(), &recorded["completion"]);
@@ -185,7 +299,11 @@ fn long_polling_answers_are_the_real_hubs() {
     is_recorded("displacing", &poll(), &recorded["displacing"]);
     let (_, answer) = WebSocket::upgrade(hub.address(), &path);
     is_recorded("wsOnSame", &answer, &recorded["wsOnSame"]);
-    is_recorded("delete", &request(&hub, &format!("DELETE {path}"), "", ""), &recorded["delete"]);
+    is_recorded(
+        "delete",
+        &request(&hub, &format!("DELETE {path}"), "", ""),
+        &recorded["delete"],
+    );
     is_recorded("afterDelete", &poll(), &recorded["afterDelete"]);
     is_recorded("postAfterDelete", &post("x"), &recorded["postAfterDelete"]);
 }
@@ -196,15 +314,57 @@ fn answers_beside_an_event_stream_are_the_real_hubs() {
     let hub = Hub::embedded(&[]);
     let path = format!("/signalRHub?id={}", negotiate(&hub));
     let mut stream = connect(hub.address());
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n").as_bytes()).expect("a request");
-    let open = Answer { body: super::wire::dechunked(&recorded["open"]), ..read_answer(&mut stream, true) };
+    stream
+        .write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+                .as_bytes(),
+        )
+        .expect("a request");
+    let open = Answer {
+        body: super::wire::dechunked(&recorded["open"]),
+        ..read_answer(&mut stream, true)
+    };
     is_recorded("open", &open, &recorded["open"]);
-    is_recorded("handshakePost", &request(&hub, &format!("POST {path}"), "", HANDSHAKE), &recorded["handshakePost"]);
-    is_recorded("joinPost", &request(&hub, &format!("POST {path}"), "", JOIN), &recorded["joinPost"]);
-    is_recorded("second", &request(&hub, &format!("GET {path}"), "Accept: text/event-stream\r\n", ""), &recorded["second"]);
-    is_recorded("poll", &request(&hub, &format!("GET {path}"), "", ""), &recorded["poll"]);
-    is_recorded("delete", &request(&hub, &format!("DELETE {path}"), "", ""), &recorded["delete"]);
+    is_recorded(
+        "handshakePost",
+        &request(&hub, &format!("POST {path}"), "", HANDSHAKE),
+        &recorded["handshakePost"],
+    );
+    is_recorded(
+        "joinPost",
+        &request(&hub, &format!("POST {path}"), "", JOIN),
+        &recorded["joinPost"],
+    );
+    is_recorded(
+        "second",
+        &request(
+            &hub,
+            &format!("GET {path}"),
+            "Accept: text/event-stream\r\n",
+            "",
+        ),
+        &recorded["second"],
+    );
+    is_recorded(
+        "poll",
+        &request(&hub, &format!("GET {path}"), "", ""),
+        &recorded["poll"],
+    );
+    is_recorded(
+        "delete",
+        &request(&hub, &format!("DELETE {path}"), "", ""),
+        &recorded["delete"],
+    );
     // The stream itself, of which one event is one chunk here and several there.
-    let pieces: Vec<_> = recorded["stream"].as_str().expect("a stream").split("\r\n").collect();
-    assert!(pieces.iter().any(|piece| piece.contains(JOINED.trim_end_matches('\u{1e}'))), "the recorded stream has what ours has");
+    let pieces: Vec<_> = recorded["stream"]
+        .as_str()
+        .expect("a stream")
+        .split("\r\n")
+        .collect();
+    assert!(
+        pieces
+            .iter()
+            .any(|piece| piece.contains(JOINED.trim_end_matches('\u{1e}'))),
+        "the recorded stream has what ours has"
+    );
 }

@@ -26,9 +26,17 @@ fn frame(text: &str) -> Vec<u8> {
 
 /// Kilobytes of the hub: now, or its peak.
 fn memory(hub: &Hub, what: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", hub.program.pid())).expect("a process");
-    let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("a size");
-    line.trim_matches([':', '\t', ' ']).trim_end_matches(" kB").trim().parse().expect("a number")
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", hub.program.pid())).expect("a process");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(what))
+        .expect("a size");
+    line.trim_matches([':', '\t', ' '])
+        .trim_end_matches(" kB")
+        .trim()
+        .parse()
+        .expect("a number")
 }
 
 /// Does something to a hub, and says what became of its memory: before, at its peak, and after.
@@ -38,22 +46,42 @@ fn measured(name: &str, hub: &Hub, most: u64, attack: impl FnOnce(&Hub)) {
     let before = memory(hub, "VmRSS");
     attack(hub);
     let peak = memory(hub, "VmHWM");
-    wait_for("quiet", || (hub.metric("harmony_hub_connections ") == 0.0).then_some(()));
-    eprintln!("{name:<44}{:>8.1} MB before {:>8.1} MB peak {:>8.1} MB after", before as f64 / 1e3, peak as f64 / 1e3, memory(hub, "VmRSS") as f64 / 1e3);
-    assert!(peak < before + most * 1000, "{name}: {before} kB grew to {peak} kB");
+    wait_for("quiet", || {
+        (hub.metric("harmony_hub_connections ") == 0.0).then_some(())
+    });
+    eprintln!(
+        "{name:<44}{:>8.1} MB before {:>8.1} MB peak {:>8.1} MB after",
+        before as f64 / 1e3,
+        peak as f64 / 1e3,
+        memory(hub, "VmRSS") as f64 / 1e3
+    );
+    assert!(
+        peak < before + most * 1000,
+        "{name}: {before} kB grew to {peak} kB"
+    );
     // It serves as before.
     let mut client = WebSocket::connected(hub.address());
     client.invoke("ListenForBoardEvents", "board");
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 /// As many files as this process may open; from now on it may.
 fn files() -> usize {
     let limit = rustix::process::getrlimit(Resource::Nofile);
-    rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("files");
+    rustix::process::setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )
+    .expect("files");
     limit.maximum.map_or(usize::MAX, |most| most as usize)
 }
 
@@ -75,8 +103,16 @@ async fn many(address: &str, count: usize, talk: &[(&[u8], &[u8])]) -> Vec<tokio
         for (words, answer) in talk {
             stream.write_all(words).await.expect("words");
             let mut heard = Vec::new();
-            while !heard.windows(answer.len().max(1)).any(|window| window == *answer) && !answer.is_empty() {
-                assert!(stream.read_buf(&mut heard).await.expect("an answer") > 0, "{}", String::from_utf8_lossy(&heard));
+            while !heard
+                .windows(answer.len().max(1))
+                .any(|window| window == *answer)
+                && !answer.is_empty()
+            {
+                assert!(
+                    stream.read_buf(&mut heard).await.expect("an answer") > 0,
+                    "{}",
+                    String::from_utf8_lossy(&heard)
+                );
             }
         }
         streams.push(stream);
@@ -85,41 +121,88 @@ async fn many(address: &str, count: usize, talk: &[(&[u8], &[u8])]) -> Vec<tokio
 }
 
 fn publish(hub: &Hub, board: &str, title: &str) {
-    let body = format!("{{\"BoardId\":\"{board}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{title}\"}}");
-    let admin = hub.admin.trim_start_matches("http://").trim_end_matches('/');
-    let request = format!("POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    let body = format!(
+        "{{\"BoardId\":\"{board}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{title}\"}}"
+    );
+    let admin = hub
+        .admin
+        .trim_start_matches("http://")
+        .trim_end_matches('/');
+    let request = format!(
+        "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
     assert_eq!(http(admin, request.as_bytes()).status, 202);
 }
 
 const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
 
 fn listen() -> String {
-    format!("{{\"type\":1,\"invocationId\":\"1\",\"target\":\"ListenForBoardEvents\",\"arguments\":[\"{BOARD}\"]}}\u{1e}")
+    format!(
+        "{{\"type\":1,\"invocationId\":\"1\",\"target\":\"ListenForBoardEvents\",\"arguments\":[\"{BOARD}\"]}}\u{1e}"
+    )
 }
 
 #[test]
 fn memory_stays_bounded_whatever_peers_do() {
     let _alone = CROWD.lock().unwrap_or_else(PoisonError::into_inner);
     files();
-    let hub = Hub::embedded(&["--Limits:WaitingBytesInAll=67108864", "--Limits:MessagesPerSecond=1000000"]);
-    measured("1,000 heads that never end", &hub, 30, |hub| runtime().block_on(async {
-        let mut streams = many(hub.address(), 1000, &[(b"GET /signalRHub HTTP/1.1\r\nHost: x\r\nX: ", b"")]).await;
-        for stream in &mut streams {
-            stream.write_all(&[b'y'; 4000]).await.expect("more of it");
-        }
-        wait_for("all of them to be let in", || (hub.metric("harmony_hub_connections_half_open ") >= 1000.0).then_some(()));
-    }));
-    measured("1,000 WebSockets that shake no hands", &hub, 30, |hub| runtime().block_on(async {
-        let streams = many(hub.address(), 1000, &[(UPGRADE.as_bytes(), b"\r\n\r\n"), (&frame("{\"protocol\":\"js")[..10], b"")]).await;
-        wait_for("all of them to be let in", || (hub.metric("harmony_hub_connections_half_open ") >= 1000.0).then_some(()));
-        drop(streams);
-    }));
-    measured("1,000 messages that never end", &hub, 60, |hub| runtime().block_on(async {
-        // As long as a message may be, less a byte, each in a frame that says so.
-        let mut half = vec![0x81, 0x80 | 126, 0x7f, 0xff, 0, 0, 0, 0];
-        half.extend([b' '; 16_000]);
-        drop(many(hub.address(), 1000, &[(UPGRADE.as_bytes(), b"\r\n\r\n"), (&frame(HANDSHAKE), b"{}\x1e"), (&half, b"")]).await);
-    }));
+    let hub = Hub::embedded(&[
+        "--Limits:WaitingBytesInAll=67108864",
+        "--Limits:MessagesPerSecond=1000000",
+    ]);
+    measured("1,000 heads that never end", &hub, 30, |hub| {
+        runtime().block_on(async {
+            let mut streams = many(
+                hub.address(),
+                1000,
+                &[(b"GET /signalRHub HTTP/1.1\r\nHost: x\r\nX: ", b"")],
+            )
+            .await;
+            for stream in &mut streams {
+                stream.write_all(&[b'y'; 4000]).await.expect("more of it");
+            }
+            wait_for("all of them to be let in", || {
+                (hub.metric("harmony_hub_connections_half_open ") >= 1000.0).then_some(())
+            });
+        })
+    });
+    measured("1,000 WebSockets that shake no hands", &hub, 30, |hub| {
+        runtime().block_on(async {
+            let streams = many(
+                hub.address(),
+                1000,
+                &[
+                    (UPGRADE.as_bytes(), b"\r\n\r\n"),
+                    (&frame("{\"protocol\":\"js")[..10], b""),
+                ],
+            )
+            .await;
+            wait_for("all of them to be let in", || {
+                (hub.metric("harmony_hub_connections_half_open ") >= 1000.0).then_some(())
+            });
+            drop(streams);
+        })
+    });
+    measured("1,000 messages that never end", &hub, 60, |hub| {
+        runtime().block_on(async {
+            // As long as a message may be, less a byte, each in a frame that says so.
+            let mut half = vec![0x81, 0x80 | 126, 0x7f, 0xff, 0, 0, 0, 0];
+            half.extend([b' '; 16_000]);
+            drop(
+                many(
+                    hub.address(),
+                    1000,
+                    &[
+                        (UPGRADE.as_bytes(), b"\r\n\r\n"),
+                        (&frame(HANDSHAKE), b"{}\x1e"),
+                        (&half, b""),
+                    ],
+                )
+                .await,
+            );
+        })
+    });
     measured("a message of 100 MB", &hub, 10, |hub| {
         let mut socket = WebSocket::connected(hub.address());
         let mut head = vec![0x82, 0x80 | 127];
@@ -127,7 +210,9 @@ fn memory_stays_bounded_whatever_peers_do() {
         head.extend([0; 4]);
         let _ = socket.stream.write_all(&head);
         let piece = vec![b'x'; 1 << 20];
-        let _ = (0..100).take_while(|_| socket.stream.write_all(&piece).is_ok()).count();
+        let _ = (0..100)
+            .take_while(|_| socket.stream.write_all(&piece).is_ok())
+            .count();
         assert!(hub.metric("harmony_hub_connections_broken_protocol_total ") >= 1.0);
     });
     measured("a million group joins", &hub, 40, |hub| {
@@ -138,7 +223,10 @@ fn memory_stays_bounded_whatever_peers_do() {
             let mut buffer = vec![0; 1 << 16];
             while let Ok(read @ 1..) = reader.read(&mut buffer) {
                 tail.extend_from_slice(&buffer[..read]);
-                refused += tail.windows(9).filter(|window| *window == b"groups al").count();
+                refused += tail
+                    .windows(9)
+                    .filter(|window| *window == b"groups al")
+                    .count();
                 tail.drain(..tail.len().saturating_sub(8));
             }
             refused
@@ -146,7 +234,11 @@ fn memory_stays_bounded_whatever_peers_do() {
         let mut words = Vec::new();
         for number in 0..1_000_000 {
             // Without an id nobody waits for an answer; every thousandth has one.
-            let id = if number % 1000 == 999 { "\"invocationId\":\"1\"," } else { "" };
+            let id = if number % 1000 == 999 {
+                "\"invocationId\":\"1\","
+            } else {
+                ""
+            };
             words.extend(frame(&format!("{{\"type\":1,{id}\"target\":\"ListenForBoardEvents\",\"arguments\":[\"{number}\"]}}\u{1e}")));
             if words.len() > 1 << 16 {
                 socket.stream.write_all(&words).expect("joins");
@@ -158,23 +250,39 @@ fn memory_stays_bounded_whatever_peers_do() {
         let refused = refused.join().expect("a reader");
         assert!(refused > 900, "{refused} of 1000 refused");
     });
-    measured("10,000 clients that do not read", &hub, 180, |hub| runtime().block_on(async {
-        let words = listen();
-        let streams = many(hub.address(), 10_000, &[(UPGRADE.as_bytes(), b"\r\n\r\n"), (&frame(HANDSHAKE), b"{}\x1e"), (&frame(&words), b"null}\x1e")]).await;
-        let title = "x".repeat(20_000);
-        wait_for("slow clients to be closed", || {
-            publish(hub, BOARD, &title);
-            (hub.metric("harmony_hub_connections_too_slow_total ") >= 5000.0).then_some(())
-        });
-        drop(streams);
-    }));
+    measured("10,000 clients that do not read", &hub, 180, |hub| {
+        runtime().block_on(async {
+            let words = listen();
+            let streams = many(
+                hub.address(),
+                10_000,
+                &[
+                    (UPGRADE.as_bytes(), b"\r\n\r\n"),
+                    (&frame(HANDSHAKE), b"{}\x1e"),
+                    (&frame(&words), b"null}\x1e"),
+                ],
+            )
+            .await;
+            let title = "x".repeat(20_000);
+            wait_for("slow clients to be closed", || {
+                publish(hub, BOARD, &title);
+                (hub.metric("harmony_hub_connections_too_slow_total ") >= 5000.0).then_some(())
+            });
+            drop(streams);
+        })
+    });
 }
 
 #[test]
 fn what_is_too_much_is_refused_and_counted() {
     let hub = Hub::embedded(&[
-        "--Limits:HalfOpenConnections=20", "--Limits:Connections=10", "--Limits:MessagesPerSecond=100", "--Limits:NegotiatedConnections=5",
-        "--Limits:Groups=3", "--Limits:GroupNameBytes=40000", "--Limits:WaitingMessages=300",
+        "--Limits:HalfOpenConnections=20",
+        "--Limits:Connections=10",
+        "--Limits:MessagesPerSecond=100",
+        "--Limits:NegotiatedConnections=5",
+        "--Limits:Groups=3",
+        "--Limits:GroupNameBytes=40000",
+        "--Limits:WaitingMessages=300",
     ]);
     // A compressed message is what nobody agreed to.
     let mut socket = WebSocket::connected(hub.address());
@@ -193,19 +301,29 @@ fn what_is_too_much_is_refused_and_counted() {
     assert!(hub.metric("harmony_hub_clients_throttled_total ") >= 2.0);
     drop(socket);
 
-    let clients: Vec<_> = (0..10).map(|_| WebSocket::connected(hub.address())).collect();
+    let clients: Vec<_> = (0..10)
+        .map(|_| WebSocket::connected(hub.address()))
+        .collect();
     let (_, answer) = WebSocket::upgrade(hub.address(), "/signalRHub");
     assert_eq!(answer.status, 503, "{answer:?}");
     assert!(hub.metric("harmony_hub_connections_turned_away_total ") >= 1.0);
     drop(clients);
 
     let silent: Vec<_> = (0..30).map(|_| connect(hub.address())).collect();
-    wait_for("refusals", || (hub.metric("harmony_hub_connections_refused_half_open_total ") >= 5.0).then_some(()));
+    wait_for("refusals", || {
+        (hub.metric("harmony_hub_connections_refused_half_open_total ") >= 5.0).then_some(())
+    });
     drop(silent);
-    wait_for("room again", || TcpStream::connect(hub.address()).ok().filter(|_| hub.metric("harmony_hub_connections_half_open ") < 20.0));
+    wait_for("room again", || {
+        TcpStream::connect(hub.address())
+            .ok()
+            .filter(|_| hub.metric("harmony_hub_connections_half_open ") < 20.0)
+    });
 
     // Connections that are negotiated and never opened.
-    let negotiate = || http(hub.address(), b"POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").status;
+    let negotiate = || {
+        http(hub.address(), b"POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").status
+    };
     assert_eq!((0..8).filter(|_| negotiate() == 503).count(), 3);
     assert_eq!(hub.metric("harmony_hub_negotiations_refused_total "), 3.0);
 
@@ -218,9 +336,15 @@ fn what_is_too_much_is_refused_and_counted() {
     };
     let long = "n".repeat(20_000);
     assert_eq!((join("one"), join("one"), join(&long)), (None, None, None));
-    assert!(join(&format!("{long}!")).is_some_and(|error| error.ends_with("HubException: the names of the connection's groups are 20003 bytes already")));
+    assert!(
+        join(&format!("{long}!")).is_some_and(|error| error.ends_with(
+            "HubException: the names of the connection's groups are 20003 bytes already"
+        ))
+    );
     assert_eq!(join("three"), None);
-    assert!(join("four").is_some_and(|error| error.ends_with("HubException: the connection is in 3 groups already")));
+    assert!(join("four").is_some_and(|error| {
+        error.ends_with("HubException: the connection is in 3 groups already")
+    }));
     assert_eq!(hub.metric("harmony_hub_joins_refused_total "), 2.0);
 
     // A client that does not read is closed, and hears why once it does.
@@ -231,17 +355,28 @@ fn what_is_too_much_is_refused_and_counted() {
         publish(&hub, BOARD, &title);
         (hub.metric("harmony_hub_connections_too_slow_total ") >= 1.0).then_some(())
     });
-    let close = std::iter::repeat_with(|| socket.message()).find(|message| message["type"] == 7).expect("an end");
-    assert_eq!(close, serde_json::json!({ "type": 7, "error": "Connection closed with an error. It does not read what is sent to it.", "allowReconnect": true }));
+    let close = std::iter::repeat_with(|| socket.message())
+        .find(|message| message["type"] == 7)
+        .expect("an end");
+    assert_eq!(
+        close,
+        serde_json::json!({ "type": 7, "error": "Connection closed with an error. It does not read what is sent to it.", "allowReconnect": true })
+    );
 
     // Heads that are too large or too many.
     let bad = hub.metric("harmony_hub_connections_bad_http_total ");
     let mut stream = connect(hub.address());
-    let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(40_000));
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n",
+        "y".repeat(40_000)
+    );
     let _ = stream.write_all(head.as_bytes());
     assert_eq!(read_answer(&mut stream, false).status, 431);
     let mut stream = connect(hub.address());
-    let head = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: y\r\n".repeat(200));
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\n{}\r\n",
+        "X: y\r\n".repeat(200)
+    );
     let _ = stream.write_all(head.as_bytes());
     assert_eq!(read_answer(&mut stream, false).status, 431);
     // HTTP/2 by prior knowledge is told in its own words that HTTP/1.1 is required, as by Kestrel.
@@ -250,7 +385,10 @@ fn what_is_too_much_is_refused_and_counted() {
     let mut said = Vec::new();
     let _ = stream.read_to_end(&mut said);
     assert_eq!(said, *b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0d");
-    assert_eq!(hub.metric("harmony_hub_connections_bad_http_total "), bad + 3.0);
+    assert_eq!(
+        hub.metric("harmony_hub_connections_bad_http_total "),
+        bad + 3.0
+    );
 }
 
 #[test]
@@ -262,8 +400,20 @@ fn twenty_thousand_clients_hear_a_message() {
     let before = memory(&hub, "VmRSS");
     runtime().block_on(async {
         let words = listen();
-        let mut streams = many(hub.address(), clients, &[(UPGRADE.as_bytes(), b"\r\n\r\n"), (&frame(HANDSHAKE), b"{}\x1e"), (&frame(&words), b"null}\x1e")]).await;
-        eprintln!("{clients} clients: {:.1} KB each", (memory(&hub, "VmRSS") - before) as f64 / clients as f64);
+        let mut streams = many(
+            hub.address(),
+            clients,
+            &[
+                (UPGRADE.as_bytes(), b"\r\n\r\n"),
+                (&frame(HANDSHAKE), b"{}\x1e"),
+                (&frame(&words), b"null}\x1e"),
+            ],
+        )
+        .await;
+        eprintln!(
+            "{clients} clients: {:.1} KB each",
+            (memory(&hub, "VmRSS") - before) as f64 / clients as f64
+        );
         publish(&hub, BOARD, "for all");
         for stream in &mut streams {
             let mut heard = Vec::new();

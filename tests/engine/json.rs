@@ -32,7 +32,9 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, JsonError> {
         }
         Kind::String => Value::String(reader.string()?.into_owned()),
         // A number out of every range is still a number; serde_json has none to compare it with.
-        Kind::Number => serde_json::from_str(reader.number()?).map_err(|_| reader.error("out of range"))?,
+        Kind::Number => {
+            serde_json::from_str(reader.number()?).map_err(|_| reader.error("out of range"))?
+        }
         Kind::True | Kind::False => Value::Bool(reader.boolean()?),
         Kind::Null => {
             reader.literal("null")?;
@@ -51,7 +53,8 @@ fn documents() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 64, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::hash_map(any::<String>(), inner, 0..6).prop_map(|members| members.into_iter().collect()),
+            prop::collection::hash_map(any::<String>(), inner, 0..6)
+                .prop_map(|members| members.into_iter().collect()),
         ]
     })
 }
@@ -93,7 +96,10 @@ fn compare(bytes: &[u8]) {
     match (&ours, &theirs) {
         (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs),
         (Err(_), Err(_)) => {}
-        _ => panic!("{:?}: ours {ours:?}, serde_json {theirs:?}", String::from_utf8_lossy(bytes)),
+        _ => panic!(
+            "{:?}: ours {ours:?}, serde_json {theirs:?}",
+            String::from_utf8_lossy(bytes)
+        ),
     }
     // Passing over a value needs less than reading it, so it succeeds wherever reading does.
     if ours.is_ok() {
@@ -111,11 +117,19 @@ fn depth_ends_at_64() {
 
 #[test]
 fn half_surrogates_are_refused_when_read_and_let_pass_when_skipped() {
-    for text in [r#""\ud800""#, r#""\udc00""#, r#""\ud800\ud800""#, r#""\ud800x""#] {
+    for text in [
+        r#""\ud800""#,
+        r#""\udc00""#,
+        r#""\ud800\ud800""#,
+        r#""\ud800x""#,
+    ] {
         assert!(Reader::new(text.as_bytes()).string().is_err(), "{text}");
         assert!(Reader::new(text.as_bytes()).skip().is_ok(), "{text}");
     }
-    assert_eq!(Reader::new(br#""\ud83d\ude00""#).string().expect("a pair"), "😀");
+    assert_eq!(
+        Reader::new(br#""\ud83d\ude00""#).string().expect("a pair"),
+        "😀"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! MessagePack against rmp-serde, in both directions.
 
-use harmony::message_pack::{Reader, write_array, write_binary, write_integer, write_map, write_text};
+use harmony::message_pack::{
+    Reader, write_array, write_binary, write_integer, write_map, write_text,
+};
 use proptest::prelude::{any, prop, proptest};
 use std::collections::BTreeMap;
 
@@ -65,7 +67,11 @@ fn prop_lengths() -> impl proptest::strategy::Strategy<Value = usize> {
 
 #[test]
 fn long_arrays_have_longer_heads() {
-    for (length, head) in [(15, vec![0x9f]), (16, vec![0xdc, 0, 16]), (70_000, vec![0xdd, 0, 1, 0x11, 0x70])] {
+    for (length, head) in [
+        (15, vec![0x9f]),
+        (16, vec![0xdc, 0, 16]),
+        (70_000, vec![0xdd, 0, 1, 0x11, 0x70]),
+    ] {
         let mut ours = Vec::new();
         write_array(&mut ours, length);
         assert_eq!(ours, head);
@@ -85,5 +91,10 @@ fn maps_as_keys_of_maps_are_refused_and_not_written_out() {
     let mut nested = vec![0x81; 60];
     nested.extend(vec![0xc0; 61]);
     assert!(Value::from_message_pack(&nested).is_err());
-    assert_eq!(Value::from_message_pack(&[0x81, 0x07, 0xc3]).expect("a number as a key").member("7"), Some(&Value::Boolean(true)));
+    assert_eq!(
+        Value::from_message_pack(&[0x81, 0x07, 0xc3])
+            .expect("a number as a key")
+            .member("7"),
+        Some(&Value::Boolean(true))
+    );
 }

@@ -13,7 +13,11 @@ const MESSAGE_PACK: &str = "{\"protocol\":\"messagepack\",\"version\":1}\u{1e}";
 
 fn bytes(hex: &Value) -> Vec<u8> {
     let hex = hex.as_str().expect("hex").as_bytes();
-    hex.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("a byte")).collect()
+    hex.chunks(2)
+        .map(|pair| {
+            u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("a byte")
+        })
+        .collect()
 }
 
 /// Framed messages taken apart, those with equal content in any order; ids of 22 characters after `b6` are masked.
@@ -43,9 +47,16 @@ fn messagepack_is_the_recorded_bytes() {
         assert_eq!(socket.next(), Frame::Binary(b"{}\x1e".to_vec()), "{name}");
         for step in entry["steps"].as_array().expect("steps") {
             let what = format!("{name}: {}", step["what"]);
-            socket.frame(if step["op"] == 1 { 0x81 } else { 0x82 }, &bytes(&step["sentHex"]));
+            socket.frame(
+                if step["op"] == 1 { 0x81 } else { 0x82 },
+                &bytes(&step["sentHex"]),
+            );
             let got = step["got"].as_array().expect("frames");
-            let expected: Vec<u8> = got.iter().filter(|frame| frame["op"] == 2).flat_map(|frame| bytes(&frame["hex"])).collect();
+            let expected: Vec<u8> = got
+                .iter()
+                .filter(|frame| frame["op"] == 2)
+                .flat_map(|frame| bytes(&frame["hex"]))
+                .collect();
             let mut heard = Vec::new();
             while heard.len() < expected.len() {
                 match socket.next() {
@@ -75,16 +86,33 @@ impl Client {
         let mut socket = WebSocket::open(server.address());
         socket.send(JSON);
         assert_eq!(socket.next(), Frame::Text("{}\u{1e}".into()));
-        socket.send("{\"type\":1,\"invocationId\":\"w\",\"target\":\"WhoAmI\",\"arguments\":[]}\u{1e}");
+        socket.send(
+            "{\"type\":1,\"invocationId\":\"w\",\"target\":\"WhoAmI\",\"arguments\":[]}\u{1e}",
+        );
         let answer = socket.message();
-        Client { socket, id: answer["result"].as_str().expect("an id").to_owned(), recorded: recorded.as_str().expect("an id").to_owned() }
+        Client {
+            socket,
+            id: answer["result"].as_str().expect("an id").to_owned(),
+            recorded: recorded.as_str().expect("an id").to_owned(),
+        }
     }
 
     /// Hears as many messages as were recorded, compared in any order.
     fn hears(&mut self, frames: &Value, name: &str, normal: &impl Fn(&str) -> String) {
-        let texts = frames.as_array().expect("frames").iter().filter_map(|frame| frame["text"].as_str());
-        let mut expected: Vec<String> = texts.flat_map(|text| text.split_terminator('\u{1e}')).map(normal).map(|text| plain(&text)).collect();
-        let mut found: Vec<String> = expected.iter().map(|_| plain(&self.socket.message().to_string())).collect();
+        let texts = frames
+            .as_array()
+            .expect("frames")
+            .iter()
+            .filter_map(|frame| frame["text"].as_str());
+        let mut expected: Vec<String> = texts
+            .flat_map(|text| text.split_terminator('\u{1e}'))
+            .map(normal)
+            .map(|text| plain(&text))
+            .collect();
+        let mut found: Vec<String> = expected
+            .iter()
+            .map(|_| plain(&self.socket.message().to_string()))
+            .collect();
         expected.sort();
         found.sort();
         assert_eq!(found, expected, "{name}");
@@ -93,19 +121,30 @@ impl Client {
 
 /// JSON whose members are in order.
 fn plain(text: &str) -> String {
-    let value: std::collections::BTreeMap<String, Value> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let value: std::collections::BTreeMap<String, Value> =
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     serde_json::to_string(&value).expect("JSON")
 }
 
 /// Ids and names that differ by nature, masked in a payload of the backplane.
 fn masked(payload: &[u8], clients: [&Client; 2]) -> String {
     let mut text: String = payload.iter().map(|byte| char::from(*byte)).collect();
-    for (client, mask) in clients.into_iter().zip(["<the connection of x  >", "<the connection of y  >"]) {
-        text = text.replace(&client.id, mask).replace(&client.recorded, mask);
+    for (client, mask) in clients
+        .into_iter()
+        .zip(["<the connection of x  >", "<the connection of y  >"])
+    {
+        text = text
+            .replace(&client.id, mask)
+            .replace(&client.recorded, mask);
     }
     while let Some(at) = text.find("vm_") {
         let end = at + 35;
-        assert!(text[at + 3..end].chars().all(|letter| letter.is_ascii_hexdigit()), "{text}");
+        assert!(
+            text[at + 3..end]
+                .chars()
+                .all(|letter| letter.is_ascii_hexdigit()),
+            "{text}"
+        );
         text.replace_range(at..end, "S");
     }
     if let Some(at) = text.find("\"invocationId\":\"") {
@@ -122,7 +161,10 @@ fn the_backplane_says_what_aspnet_core_says() {
     }
     let recorded = fixture("reference.json")["backplane"].clone();
     let redis = Redis::start();
-    let servers = [Conformance::start(&redis.connection_string()), Conformance::start(&redis.connection_string())];
+    let servers = [
+        Conformance::start(&redis.connection_string()),
+        Conformance::start(&redis.connection_string()),
+    ];
     let mut x = Client::connect(&servers[0], &recorded["ids"]["x"]);
     let mut y = Client::connect(&servers[1], &recorded["ids"]["y"]);
     let mut published = redis.listen();
@@ -132,32 +174,68 @@ fn the_backplane_says_what_aspnet_core_says() {
         if name == "ids" || name.starts_with("add unknown") || name == "ask unknown" {
             continue;
         }
-        let ids = [(x.recorded.clone(), x.id.clone()), (y.recorded.clone(), y.id.clone())];
-        let ours = |text: &str| ids.iter().fold(text.to_owned(), |text, (recorded, own)| text.replace(recorded, own));
+        let ids = [
+            (x.recorded.clone(), x.id.clone()),
+            (y.recorded.clone(), y.id.clone()),
+        ];
+        let ours = |text: &str| {
+            ids.iter().fold(text.to_owned(), |text, (recorded, own)| {
+                text.replace(recorded, own)
+            })
+        };
         let call = json!({ "type": 1, "invocationId": "1", "target": entry["target"], "arguments": entry["args"] });
         let call = ours(&call.to_string()) + "\u{1e}";
-        if entry["on"] == "x" { x.socket.send(&call) } else { y.socket.send(&call) }
+        if entry["on"] == "x" {
+            x.socket.send(&call)
+        } else {
+            y.socket.send(&call)
+        }
         if name.starts_with("ask other") {
             // What a client is asked comes with an id of its own, which the answer carries.
             let question = y.socket.message();
-            assert_eq!((&question["target"], &question["arguments"]), (&"Ask".into(), &json!(["2+2?"])), "{name}");
+            assert_eq!(
+                (&question["target"], &question["arguments"]),
+                (&"Ask".into(), &json!(["2+2?"])),
+                "{name}"
+            );
             let id = question["invocationId"].as_str().expect("an id");
             assert_eq!(id.len(), 22, "{name}");
-            let outcome = if name.contains("refused") { ("error", "no idea") } else { ("result", "4") };
-            y.socket.send(&format!("{}\u{1e}", json!({ "type": 3, "invocationId": id, outcome.0: outcome.1 })));
+            let outcome = if name.contains("refused") {
+                ("error", "no idea")
+            } else {
+                ("result", "4")
+            };
+            y.socket.send(&format!(
+                "{}\u{1e}",
+                json!({ "type": 3, "invocationId": id, outcome.0: outcome.1 })
+            ));
             x.hears(&entry["xGot"], name, &ours);
         } else {
             x.hears(&entry["xGot"], name, &ours);
             y.hears(&entry["yGot"], name, &ours);
         }
-        let mut expected: Vec<_> = entry["published"].as_array().expect("messages").iter().map(|message| {
-            let channel = message["channel"].as_str().expect("a channel");
-            (masked(channel.as_bytes(), [&x, &y]), masked(&bytes(&message["hex"]), [&x, &y]))
-        }).collect();
-        let mut found: Vec<_> = expected.iter().map(|_| {
-            let (channel, payload) = published.next();
-            (masked(channel.as_bytes(), [&x, &y]), masked(&payload, [&x, &y]))
-        }).collect();
+        let mut expected: Vec<_> = entry["published"]
+            .as_array()
+            .expect("messages")
+            .iter()
+            .map(|message| {
+                let channel = message["channel"].as_str().expect("a channel");
+                (
+                    masked(channel.as_bytes(), [&x, &y]),
+                    masked(&bytes(&message["hex"]), [&x, &y]),
+                )
+            })
+            .collect();
+        let mut found: Vec<_> = expected
+            .iter()
+            .map(|_| {
+                let (channel, payload) = published.next();
+                (
+                    masked(channel.as_bytes(), [&x, &y]),
+                    masked(&payload, [&x, &y]),
+                )
+            })
+            .collect();
         expected.sort();
         found.sort();
         assert_eq!(found, expected, "{name}");
@@ -168,16 +246,27 @@ fn the_backplane_says_what_aspnet_core_says() {
 
 /// The messages of recorded frames.
 fn said(step: &Value) -> Vec<Value> {
-    let texts = step["got"].as_array().expect("frames").iter().filter_map(|frame| frame["text"].as_str());
-    texts.flat_map(|text| text.split_terminator('\u{1e}')).map(|text| serde_json::from_str(text).expect("JSON")).collect()
+    let texts = step["got"]
+        .as_array()
+        .expect("frames")
+        .iter()
+        .filter_map(|frame| frame["text"].as_str());
+    texts
+        .flat_map(|text| text.split_terminator('\u{1e}'))
+        .map(|text| serde_json::from_str(text).expect("JSON"))
+        .collect()
 }
 
 /// Negotiates that a client may come back; the path of its sockets.
 fn negotiate(server: &Conformance) -> String {
     let request = b"POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect=true HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let negotiated: Value = serde_json::from_str(&http(server.address(), request).body).expect("JSON");
+    let negotiated: Value =
+        serde_json::from_str(&http(server.address(), request).body).expect("JSON");
     assert_eq!(negotiated["useStatefulReconnect"], true);
-    format!("/signalRHub?id={}", negotiated["connectionToken"].as_str().expect("a token"))
+    format!(
+        "/signalRHub?id={}",
+        negotiated["connectionToken"].as_str().expect("a token")
+    )
 }
 
 #[test]
@@ -196,7 +285,11 @@ fn a_client_that_comes_back_misses_nothing() {
         heard.sort_by_key(Value::to_string);
         assert_eq!(heard, expected, "{}", steps[step]["what"]);
     };
-    let call = |id: &str, target: &str, arguments: Value| json!({ "type": 1, "invocationId": id, "target": target, "arguments": arguments }).to_string() + "\u{1e}";
+    let call = |id: &str, target: &str, arguments: Value| {
+        json!({ "type": 1, "invocationId": id, "target": target, "arguments": arguments })
+            .to_string()
+            + "\u{1e}"
+    };
     socket.send(&call("1", "ListenForBoardEvents", json!(["g"])));
     hears(&mut socket, 1);
     socket.send(&call("2", "SendGroup", json!(["g", "Hello", "one"])));
@@ -212,16 +305,32 @@ fn a_client_that_comes_back_misses_nothing() {
     assert_eq!(other.message()["invocationId"], "1");
 
     let (mut socket, answer) = WebSocket::upgrade(server.address(), &path);
-    assert!(recorded["reopened"].as_str().expect("a status").contains(&answer.status.to_string()));
+    assert!(
+        recorded["reopened"]
+            .as_str()
+            .expect("a status")
+            .contains(&answer.status.to_string())
+    );
     let sequence = socket.message();
-    assert_eq!(sequence, json!({ "type": 9, "sequenceId": 1 }), "first of all the number");
-    let resent: Vec<Value> = said(&steps[4]).iter().skip(1).map(|_| socket.message()).collect();
+    assert_eq!(
+        sequence,
+        json!({ "type": 9, "sequenceId": 1 }),
+        "first of all the number"
+    );
+    let resent: Vec<Value> = said(&steps[4])
+        .iter()
+        .skip(1)
+        .map(|_| socket.message())
+        .collect();
     let mut expected = said(&steps[4]).split_off(1);
     let mut sorted = resent.clone();
     expected.sort_by_key(Value::to_string);
     sorted.sort_by_key(Value::to_string);
     assert_eq!(sorted, expected);
-    assert_eq!(resent.last().expect("the last")["arguments"], json!(["while away"]));
+    assert_eq!(
+        resent.last().expect("the last")["arguments"],
+        json!(["while away"])
+    );
 
     // What the server has already is not done twice; what it acknowledged need not be sent.
     socket.send("{\"type\":9,\"sequenceId\":1}\u{1e}");
@@ -261,11 +370,19 @@ fn a_client_comes_back_while_its_first_socket_is_open() {
     let (mut second, answer) = WebSocket::upgrade(server.address(), &path);
     assert_eq!(answer.status, 101);
     assert_eq!(second.message(), json!({ "type": 9, "sequenceId": 1 }));
-    assert_eq!(second.message(), json!({ "type": 3, "invocationId": "i", "result": null }));
+    assert_eq!(
+        second.message(),
+        json!({ "type": 3, "invocationId": "i", "result": null })
+    );
     assert_eq!(first.next(), Frame::End);
     second.send("{\"type\":9,\"sequenceId\":2}\u{1e}");
-    second.send("{\"type\":1,\"target\":\"SendGroup\",\"arguments\":[\"g\",\"Hello\",\"again\"]}\u{1e}");
-    assert_eq!(second.message(), json!({ "type": 1, "target": "Hello", "arguments": ["again"] }));
+    second.send(
+        "{\"type\":1,\"target\":\"SendGroup\",\"arguments\":[\"g\",\"Hello\",\"again\"]}\u{1e}",
+    );
+    assert_eq!(
+        second.message(),
+        json!({ "type": 1, "target": "Hello", "arguments": ["again"] })
+    );
 }
 
 /// Its goodbye may still be on its way when the client asks.
@@ -288,5 +405,8 @@ fn a_number_that_cannot_be_ends_the_connection() {
     let (mut socket, _) = WebSocket::upgrade(server.address(), &path);
     socket.send("{\"protocol\":\"json\",\"version\":2}\u{1e}{\"type\":9,\"sequenceId\":99}\u{1e}");
     assert_eq!(socket.message(), json!({}));
-    assert_eq!(socket.message()["error"], "Connection closed with an error.");
+    assert_eq!(
+        socket.message()["error"],
+        "Connection closed with an error."
+    );
 }

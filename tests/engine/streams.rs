@@ -8,24 +8,46 @@ use std::process::Command;
 /// Runs `tests/clients/NAME` with the client's modules; every line is a check that went well, the last one `done`.
 fn suite(name: &str, arguments: &[&str]) -> Vec<Value> {
     let mut command = Command::new("node");
-    command.arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name));
-    command.arg(node_modules().expect("the client's modules")).args(arguments);
+    command.arg(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/clients")
+            .join(name),
+    );
+    command
+        .arg(node_modules().expect("the client's modules"))
+        .args(arguments);
     let mut program = Program::start(&mut command);
     program.wait_for_line("\"done\"");
-    program.lines().iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    program
+        .lines()
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }
 
 #[test]
 fn the_official_client_finds_everything_that_a_hub_can_do() {
-    if !has("the_official_client_finds_everything_that_a_hub_can_do", &[Part::Node]) {
+    if !has(
+        "the_official_client_finds_everything_that_a_hub_can_do",
+        &[Part::Node],
+    ) {
         return;
     }
     let server = Conformance::start("");
-    for (version, modules) in [("8", &[][..]), ("10", &["signalr-10", "signalr-protocol-msgpack-10"])] {
-        let checks = suite("functional_node.mjs", &[&[server.url.as_str()], modules].concat());
+    for (version, modules) in [
+        ("8", &[][..]),
+        ("10", &["signalr-10", "signalr-protocol-msgpack-10"]),
+    ] {
+        let checks = suite(
+            "functional_node.mjs",
+            &[&[server.url.as_str()], modules].concat(),
+        );
         let done = checks.last().expect("an end");
         assert_eq!(done["failed"], 0, "{checks:#?}");
-        eprintln!("{} checks by the official client {version} over every transport and protocol", done["done"]);
+        eprintln!(
+            "{} checks by the official client {version} over every transport and protocol",
+            done["done"]
+        );
     }
 }
 
@@ -48,10 +70,18 @@ fn three_python_clients_find_it_too() {
     }
     let server = Conformance::start("");
     let mut command = Command::new("python3");
-    command.arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/functional.py")).arg(&server.url);
-    command.env("PYTHONPATH", std::env::var_os("HARMONY_TEST_PYTHON").expect("the clients"));
+    command
+        .arg(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/functional.py"))
+        .arg(&server.url);
+    command.env(
+        "PYTHONPATH",
+        std::env::var_os("HARMONY_TEST_PYTHON").expect("the clients"),
+    );
     let mut program = Program::start(&mut command);
     let end = program.wait_for_line("{\"done\": ");
     assert!(end.ends_with("\"failed\": []}"), "{end}");
-    eprintln!("{} checks by aiosignalr, pysignalr and signalrcore", end.split(',').next().unwrap_or_default());
+    eprintln!(
+        "{} checks by aiosignalr, pysignalr and signalrcore",
+        end.split(',').next().unwrap_or_default()
+    );
 }

@@ -1,6 +1,8 @@
 //! WebSocket frames against tungstenite, in whatever pieces they come.
 
-use harmony::signalr::transport::websocket::{Decoder, Event, FrameError, accept_key, close_frame, text_frame};
+use harmony::signalr::transport::websocket::{
+    Decoder, Event, FrameError, accept_key, close_frame, text_frame,
+};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};
@@ -16,7 +18,11 @@ enum Heard {
 fn decode(bytes: &[u8], cuts: &[usize]) -> Result<Vec<Heard>, FrameError> {
     let mut decoder = Decoder::default();
     let mut heard: Vec<Heard> = Vec::new();
-    let mut places: Vec<_> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).chain([0, bytes.len()]).collect();
+    let mut places: Vec<_> = cuts
+        .iter()
+        .map(|cut| cut % (bytes.len() + 1))
+        .chain([0, bytes.len()])
+        .collect();
     places.sort_unstable();
     for pair in places.windows(2) {
         let mut piece = bytes[pair[0]..pair[1]].to_vec();
@@ -97,19 +103,43 @@ proptest! {
 
 #[test]
 fn closes_may_carry_a_code() {
-    let close = |code: u16| masked(Frame::close(Some(CloseFrame { code: CloseCode::from(code), reason: "bye".into() })));
+    let close = |code: u16| {
+        masked(Frame::close(Some(CloseFrame {
+            code: CloseCode::from(code),
+            reason: "bye".into(),
+        })))
+    };
     assert_eq!(decode(&close(1000), &[]), Ok(vec![Heard::Close]));
-    assert_eq!(decode(&masked(Frame::close(None)), &[]), Ok(vec![Heard::Close]));
+    assert_eq!(
+        decode(&masked(Frame::close(None)), &[]),
+        Ok(vec![Heard::Close])
+    );
     assert!(decode(&close(1005), &[]).is_err());
     let mut ours = Vec::new();
-    Frame::close(Some(CloseFrame { code: CloseCode::Away, reason: "".into() })).format(&mut ours).expect("a frame");
+    Frame::close(Some(CloseFrame {
+        code: CloseCode::Away,
+        reason: "".into(),
+    }))
+    .format(&mut ours)
+    .expect("a frame");
     assert_eq!(close_frame(1001), ours);
 }
 
 #[test]
 fn a_length_need_not_be_in_its_shortest_form() {
-    let long = [&[0x82, 0xfe, 0, 1, 0, 0, 0, 0, b'a'][..], &[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, b'b'], &[0x89, 0xfe, 0, 1, 0, 0, 0, 0, b'c']].concat();
-    assert_eq!(decode(&long, &[1, 2, 3]), Ok(vec![Heard::Data(b"ab".to_vec()), Heard::Ping(b"c".to_vec())]));
+    let long = [
+        &[0x82, 0xfe, 0, 1, 0, 0, 0, 0, b'a'][..],
+        &[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, b'b'],
+        &[0x89, 0xfe, 0, 1, 0, 0, 0, 0, b'c'],
+    ]
+    .concat();
+    assert_eq!(
+        decode(&long, &[1, 2, 3]),
+        Ok(vec![
+            Heard::Data(b"ab".to_vec()),
+            Heard::Ping(b"c".to_vec())
+        ])
+    );
 }
 
 #[test]
@@ -122,12 +152,25 @@ fn breaches_are_refused() {
         ("an unknown control opcode", frame(0x8b, 0x80)),
         ("a continuation of nothing", frame(0x80, 0x80)),
         ("a ping in pieces", frame(0x09, 0x80)),
-        ("a ping of 126 bytes", [vec![0x89, 0xfe, 0, 126], vec![0; 200]].concat()),
+        (
+            "a ping of 126 bytes",
+            [vec![0x89, 0xfe, 0, 126], vec![0; 200]].concat(),
+        ),
         ("a close of one byte", frame(0x88, 0x81)),
-        ("a message inside a message", [data(b"a".to_vec(), Data::Text, false), data(b"b".to_vec(), Data::Text, true)].concat()),
+        (
+            "a message inside a message",
+            [
+                data(b"a".to_vec(), Data::Text, false),
+                data(b"b".to_vec(), Data::Text, true),
+            ]
+            .concat(),
+        ),
     ];
     for (what, bytes) in refused {
-        assert!(matches!(decode(&bytes, &[]), Err(FrameError::Protocol(_))), "{what}");
+        assert!(
+            matches!(decode(&bytes, &[]), Err(FrameError::Protocol(_))),
+            "{what}"
+        );
         assert!(decode(&bytes, &[1, 2, 3]).is_err(), "{what}, in pieces");
     }
     let _ = (FrameHeader::default(), Control::Ping, Just(0));
@@ -136,5 +179,8 @@ fn breaches_are_refused() {
 #[test]
 fn the_accept_key_is_the_rfcs() {
     // RFC 6455, 1.3.
-    assert_eq!(accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_eq!(
+        accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="),
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    );
 }

@@ -9,17 +9,41 @@ use serde_json::{Value, json};
 /// Requests whose recorded answers are compared; the two of CORS have a test of their own.
 const HTTP: [(&str, &str); 24] = [
     ("negotiate no version", "POST /signalRHub/negotiate"),
-    ("negotiate v0", "POST /signalRHub/negotiate?negotiateVersion=0"),
-    ("negotiate v1", "POST /signalRHub/negotiate?negotiateVersion=1"),
-    ("negotiate v2", "POST /signalRHub/negotiate?negotiateVersion=2"),
-    ("negotiate v1 stateful", "POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect=true"),
-    ("negotiate bad version", "POST /signalRHub/negotiate?negotiateVersion=x"),
+    (
+        "negotiate v0",
+        "POST /signalRHub/negotiate?negotiateVersion=0",
+    ),
+    (
+        "negotiate v1",
+        "POST /signalRHub/negotiate?negotiateVersion=1",
+    ),
+    (
+        "negotiate v2",
+        "POST /signalRHub/negotiate?negotiateVersion=2",
+    ),
+    (
+        "negotiate v1 stateful",
+        "POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect=true",
+    ),
+    (
+        "negotiate bad version",
+        "POST /signalRHub/negotiate?negotiateVersion=x",
+    ),
     ("negotiate GET", "GET /signalRHub/negotiate"),
-    ("negotiate other case", "POST /SIGNALRHUB/Negotiate?negotiateVersion=1"),
-    ("negotiate trailing slash", "POST /signalRHub/negotiate/?negotiateVersion=1"),
+    (
+        "negotiate other case",
+        "POST /SIGNALRHUB/Negotiate?negotiateVersion=1",
+    ),
+    (
+        "negotiate trailing slash",
+        "POST /signalRHub/negotiate/?negotiateVersion=1",
+    ),
     ("GET hub without id", "GET /signalRHub"),
     ("GET hub unknown id", "GET /signalRHub?id=nope"),
-    ("SSE without id", "GET /signalRHub\nAccept: text/event-stream"),
+    (
+        "SSE without id",
+        "GET /signalRHub\nAccept: text/event-stream",
+    ),
     ("POST hub without id", "POST /signalRHub"),
     ("POST hub unknown id", "POST /signalRHub?id=nope"),
     ("DELETE hub without id", "DELETE /signalRHub"),
@@ -31,14 +55,25 @@ const HTTP: [(&str, &str); 24] = [
     ("ready POST", "POST /healthz/ready"),
     ("home", "GET /"),
     ("missing", "GET /missing"),
-    ("ws bad version", "GET /signalRHub\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 12\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="),
+    (
+        "ws bad version",
+        "GET /signalRHub\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 12\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ),
 ];
 
 /// A recorded body without its chunks.
 pub(super) fn dechunked(recorded: &Value) -> String {
     let body = recorded["body"].as_str().expect("a body");
-    let chunked = recorded["headers"].as_array().expect("headers").iter().any(|header| header == "Transfer-Encoding: chunked");
-    if chunked { body.split("\r\n").skip(1).step_by(2).collect() } else { body.to_owned() }
+    let chunked = recorded["headers"]
+        .as_array()
+        .expect("headers")
+        .iter()
+        .any(|header| header == "Transfer-Encoding: chunked");
+    if chunked {
+        body.split("\r\n").skip(1).step_by(2).collect()
+    } else {
+        body.to_owned()
+    }
 }
 
 /// A body with what differs by nature taken out: ids.
@@ -57,7 +92,10 @@ fn comparable(body: &str) -> Value {
 }
 
 /// As the recorded hub was: what ours offers beyond it is taken back.
-const AS_RECORDED: [&str; 2] = ["--SignalR:MessagePack=false", "--SignalR:StatefulReconnect=false"];
+const AS_RECORDED: [&str; 2] = [
+    "--SignalR:MessagePack=false",
+    "--SignalR:StatefulReconnect=false",
+];
 
 #[test]
 fn http_answers_are_the_real_hubs() {
@@ -65,23 +103,47 @@ fn http_answers_are_the_real_hubs() {
     let hub = Hub::embedded(&AS_RECORDED);
     for (name, request) in HTTP {
         let (line, headers) = request.split_once('\n').unwrap_or((request, ""));
-        let headers: String = headers.lines().map(|header| format!("{header}\r\n")).collect();
-        let connection = if headers.contains("Connection:") { "" } else { "Connection: close\r\n" };
-        let request = format!("{line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{headers}{connection}\r\n");
+        let headers: String = headers
+            .lines()
+            .map(|header| format!("{header}\r\n"))
+            .collect();
+        let connection = if headers.contains("Connection:") {
+            ""
+        } else {
+            "Connection: close\r\n"
+        };
+        let request =
+            format!("{line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{headers}{connection}\r\n");
         let answer = http(hub.address(), request.as_bytes());
         let expected = &recorded["http"][name];
         assert!(expected.is_object(), "{name} is not recorded");
         let status = format!("HTTP/1.1 {}", answer.status);
-        assert!(expected["status"].as_str().expect("a status").starts_with(&status), "{name}: {answer:?}");
-        assert_eq!(comparable(&answer.body), comparable(&dechunked(expected)), "{name}");
+        assert!(
+            expected["status"]
+                .as_str()
+                .expect("a status")
+                .starts_with(&status),
+            "{name}: {answer:?}"
+        );
+        assert_eq!(
+            comparable(&answer.body),
+            comparable(&dechunked(expected)),
+            "{name}"
+        );
         for header in expected["headers"].as_array().expect("headers") {
-            let (header, value) = header.as_str().expect("a header").split_once(": ").expect("a value");
+            let (header, value) = header
+                .as_str()
+                .expect("a header")
+                .split_once(": ")
+                .expect("a value");
             if ["Date", "Server", "Transfer-Encoding", "Content-Length"].contains(&header) {
                 continue;
             }
             let ours = answer.header(&header.to_ascii_lowercase());
             // Kestrel writes these two in either order.
-            let same = ours == Some(value) || (header == "Cache-Control" && ours.is_some_and(|ours| ours.contains("no-store")));
+            let same = ours == Some(value)
+                || (header == "Cache-Control"
+                    && ours.is_some_and(|ours| ours.contains("no-store")));
             assert!(same, "{name}: {header} is {ours:?}, recorded {value}");
         }
     }
@@ -93,15 +155,36 @@ fn cors_is_the_real_hubs() {
     let hub = Hub::embedded(&[]);
     let origin = "Origin: https://client.example\r\n";
     let requests = [
-        ("negotiate cors", format!("POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{origin}Connection: close\r\n\r\n")),
-        ("preflight", format!("OPTIONS /signalRHub/negotiate HTTP/1.1\r\nHost: x\r\n{origin}Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-requested-with,x-signalr-user-agent\r\nConnection: close\r\n\r\n")),
+        (
+            "negotiate cors",
+            format!(
+                "POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{origin}Connection: close\r\n\r\n"
+            ),
+        ),
+        (
+            "preflight",
+            format!(
+                "OPTIONS /signalRHub/negotiate HTTP/1.1\r\nHost: x\r\n{origin}Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x-requested-with,x-signalr-user-agent\r\nConnection: close\r\n\r\n"
+            ),
+        ),
     ];
     for (name, request) in requests {
         let answer = http(hub.address(), request.as_bytes());
-        for header in recorded["http"][name]["headers"].as_array().expect("headers") {
-            let (header, value) = header.as_str().expect("a header").split_once(": ").expect("a value");
+        for header in recorded["http"][name]["headers"]
+            .as_array()
+            .expect("headers")
+        {
+            let (header, value) = header
+                .as_str()
+                .expect("a header")
+                .split_once(": ")
+                .expect("a value");
             if header.starts_with("Access-Control") || header == "Vary" {
-                assert_eq!(answer.header(&header.to_ascii_lowercase()), Some(value), "{name}: {header}");
+                assert_eq!(
+                    answer.header(&header.to_ascii_lowercase()),
+                    Some(value),
+                    "{name}: {header}"
+                );
             }
         }
     }
@@ -113,7 +196,11 @@ fn events(frames: impl IntoIterator<Item = Value>) -> Vec<Value> {
     for frame in frames {
         match (&frame["text"], &frame["code"]) {
             (Value::String(text), _) => {
-                events.extend(text.split('\u{1e}').filter(|text| !text.is_empty()).map(|text| serde_json::from_str(text).expect("JSON")));
+                events.extend(
+                    text.split('\u{1e}')
+                        .filter(|text| !text.is_empty())
+                        .map(|text| serde_json::from_str(text).expect("JSON")),
+                );
             }
             (_, Value::Number(code)) => events.push(json!({ "close": code })),
             _ => events.push(json!({ "pong": frame["base64"] })),
@@ -135,7 +222,9 @@ fn read(socket: &mut WebSocket, expected: usize) -> Vec<Value> {
             Frame::Pong(payload) if payload == b"barrier" => break,
             Frame::Pong(payload) => {
                 use base64::Engine;
-                found.push(json!({ "pong": base64::engine::general_purpose::STANDARD.encode(payload) }));
+                found.push(
+                    json!({ "pong": base64::engine::general_purpose::STANDARD.encode(payload) }),
+                );
             }
             Frame::Binary(payload) => panic!("binary: {payload:?}"),
             Frame::End => break,
@@ -150,9 +239,21 @@ fn every_recorded_websocket_goes_as_it_went() {
     let hub = Hub::embedded(&AS_RECORDED);
     let mut compared = 0;
     for (name, entry) in recorded["ws"].as_object().expect("entries") {
-        let path = if name == "upgrade unknown id" { "/signalRHub?id=nope" } else if name == "upgrade other case path" { "/SIGNALRhub" } else { "/signalRHub" };
+        let path = if name == "upgrade unknown id" {
+            "/signalRHub?id=nope"
+        } else if name == "upgrade other case path" {
+            "/SIGNALRhub"
+        } else {
+            "/signalRHub"
+        };
         let (mut socket, answer) = WebSocket::upgrade(hub.address(), path);
-        assert!(entry["upgrade"]["status"].as_str().expect("a status").contains(&answer.status.to_string()), "{name}: {answer:?}");
+        assert!(
+            entry["upgrade"]["status"]
+                .as_str()
+                .expect("a status")
+                .contains(&answer.status.to_string()),
+            "{name}: {answer:?}"
+        );
         compared += 1;
         if answer.status != 101 {
             assert_eq!(answer.body, dechunked(&entry["upgrade"]), "{name}");
@@ -174,7 +275,10 @@ fn every_recorded_websocket_goes_as_it_went() {
                 "ping" => socket.frame(0x89, b"abc"),
                 "unmasked" => {
                     use std::io::Write;
-                    socket.stream.write_all(&[0x81, 1, b'x']).expect("a frame sent");
+                    socket
+                        .stream
+                        .write_all(&[0x81, 1, b'x'])
+                        .expect("a frame sent");
                 }
                 "two fragments" => {
                     let (first, second) = message.split_at(20);
@@ -182,7 +286,11 @@ fn every_recorded_websocket_goes_as_it_went() {
                     socket.frame(0x80, second.as_bytes());
                 }
                 text if entry["handshake"].is_array() || name == "handshake binary frame" => {
-                    let end = if text.ends_with('\u{1e}') { "" } else { "\u{1e}" };
+                    let end = if text.ends_with('\u{1e}') {
+                        ""
+                    } else {
+                        "\u{1e}"
+                    };
                     socket.send(&format!("{text}{end}"));
                 }
                 text => socket.send(text),
@@ -205,7 +313,10 @@ fn silence_is_answered_as_recorded() {
     let mut unshaken = WebSocket::open(hub.address());
     let mut quiet = WebSocket::connected(hub.address());
     // golden: the handshake is cancelled after 15 s, the first ping comes after 15 to 16 s.
-    assert_eq!(unshaken.next(), Frame::Text("{\"error\":\"Handshake was canceled.\"}\u{1e}".into()));
+    assert_eq!(
+        unshaken.next(),
+        Frame::Text("{\"error\":\"Handshake was canceled.\"}\u{1e}".into())
+    );
     assert_eq!(unshaken.next(), Frame::Close(1000));
     let cancelled = began.elapsed().as_millis();
     assert!((14_500..20_000).contains(&cancelled), "{cancelled}");
@@ -222,11 +333,20 @@ fn a_client_that_pinged_and_fell_silent_is_closed_after_30_seconds() {
     socket.send("{\"type\":6}\u{1e}");
     let mut closing = Value::Null;
     while closing["type"] != 7 {
-        let Frame::Text(text) = socket.next() else { panic!("no close message") };
+        let Frame::Text(text) = socket.next() else {
+            panic!("no close message")
+        };
         closing = serde_json::from_str(text.trim_end_matches('\u{1e}')).expect("JSON");
     }
-    assert_eq!(closing, json!({ "type": 7, "error": "Connection closed with an error.", "allowReconnect": true }));
-    assert!((29..40).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert_eq!(
+        closing,
+        json!({ "type": 7, "error": "Connection closed with an error.", "allowReconnect": true })
+    );
+    assert!(
+        (29..40).contains(&began.elapsed().as_secs()),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[test]
@@ -234,23 +354,34 @@ fn a_negotiated_token_opens_a_websocket_once() {
     let hub = Hub::embedded(&[]);
     let answer = http(hub.address(), b"POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let negotiated: Value = serde_json::from_str(&answer.body).expect("JSON");
-    let path = format!("/signalRHub?id={}", negotiated["connectionToken"].as_str().expect("a token"));
+    let path = format!(
+        "/signalRHub?id={}",
+        negotiated["connectionToken"].as_str().expect("a token")
+    );
     let (_open, answer) = WebSocket::upgrade(hub.address(), &path);
     assert_eq!(answer.status, 101);
     assert_eq!(WebSocket::upgrade(hub.address(), &path).1.status, 409);
     // The public id is no key.
-    let path = format!("/signalRHub?id={}", negotiated["connectionId"].as_str().expect("an id"));
+    let path = format!(
+        "/signalRHub?id={}",
+        negotiated["connectionId"].as_str().expect("an id")
+    );
     assert_eq!(WebSocket::upgrade(hub.address(), &path).1.status, 404);
 }
 
 #[test]
 fn on_stop_clients_are_told_to_reconnect_and_closed_with_1001() {
     let mut hub = Hub::embedded(&[]);
-    let mut clients: Vec<_> = (0..20).map(|_| WebSocket::connected(hub.address())).collect();
+    let mut clients: Vec<_> = (0..20)
+        .map(|_| WebSocket::connected(hub.address()))
+        .collect();
     let mut unshaken = WebSocket::open(hub.address());
     let stopping = std::thread::spawn(move || hub.program.stop());
     for client in &mut clients {
-        assert_eq!(client.next(), Frame::Text("{\"type\":7,\"allowReconnect\":true}\u{1e}".into()));
+        assert_eq!(
+            client.next(),
+            Frame::Text("{\"type\":7,\"allowReconnect\":true}\u{1e}".into())
+        );
         assert_eq!(client.next(), Frame::Close(1001));
         client.frame(0x88, &[3, 233]);
     }
@@ -265,9 +396,15 @@ fn what_was_accepted_before_a_stop_is_heard_before_the_end() {
 
 #[test]
 fn what_redis_took_before_a_stop_is_heard_before_the_end() {
-    if has("what_redis_took_before_a_stop_is_heard_before_the_end", &[Part::Redis]) {
+    if has(
+        "what_redis_took_before_a_stop_is_heard_before_the_end",
+        &[Part::Redis],
+    ) {
         let redis = Redis::start();
-        let hub = Hub::start(&["--rabbitmq=embedded", &format!("--RedisConnectionString={}", redis.connection_string())]);
+        let hub = Hub::start(&[
+            "--rabbitmq=embedded",
+            &format!("--RedisConnectionString={}", redis.connection_string()),
+        ]);
         hub.wait_until_ready();
         stop_behind_many_messages(hub);
     }
@@ -276,21 +413,42 @@ fn what_redis_took_before_a_stop_is_heard_before_the_end() {
 fn stop_behind_many_messages(mut hub: Hub) {
     const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
     const MESSAGES: usize = 300;
-    let mut clients: Vec<_> = (0..1000).map(|_| WebSocket::connected(hub.address())).collect();
-    clients.iter_mut().for_each(|client| client.invoke("ListenForBoardEvents", BOARD));
+    let mut clients: Vec<_> = (0..1000)
+        .map(|_| WebSocket::connected(hub.address()))
+        .collect();
+    clients
+        .iter_mut()
+        .for_each(|client| client.invoke("ListenForBoardEvents", BOARD));
     // All at once on one connection, so that they are accepted faster than they go out.
-    let mut admin = connect(hub.admin.trim_start_matches("http://").trim_end_matches('/'));
+    let mut admin = connect(
+        hub.admin
+            .trim_start_matches("http://")
+            .trim_end_matches('/'),
+    );
     let mut requests = String::new();
     for number in 0..MESSAGES {
-        let body = format!("{{\"BoardId\":\"{BOARD}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{number}\"}}");
-        requests += &format!("POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let body = format!(
+            "{{\"BoardId\":\"{BOARD}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{number}\"}}"
+        );
+        requests += &format!(
+            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
     }
     std::io::Write::write_all(&mut admin, requests.as_bytes()).expect("requests");
     (0..MESSAGES).for_each(|_| assert_eq!(read_answer(&mut admin, false).status, 202));
     let stopping = std::thread::spawn(move || hub.program.stop());
     for client in &mut clients {
-        (0..MESSAGES).for_each(|number| assert_eq!(client.message()["arguments"][0]["title"], number.to_string()));
-        assert_eq!(client.message(), json!({ "type": 7, "allowReconnect": true }));
+        (0..MESSAGES).for_each(|number| {
+            assert_eq!(
+                client.message()["arguments"][0]["title"],
+                number.to_string()
+            )
+        });
+        assert_eq!(
+            client.message(),
+            json!({ "type": 7, "allowReconnect": true })
+        );
         assert_eq!(client.next(), Frame::Close(1001));
         client.frame(0x88, &[3, 233]);
     }

@@ -17,10 +17,17 @@ pub struct Program {
 
 impl Program {
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a program");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a program");
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let outputs: [Box<dyn std::io::Read + Send>; 2] =
-            [Box::new(child.stdout.take().expect("a pipe")), Box::new(child.stderr.take().expect("a pipe"))];
+        let outputs: [Box<dyn std::io::Read + Send>; 2] = [
+            Box::new(child.stdout.take().expect("a pipe")),
+            Box::new(child.stderr.take().expect("a pipe")),
+        ];
         for output in outputs {
             let lines = lines.clone();
             std::thread::spawn(move || {
@@ -39,7 +46,10 @@ impl Program {
     /// Waits for a line that holds a text; returns what follows it there.
     pub fn wait_for_line(&mut self, text: &str) -> String {
         wait_for(text, || {
-            let found = self.lines().iter().find_map(|line| line.split_once(text).map(|(_, rest)| rest.to_owned()));
+            let found = self
+                .lines()
+                .iter()
+                .find_map(|line| line.split_once(text).map(|(_, rest)| rest.to_owned()));
             if found.is_none() && self.child.try_wait().expect("a status").is_some() {
                 // The last lines may still be on their way.
                 std::thread::park_timeout(std::time::Duration::from_millis(100));
@@ -73,7 +83,10 @@ impl Program {
 
     /// Waits for its end; its exit code, where it was not killed.
     pub fn wait(&mut self) -> Option<i32> {
-        wait_for("the program's end", || self.child.try_wait().expect("a status")).code()
+        wait_for("the program's end", || {
+            self.child.try_wait().expect("a status")
+        })
+        .code()
     }
 }
 
@@ -110,12 +123,23 @@ impl Hub {
         let folder = Folder::new();
         let mut command = harmony(folder.path());
         command.envs(variables.iter().map(|(name, value)| (*name, value)));
-        command.args(["hub", &format!("--urls={url}"), "--Admin:Url=http://127.0.0.1:0"]).args(arguments);
+        command
+            .args([
+                "hub",
+                &format!("--urls={url}"),
+                "--Admin:Url=http://127.0.0.1:0",
+            ])
+            .args(arguments);
         let mut program = Program::start(&mut command);
         let url = program.wait_for_line("Now listening on: ");
         let admin = program.wait_for_line("Admin listening on: ");
         program.wait_for_line("Application started.");
-        Hub { program, url, admin, _folder: folder }
+        Hub {
+            program,
+            url,
+            admin,
+            _folder: folder,
+        }
     }
 
     /// `host:port`.
@@ -124,15 +148,28 @@ impl Hub {
     }
 
     pub fn metric(&self, name: &str) -> f64 {
-        let answer = super::raw::http(address(&self.admin), b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        let line = answer.body.lines().find_map(|line| line.strip_prefix(name)?.trim().split(' ').next()?.parse().ok());
+        let answer = super::raw::http(
+            address(&self.admin),
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        );
+        let line = answer.body.lines().find_map(|line| {
+            line.strip_prefix(name)?
+                .trim()
+                .split(' ')
+                .next()?
+                .parse()
+                .ok()
+        });
         line.unwrap_or_else(|| panic!("no metric {name} in\n{}", answer.body))
     }
 
     /// Waits until it takes notifications and they reach every hub.
     pub fn wait_until_ready(&self) {
         wait_for("the hub to be ready", || {
-            let answer = super::raw::http(self.address(), b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let answer = super::raw::http(
+                self.address(),
+                b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            );
             (answer.status == 200).then_some(())
         });
     }
@@ -149,14 +186,26 @@ impl Conformance {
     /// With a Redis, its reference hub shares the backplane.
     pub fn start(redis: &str) -> Self {
         let folder = Folder::new();
-        let executable = Path::new(HARMONY).with_file_name("examples").join("conformance");
+        let executable = Path::new(HARMONY)
+            .with_file_name("examples")
+            .join("conformance");
         let mut command = Command::new(executable);
-        command.current_dir(folder.path()).env("RedisConnectionString", redis).args(["--urls", "http://127.0.0.1:0"]);
+        command
+            .current_dir(folder.path())
+            .env("RedisConnectionString", redis)
+            .args(["--urls", "http://127.0.0.1:0"]);
         let mut program = Program::start(&mut command);
         let url = program.wait_for_line("Now listening on: ");
-        let conformance = Conformance { _program: program, url, _folder: folder };
+        let conformance = Conformance {
+            _program: program,
+            url,
+            _folder: folder,
+        };
         wait_for("the backplane", || {
-            let answer = super::raw::http(conformance.address(), b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let answer = super::raw::http(
+                conformance.address(),
+                b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            );
             (answer.status == 200).then_some(())
         });
         conformance
@@ -168,7 +217,10 @@ impl Conformance {
 }
 
 pub fn address(url: &str) -> &str {
-    url.split("://").nth(1).expect("an address").trim_end_matches('/')
+    url.split("://")
+        .nth(1)
+        .expect("an address")
+        .trim_end_matches('/')
 }
 
 /// `harmony` in a folder, with nothing of this machine's user around it.
@@ -176,7 +228,11 @@ pub fn harmony(folder: &Path) -> Command {
     let mut command = Command::new(HARMONY);
     let home = folder.join("home");
     std::fs::create_dir_all(&home).expect("a home");
-    command.current_dir(folder).env_clear().env("HOME", home).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command
 }
 
@@ -192,12 +248,16 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// The .NET peer's folder, where it can be had: `HARMONY_PEER`, unpacked.
 pub fn peer() -> Option<PathBuf> {
-    std::env::var_os("HARMONY_PEER").map(PathBuf::from).filter(|path| path.join("dotnet/dotnet").exists())
+    std::env::var_os("HARMONY_PEER")
+        .map(PathBuf::from)
+        .filter(|path| path.join("dotnet/dotnet").exists())
 }
 
 /// A program of the .NET peer: `refhub`, `refclient` or `refconfig`.
 pub fn dotnet(peer: &Path, program: &str) -> Command {
     let mut command = Command::new(peer.join("dotnet/dotnet"));
-    command.arg(peer.join(program).join(format!("{program}.dll"))).env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
+    command
+        .arg(peer.join(program).join(format!("{program}.dll")))
+        .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
     command
 }

@@ -18,7 +18,10 @@ pub struct Answer {
 
 impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -41,24 +44,46 @@ pub fn read_answer(stream: &mut TcpStream, no_body: bool) -> Answer {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&head)));
+        stream
+            .read_exact(&mut byte)
+            .unwrap_or_else(|error| panic!("{error} after {:?}", String::from_utf8_lossy(&head)));
         head.push(byte[0]);
     }
     let head = String::from_utf8(head).expect("text");
     let mut lines = head.lines();
-    let status = lines.next().expect("a status").split(' ').nth(1).expect("a code").parse().expect("a number");
+    let status = lines
+        .next()
+        .expect("a status")
+        .split(' ')
+        .nth(1)
+        .expect("a code")
+        .parse()
+        .expect("a number");
     let mut headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
     headers.sort();
-    let mut answer = Answer { status, headers, body: String::new() };
+    let mut answer = Answer {
+        status,
+        headers,
+        body: String::new(),
+    };
     if answer.header("transfer-encoding") == Some("chunked") && !no_body {
         answer.body = String::from_utf8_lossy(&read_chunks(stream)).into_owned();
         return answer;
     }
-    let length: usize = answer.header("content-length").map_or(0, |length| length.parse().expect("a length"));
-    let mut body = vec![0; if no_body || status == 204 || status == 101 { 0 } else { length }];
+    let length: usize = answer
+        .header("content-length")
+        .map_or(0, |length| length.parse().expect("a length"));
+    let mut body = vec![
+        0;
+        if no_body || status == 204 || status == 101 {
+            0
+        } else {
+            length
+        }
+    ];
     stream.read_exact(&mut body).expect("a body");
     answer.body = String::from_utf8_lossy(&body).into_owned();
     answer
@@ -73,7 +98,8 @@ fn read_chunks(stream: &mut TcpStream) -> Vec<u8> {
             stream.read_exact(&mut byte).expect("a chunk's length");
             line.push(byte[0]);
         }
-        let length = usize::from_str_radix(std::str::from_utf8(&line).expect("text").trim(), 16).expect("a length");
+        let length = usize::from_str_radix(std::str::from_utf8(&line).expect("text").trim(), 16)
+            .expect("a length");
         let mut chunk = vec![0; length + 2];
         stream.read_exact(&mut chunk).expect("a chunk");
         if length == 0 {
@@ -109,7 +135,12 @@ pub fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     out.extend(MASK);
-    out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ MASK[at % 4]));
+    out.extend(
+        payload
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| byte ^ MASK[at % 4]),
+    );
     out
 }
 
@@ -133,9 +164,17 @@ impl WebSocket {
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
-        stream.write_all(request.as_bytes()).expect("a request sent");
+        stream
+            .write_all(request.as_bytes())
+            .expect("a request sent");
         let answer = read_answer(&mut stream, false);
-        (WebSocket { stream, waiting: Default::default() }, answer)
+        (
+            WebSocket {
+                stream,
+                waiting: Default::default(),
+            },
+            answer,
+        )
     }
 
     /// Opens it and shakes hands.
@@ -160,7 +199,9 @@ impl WebSocket {
         // ASP.NET Core may send one message in several frames: 0x01, any 0x00, then 0x80.
         let mut begun = Vec::new();
         loop {
-            let Some((first, payload)) = self.next_frame() else { return Frame::End };
+            let Some((first, payload)) = self.next_frame() else {
+                return Frame::End;
+            };
             match first {
                 0x01 | 0x00 => begun.extend(payload),
                 0x80 | 0x81 => {
@@ -199,7 +240,10 @@ impl WebSocket {
     pub fn invoke(&mut self, method: &str, argument: &str) {
         let call = serde_json::json!({ "type": 1, "invocationId": "i", "target": method, "arguments": [argument] });
         self.send(&format!("{call}\u{1e}"));
-        assert_eq!(self.message(), serde_json::json!({ "type": 3, "invocationId": "i", "result": null }));
+        assert_eq!(
+            self.message(),
+            serde_json::json!({ "type": 3, "invocationId": "i", "result": null })
+        );
     }
 
     /// The next message that is no ping.
@@ -214,8 +258,10 @@ impl WebSocket {
             match self.next() {
                 Frame::Text(text) => {
                     let messages = text.split('\u{1e}').filter(|text| !text.is_empty());
-                    let messages = messages.map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
-                    self.waiting.extend(messages.filter(|message| message["type"] != 6));
+                    let messages = messages
+                        .map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
+                    self.waiting
+                        .extend(messages.filter(|message| message["type"] != 6));
                 }
                 other => panic!("{other:?}"),
             }

@@ -37,9 +37,13 @@ impl Part {
             return Ok(());
         }
         Err(match self {
-            Part::Redis => "redis-server is not installed; tests/run installs it on Debian, as root",
+            Part::Redis => {
+                "redis-server is not installed; tests/run installs it on Debian, as root"
+            }
             Part::RabbitMq => "no RabbitMQ was started; tests/run does, on Debian, as root",
-            Part::Docker => "no Docker with a registry was started; tests/run does, on Debian, as root",
+            Part::Docker => {
+                "no Docker with a registry was started; tests/run does, on Debian, as root"
+            }
             Part::Python => "the Python clients are not installed; tests/run does that, with pip",
             Part::Chromium => "chromium is not installed; tests/run installs it on Debian, as root",
             Part::Node => "the JavaScript client is not installed; tests/run does that, with npm",
@@ -49,18 +53,27 @@ impl Part {
 }
 
 fn is_on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()))
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+    })
 }
 
 /// Whether a test can run. Where it can't, that is said by name, and with `CI=true` it fails.
 pub fn has(test: &str, parts: &[Part]) -> bool {
     for part in parts {
         if let Err(reason) = part.is_here() {
-            assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{test}: {reason}");
+            assert!(
+                std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+                "{test}: {reason}"
+            );
             let line = format!("not run: {test}: {reason}\n");
             if let Some(path) = std::env::var_os("HARMONY_NOT_RUN") {
-                let file = std::fs::File::options().create(true).append(true).open(path);
-                file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the list of tests not run");
+                let file = std::fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(path);
+                file.and_then(|mut file| file.write_all(line.as_bytes()))
+                    .expect("the list of tests not run");
             }
             return false;
         }
@@ -88,10 +101,26 @@ impl Redis {
     pub fn with(port: u16, settings: &[&str]) -> Self {
         let folder = Folder::new();
         let mut command = Command::new("redis-server");
-        command.current_dir(folder.path()).args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]).args(settings);
+        command
+            .current_dir(folder.path())
+            .args([
+                "--port",
+                &port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
+            .args(settings);
         let mut program = Program::start(&mut command);
         program.wait_for_line("Ready to accept connections");
-        Redis { port, program, _folder: folder }
+        Redis {
+            port,
+            program,
+            _folder: folder,
+        }
     }
 
     pub fn connection_string(&self) -> String {
@@ -106,8 +135,13 @@ impl Redis {
 
     /// Listens to every channel; yields channel and payload.
     pub fn listen(&self) -> Listener {
-        let mut listener = Listener { stream: super::raw::connect(&self.connection_string()) };
-        listener.stream.write_all(b"PSUBSCRIBE *\r\n").expect("a command sent");
+        let mut listener = Listener {
+            stream: super::raw::connect(&self.connection_string()),
+        };
+        listener
+            .stream
+            .write_all(b"PSUBSCRIBE *\r\n")
+            .expect("a command sent");
         for _ in 0..3 {
             listener.value();
         }
@@ -135,7 +169,10 @@ impl Listener {
     pub fn next_of_all(&mut self) -> (String, Vec<u8>) {
         while self.value() != b"pmessage" {}
         self.value();
-        (String::from_utf8(self.value()).expect("a channel"), self.value())
+        (
+            String::from_utf8(self.value()).expect("a channel"),
+            self.value(),
+        )
     }
 
     /// The next RESP value that is a string or a number, as bytes; heads of arrays are passed over.
@@ -145,7 +182,9 @@ impl Listener {
             let mut line = Vec::new();
             while !line.ends_with(b"\r\n") {
                 let mut byte = [0];
-                self.stream.read_exact(&mut byte).expect("a byte from Redis");
+                self.stream
+                    .read_exact(&mut byte)
+                    .expect("a byte from Redis");
                 line.push(byte[0]);
             }
             let text = String::from_utf8_lossy(&line[1..line.len() - 2]).into_owned();
@@ -165,7 +204,10 @@ impl Listener {
 
 /// Where the shared RabbitMQ is: its AMQP port and its node's name for rabbitmqctl.
 fn rabbitmq() -> Option<(u16, u16)> {
-    let (amqp, management) = std::env::var("HARMONY_TEST_RABBITMQ").ok()?.split_once(':').map(|(amqp, management)| (amqp.parse().ok(), management.parse().ok()))?;
+    let (amqp, management) = std::env::var("HARMONY_TEST_RABBITMQ")
+        .ok()?
+        .split_once(':')
+        .map(|(amqp, management)| (amqp.parse().ok(), management.parse().ok()))?;
     Some((amqp?, management?))
 }
 
@@ -180,11 +222,19 @@ impl RabbitMq {
     pub fn start() -> Self {
         let (port, management) = rabbitmq().expect("a RabbitMQ");
         let virtual_host = unique("test");
-        let rabbitmq = RabbitMq { port, virtual_host, management };
+        let rabbitmq = RabbitMq {
+            port,
+            virtual_host,
+            management,
+        };
         let path = format!("/api/vhosts/{}", rabbitmq.virtual_host);
         assert!(matches!(rabbitmq.management("PUT", &path, ""), 201 | 204));
         let path = format!("/api/permissions/{}/guest", rabbitmq.virtual_host);
-        let status = rabbitmq.management("PUT", &path, r#"{"configure":".*","write":".*","read":".*"}"#);
+        let status = rabbitmq.management(
+            "PUT",
+            &path,
+            r#"{"configure":".*","write":".*","read":".*"}"#,
+        );
         assert!(matches!(status, 201 | 204), "{status}");
         rabbitmq
     }
@@ -232,7 +282,9 @@ pub fn registry() -> Option<String> {
 
 /// Where the npm packages are.
 pub fn node_modules() -> Option<PathBuf> {
-    std::env::var_os("HARMONY_TEST_NODE_MODULES").map(PathBuf::from).filter(|path| path.exists())
+    std::env::var_os("HARMONY_TEST_NODE_MODULES")
+        .map(PathBuf::from)
+        .filter(|path| path.exists())
 }
 
 /// A .NET hub; `None` arguments leave it without a backplane or broker.
@@ -245,11 +297,15 @@ pub fn refhub(redis: Option<&Redis>, rabbitmq: Option<&RabbitMq>) -> (Program, S
         command.env("RedisConnectionString", redis.connection_string());
     }
     if let Some(rabbitmq) = rabbitmq {
-        command.env("BrokerConfiguration__Host", "127.0.0.1").env("BrokerConfiguration__Port", rabbitmq.port.to_string());
+        command
+            .env("BrokerConfiguration__Host", "127.0.0.1")
+            .env("BrokerConfiguration__Port", rabbitmq.port.to_string());
         command.env("BrokerConfiguration__VirtualHost", &rabbitmq.virtual_host);
     }
     let program = Program::start(&mut command);
-    wait_for("the .NET hub", || TcpStream::connect(("127.0.0.1", port)).ok());
+    wait_for("the .NET hub", || {
+        TcpStream::connect(("127.0.0.1", port)).ok()
+    });
     (program, format!("127.0.0.1:{port}"))
 }
 
@@ -257,8 +313,13 @@ pub fn refhub(redis: Option<&Redis>, rabbitmq: Option<&RabbitMq>) -> (Program, S
 pub fn refhub_at(url: &str, redis: &str, rabbitmq: u16, variables: &[(&str, String)]) -> Program {
     let peer = super::program::peer().expect("the peer");
     let mut command = super::program::dotnet(&peer, "refhub");
-    command.args(["--urls", url]).env("RedisConnectionString", redis).envs(variables.iter().map(|(name, value)| (*name, value)));
-    command.env("BrokerConfiguration__Host", "127.0.0.1").env("BrokerConfiguration__Port", rabbitmq.to_string());
+    command
+        .args(["--urls", url])
+        .env("RedisConnectionString", redis)
+        .envs(variables.iter().map(|(name, value)| (*name, value)));
+    command
+        .env("BrokerConfiguration__Host", "127.0.0.1")
+        .env("BrokerConfiguration__Port", rabbitmq.to_string());
     let program = Program::start(&mut command);
     let address = super::program::address(url);
     wait_for("the .NET hub", || TcpStream::connect(address).ok());

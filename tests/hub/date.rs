@@ -6,10 +6,15 @@ use time::{Date, Duration, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 fn instants() -> impl Strategy<Value = (PrimitiveDateTime, u32)> {
     let days = Date::MIN.to_julian_day()..Date::MAX.to_julian_day();
-    let first = Date::from_calendar_date(1, time::Month::January, 1).expect("a date").to_julian_day();
+    let first = Date::from_calendar_date(1, time::Month::January, 1)
+        .expect("a date")
+        .to_julian_day();
     (days, 0u32..86_400, 0u32..10_000_000).prop_map(move |(day, second, ticks)| {
         let day = Date::from_julian_day(day.max(first)).expect("a day");
-        (PrimitiveDateTime::new(day, Time::MIDNIGHT) + Duration::seconds(second.into()), ticks)
+        (
+            PrimitiveDateTime::new(day, Time::MIDNIGHT) + Duration::seconds(second.into()),
+            ticks,
+        )
     })
 }
 
@@ -17,7 +22,11 @@ fn written(at: PrimitiveDateTime, ticks: u32) -> String {
     let (year, month, day) = at.to_calendar_date_parts();
     let (hour, minute, second) = at.as_hms();
     let fraction = format!(".{ticks:07}");
-    let fraction = if ticks == 0 { "" } else { fraction.trim_end_matches('0') };
+    let fraction = if ticks == 0 {
+        ""
+    } else {
+        fraction.trim_end_matches('0')
+    };
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}")
 }
 

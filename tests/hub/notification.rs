@@ -15,7 +15,9 @@ fn recorded(message: &Value) -> Value {
 
 fn delivered(outcome: &Outcome) -> Option<Value> {
     match outcome {
-        Outcome::Deliver { event, argument, .. } => {
+        Outcome::Deliver {
+            event, argument, ..
+        } => {
             let argument: Value = serde_json::from_slice(argument).expect("our argument is JSON");
             Some(serde_json::json!({ "type": 1, "target": event, "arguments": [argument] }))
         }
@@ -30,18 +32,50 @@ fn all_117_notifications_are_read_as_the_real_hub_reads_them() {
     assert_eq!(cases.len(), 117);
     let mut wrong = Vec::new();
     for case in cases {
-        let header = case["headers"]["notification_type"].as_str().expect("a header");
-        let outcome = read(TypeHeader::Text(header.as_bytes()), case["body"].as_str().expect("a body").as_bytes());
-        let client: Vec<_> = case["client"].as_array().expect("messages").iter().map(recorded).collect();
+        let header = case["headers"]["notification_type"]
+            .as_str()
+            .expect("a header");
+        let outcome = read(
+            TypeHeader::Text(header.as_bytes()),
+            case["body"].as_str().expect("a body").as_bytes(),
+        );
+        let client: Vec<_> = case["client"]
+            .as_array()
+            .expect("messages")
+            .iter()
+            .map(recorded)
+            .collect();
         // The recording holds one message for each group of the listener, so at most one here.
-        let ours: Vec<_> = outcome.as_ref().ok().and_then(delivered).into_iter().collect();
+        let ours: Vec<_> = outcome
+            .as_ref()
+            .ok()
+            .and_then(delivered)
+            .into_iter()
+            .collect();
         let published = case["backplane"].as_array().map_or(0, Vec::len);
-        let heard = if published == 0 { Vec::new() } else { client.clone() };
-        if outcome.is_err() || (published > 0 && heard != ours) || (published == 0 && !ours.is_empty()) {
-            wrong.push(format!("{}: {outcome:?}\n  recorded {client:?}", case["name"]));
+        let heard = if published == 0 {
+            Vec::new()
+        } else {
+            client.clone()
+        };
+        if outcome.is_err()
+            || (published > 0 && heard != ours)
+            || (published == 0 && !ours.is_empty())
+        {
+            wrong.push(format!(
+                "{}: {outcome:?}\n  recorded {client:?}",
+                case["name"]
+            ));
         }
-        if let (Ok(Outcome::Deliver { group, .. }), Some(channel)) = (&outcome, case["backplane"][0]["channel"].as_str()) {
-            assert_eq!(channel, format!("Harmony.SignalR.Hubs.SignalRHub:group:{group}"), "{}", case["name"]);
+        if let (Ok(Outcome::Deliver { group, .. }), Some(channel)) =
+            (&outcome, case["backplane"][0]["channel"].as_str())
+        {
+            assert_eq!(
+                channel,
+                format!("Harmony.SignalR.Hubs.SignalRHub:group:{group}"),
+                "{}",
+                case["name"]
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -57,7 +91,9 @@ fn all_165_odd_messages_end_as_the_real_hub_ends_them_or_are_set_aside_where_it_
     let mut wrong = Vec::new();
     for case in cases {
         let body = match (case["base64"].as_str(), case["body"].as_str()) {
-            (Some(encoded), _) => base64::engine::general_purpose::STANDARD.decode(encoded).expect("base64"),
+            (Some(encoded), _) => base64::engine::general_purpose::STANDARD
+                .decode(encoded)
+                .expect("base64"),
             (None, Some("(made: the title is 307200 times z)")) => {
                 let title = "z".repeat(307_200);
                 format!("{{\"BoardId\":\"{board}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{title}\"}}").into_bytes()
@@ -78,12 +114,15 @@ fn all_165_odd_messages_end_as_the_real_hub_ends_them_or_are_set_aside_where_it_
             (Ok(Outcome::Drop), "dropped") => true,
             // The real hub publishes to a group that nobody of the recording listens to: dropped for them.
             (Ok(Outcome::Deliver { group, .. }), "dropped") => group != board,
-            (Ok(outcome @ Outcome::Deliver { .. }), "delivered") if case["body"] == "(made: the title is 307200 times z)" => {
-                delivered(outcome).is_some_and(|message| message["arguments"][0]["title"] == "z".repeat(307_200))
+            (Ok(outcome @ Outcome::Deliver { .. }), "delivered")
+                if case["body"] == "(made: the title is 307200 times z)" =>
+            {
+                delivered(outcome)
+                    .is_some_and(|message| message["arguments"][0]["title"] == "z".repeat(307_200))
             }
-            (Ok(outcome), "delivered") => {
-                case["client"].as_array().is_some_and(|client| client.iter().map(recorded).eq(delivered(outcome)))
-            }
+            (Ok(outcome), "delivered") => case["client"]
+                .as_array()
+                .is_some_and(|client| client.iter().map(recorded).eq(delivered(outcome))),
             (Err(_), dotnet) => dotnet.starts_with("process dies"),
             _ => false,
         };
@@ -91,5 +130,11 @@ fn all_165_odd_messages_end_as_the_real_hub_ends_them_or_are_set_aside_where_it_
             wrong.push(format!("{}: {dotnet}\n  ours {outcome:?}", case["name"]));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} differ\n{}",
+        wrong.len(),
+        cases.len(),
+        wrong.join("\n")
+    );
 }

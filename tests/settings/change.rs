@@ -6,29 +6,51 @@ use proptest::prelude::*;
 use std::process::Stdio;
 use std::time::Duration;
 
-const FILES: [&str; 3] = ["appsettings.json", "appsettings.Production.json", "appsettings.Staging.json"];
+const FILES: [&str; 3] = [
+    "appsettings.json",
+    "appsettings.Production.json",
+    "appsettings.Staging.json",
+];
 
 fn cases(default: u32) -> u32 {
-    std::env::var("HARMONY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default)
+    std::env::var("HARMONY_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(default)
 }
 
 fn published_client(folder: &Folder, url: &str) {
     for name in FILES {
-        folder.write(&format!("site/{name}"), &format!("\u{feff}{{\r\n  // {name}\r\n  \"signalrHostUrl\": \"{url}\",\r\n}}"));
+        folder.write(
+            &format!("site/{name}"),
+            &format!("\u{feff}{{\r\n  // {name}\r\n  \"signalrHostUrl\": \"{url}\",\r\n}}"),
+        );
     }
 }
 
 /// Which of the addresses a file has; anything else is torn.
 fn side(folder: &Folder, name: &str, sides: [&str; 2]) -> usize {
     let held = folder.read(&format!("site/{name}"));
-    let whole = |url: &str| format!("\u{feff}{{\r\n  // {name}\r\n  \"signalrHostUrl\": \"{url}\",\r\n}}");
-    sides.iter().position(|url| held == whole(url)).unwrap_or_else(|| panic!("{name} is torn: {held:?}"))
+    let whole =
+        |url: &str| format!("\u{feff}{{\r\n  // {name}\r\n  \"signalrHostUrl\": \"{url}\",\r\n}}");
+    sides
+        .iter()
+        .position(|url| held == whole(url))
+        .unwrap_or_else(|| panic!("{name} is torn: {held:?}"))
 }
 
 fn leftovers(folder: &Folder) -> Vec<String> {
     let entries = std::fs::read_dir(folder.path().join("site")).expect("a folder");
-    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-    names.filter(|name| !FILES.contains(&name.as_str())).collect()
+    let names = entries.map(|entry| {
+        entry
+            .expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .into_owned()
+    });
+    names
+        .filter(|name| !FILES.contains(&name.as_str()))
+        .collect()
 }
 
 #[test]
@@ -39,7 +61,11 @@ fn killed_at_any_moment_three_files_are_all_old_or_all_new() {
     published_client(&folder, OLD);
     let rehost = |url: &str| {
         let mut command = harmony(folder.path());
-        command.args(["rehost", url, "--client", "site", "--no-check"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(["rehost", url, "--client", "site", "--no-check"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command
     };
     // How long a whole run takes, so that kills fall on all of it.
@@ -50,22 +76,39 @@ fn killed_at_any_moment_three_files_are_all_old_or_all_new() {
     let kills = cases(2000);
     for kill in 0..kills {
         let moment = u64::from(kill).wrapping_mul(6_364_136_223_846_793_005) % whole;
-        let (from, to) = if side(&folder, FILES[0], [OLD, NEW]) == 0 { (OLD, NEW) } else { (NEW, OLD) };
+        let (from, to) = if side(&folder, FILES[0], [OLD, NEW]) == 0 {
+            (OLD, NEW)
+        } else {
+            (NEW, OLD)
+        };
         let mut child = rehost(to).spawn().expect("a run");
         std::thread::sleep(Duration::from_micros(moment));
         child.kill().expect("a kill");
         child.wait().expect("an end");
-        let at_once: Vec<_> = FILES.iter().map(|name| side(&folder, name, [from, to])).collect();
+        let at_once: Vec<_> = FILES
+            .iter()
+            .map(|name| side(&folder, name, [from, to]))
+            .collect();
         let mixed = at_once.iter().any(|side| *side != at_once[0]);
         if mixed || !leftovers(&folder).is_empty() {
             // Any next run mends it, before it does its own work.
             let output = run(harmony(folder.path()).args(["settings", "undo", "--dry-run"]));
-            assert!(!leftovers(&folder).is_empty(), "a dry run writes nothing: {}", text(&output.stderr));
+            assert!(
+                !leftovers(&folder).is_empty(),
+                "a dry run writes nothing: {}",
+                text(&output.stderr)
+            );
             run(harmony(folder.path()).args(["settings", "schema", "answers"]));
             repaired += 1;
         }
-        let after: Vec<_> = FILES.iter().map(|name| side(&folder, name, [from, to])).collect();
-        assert!(after.iter().all(|side| *side == after[0]), "a mixture stayed: {after:?}");
+        let after: Vec<_> = FILES
+            .iter()
+            .map(|name| side(&folder, name, [from, to]))
+            .collect();
+        assert!(
+            after.iter().all(|side| *side == after[0]),
+            "a mixture stayed: {after:?}"
+        );
         assert_eq!(leftovers(&folder), Vec::<String>::new());
         if after[0] == 0 { old += 1 } else { new += 1 }
     }
@@ -77,14 +120,26 @@ fn killed_at_any_moment_three_files_are_all_old_or_all_new() {
 fn undo_shows_what_it_would_mean_where_a_file_changed_since() {
     let folder = Folder::new();
     published_client(&folder, "https://a.example");
-    let rehosted = run(harmony(folder.path()).args(["rehost", "https://b.example", "--client", "site", "--no-check"]));
+    let rehosted = run(harmony(folder.path()).args([
+        "rehost",
+        "https://b.example",
+        "--client",
+        "site",
+        "--no-check",
+    ]));
     assert!(rehosted.status.success(), "{}", text(&rehosted.stderr));
-    let changed = folder.read("site/appsettings.json").replace("b.example", "c.example");
+    let changed = folder
+        .read("site/appsettings.json")
+        .replace("b.example", "c.example");
     folder.write("site/appsettings.json", &changed);
     let refused = run(harmony(folder.path()).args(["settings", "undo"]));
     assert_eq!(refused.status.code(), Some(1));
     let said = text(&refused.stderr);
-    assert!(said.contains("-   \"signalrHostUrl\": \"https://c.example\"") && said.contains("+   \"signalrHostUrl\": \"https://a.example\""), "{said}");
+    assert!(
+        said.contains("-   \"signalrHostUrl\": \"https://c.example\"")
+            && said.contains("+   \"signalrHostUrl\": \"https://a.example\""),
+        "{said}"
+    );
     assert_eq!(folder.read("site/appsettings.json"), changed);
 }
 
@@ -92,14 +147,30 @@ fn undo_shows_what_it_would_mean_where_a_file_changed_since() {
 fn a_second_run_is_told_who_works() {
     let folder = Folder::new();
     let folder_path = folder.path();
-    std::fs::create_dir_all(folder_path.join("home/.local/state/harmony/harmony")).expect("folders");
-    let lock = std::fs::File::create(folder_path.join("home/.local/state/harmony/harmony/lock")).expect("a lock");
+    std::fs::create_dir_all(folder_path.join("home/.local/state/harmony/harmony"))
+        .expect("folders");
+    let lock = std::fs::File::create(folder_path.join("home/.local/state/harmony/harmony/lock"))
+        .expect("a lock");
     lock.lock().expect("the lock");
-    std::fs::write(folder_path.join("home/.local/state/harmony/harmony/lock"), "harmony up --yes (pid 4711)\n").expect("a holder");
+    std::fs::write(
+        folder_path.join("home/.local/state/harmony/harmony/lock"),
+        "harmony up --yes (pid 4711)\n",
+    )
+    .expect("a holder");
     published_client(&folder, "https://a.example");
-    let refused = run(harmony(folder_path).args(["rehost", "https://b.example", "--client", "site", "--no-check"]));
+    let refused = run(harmony(folder_path).args([
+        "rehost",
+        "https://b.example",
+        "--client",
+        "site",
+        "--no-check",
+    ]));
     assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused.stderr).contains("harmony up --yes (pid 4711)"), "{}", text(&refused.stderr));
+    assert!(
+        text(&refused.stderr).contains("harmony up --yes (pid 4711)"),
+        "{}",
+        text(&refused.stderr)
+    );
 }
 
 proptest! {

@@ -15,8 +15,12 @@ fn checkout() -> Folder {
 }
 
 fn settings(folder: &Folder, arguments: &[&str]) -> (Option<i32>, Value) {
-    let output = run(harmony(folder.path()).args(["settings", "--json"]).args(arguments));
-    let answer = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)));
+    let output = run(harmony(folder.path())
+        .args(["settings", "--json"])
+        .args(arguments));
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr))
+    });
     (output.status.code(), answer)
 }
 
@@ -27,20 +31,41 @@ fn set_get_unset_and_undo_bring_back_every_byte() {
     let (code, written) = settings(&folder, &["set", "brokerconfiguration__port", "5673"]);
     assert_eq!((code, &written["changed"]), (Some(0), &true.into()));
     assert_eq!(folder.read(BASE), before.replace("5672", "5673"));
-    assert_eq!(settings(&folder, &["get", "BrokerConfiguration:Port"]).1["value"], "5673");
-    assert_eq!(settings(&folder, &["set", "BrokerConfiguration:Port", "5673"]).1["changed"], false);
+    assert_eq!(
+        settings(&folder, &["get", "BrokerConfiguration:Port"]).1["value"],
+        "5673"
+    );
+    assert_eq!(
+        settings(&folder, &["set", "BrokerConfiguration:Port", "5673"]).1["changed"],
+        false
+    );
     assert_eq!(settings(&folder, &["undo"]).1["changed"], true);
     assert_eq!(folder.read(BASE), before);
     assert_eq!(settings(&folder, &["undo"]).1["changed"], false);
 
     settings(&folder, &["unset", "BrokerConfiguration:Port"]);
-    assert_eq!(folder.read(BASE), before.replace("    \"Port\": 5672,\n", ""));
+    assert_eq!(
+        folder.read(BASE),
+        before.replace("    \"Port\": 5672,\n", "")
+    );
     settings(&folder, &["undo"]);
 
     let production = folder.read(PRODUCTION);
-    settings(&folder, &["--environment", "Production", "set", "AllowedHosts", "hub.example"]);
+    settings(
+        &folder,
+        &[
+            "--environment",
+            "Production",
+            "set",
+            "AllowedHosts",
+            "hub.example",
+        ],
+    );
     assert_eq!(folder.read(BASE), before);
-    assert_eq!(folder.read(PRODUCTION), production.replace("\"*\"", "\"hub.example\""));
+    assert_eq!(
+        folder.read(PRODUCTION),
+        production.replace("\"*\"", "\"hub.example\"")
+    );
 }
 
 #[test]
@@ -50,7 +75,10 @@ fn undo_refuses_where_somebody_changed_the_file_since() {
     let changed = folder.read(BASE).replace("\"a\"", "\"b\"");
     folder.write(BASE, &changed);
     let (code, answer) = settings(&folder, &["undo"]);
-    assert_eq!((code, &answer["error"]["code"]), (Some(1), &"settingsChanged".into()));
+    assert_eq!(
+        (code, &answer["error"]["code"]),
+        (Some(1), &"settingsChanged".into())
+    );
     assert_eq!(folder.read(BASE), changed);
 }
 
@@ -59,7 +87,10 @@ fn what_an_application_could_not_use_is_not_written() {
     let folder = checkout();
     let before = folder.read(BASE);
     let (code, answer) = settings(&folder, &["set", "BrokerConfiguration:Port", "many"]);
-    assert_eq!((code, &answer["error"]["code"]), (Some(3), &"settingsInvalid".into()));
+    assert_eq!(
+        (code, &answer["error"]["code"]),
+        (Some(3), &"settingsInvalid".into())
+    );
     assert_eq!(folder.read(BASE), before);
 }
 
@@ -72,10 +103,19 @@ fn why_shows_every_layer_and_the_winner() {
     assert_eq!(layers.len(), 2);
     assert_eq!([&layers[0]["wins"], &layers[1]["wins"]], [false, true]);
     assert_eq!(layers[1]["source"]["kind"], "file");
-    assert!(layers[1]["source"]["file"].as_str().is_some_and(|file| file.ends_with("appsettings.Production.json")));
-    let output = run(harmony(folder.path()).args(["settings", "--json", "why", "BrokerConfiguration:Host"]).env("BrokerConfiguration__Host", "mq"));
+    assert!(
+        layers[1]["source"]["file"]
+            .as_str()
+            .is_some_and(|file| file.ends_with("appsettings.Production.json"))
+    );
+    let output = run(harmony(folder.path())
+        .args(["settings", "--json", "why", "BrokerConfiguration:Host"])
+        .env("BrokerConfiguration__Host", "mq"));
     let why: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!((&why["value"], &why["layers"][1]["source"]["kind"]), (&"mq".into(), &"environment".into()));
+    assert_eq!(
+        (&why["value"], &why["layers"][1]["source"]["kind"]),
+        (&"mq".into(), &"environment".into())
+    );
 }
 
 #[test]
@@ -84,32 +124,76 @@ fn lists_mask_secrets() {
     settings(&folder, &["set", "BrokerConfiguration:Password", "hunter2"]);
     let (_, list) = settings(&folder, &["list"]);
     let all = list["settings"].as_array().expect("settings");
-    let password = all.iter().find(|setting| setting["key"] == "BrokerConfiguration:Password").expect("the password");
-    assert_eq!((&password["value"], &password["secret"]), (&"********".into(), &true.into()));
-    assert!(all.iter().any(|setting| setting["key"] == "Serilog:MinimumLevel:Override:Microsoft" && setting["value"] == "Information"));
-    assert!(!all.iter().any(|setting| setting["key"] == "PATH"), "what is no setting of Harmony is left out");
+    let password = all
+        .iter()
+        .find(|setting| setting["key"] == "BrokerConfiguration:Password")
+        .expect("the password");
+    assert_eq!(
+        (&password["value"], &password["secret"]),
+        (&"********".into(), &true.into())
+    );
+    assert!(all.iter().any(
+        |setting| setting["key"] == "Serilog:MinimumLevel:Override:Microsoft"
+            && setting["value"] == "Information"
+    ));
+    assert!(
+        !all.iter().any(|setting| setting["key"] == "PATH"),
+        "what is no setting of Harmony is left out"
+    );
     let output = run(harmony(folder.path()).args(["settings", "list"]));
     assert!(!text(&output.stdout).contains("hunter2"));
 }
 
 #[test]
 fn a_password_is_masked_wherever_it_stands() {
-    for text in ["h,password=hunter2", "h, PassWord =hunter2", "h,sslpassword=hunter2", "h,=password=hunter2", "password=hunter2=hunter2,h", "x=password=hunter2"] {
+    for text in [
+        "h,password=hunter2",
+        "h, PassWord =hunter2",
+        "h,sslpassword=hunter2",
+        "h,=password=hunter2",
+        "password=hunter2=hunter2,h",
+        "x=password=hunter2",
+    ] {
         let masked = harmony::connection_string::redis::masked(text);
-        assert!(!masked.contains("hunter2") && masked.contains("********"), "{text}: {masked}");
+        assert!(
+            !masked.contains("hunter2") && masked.contains("********"),
+            "{text}: {masked}"
+        );
     }
-    assert_eq!(harmony::connection_string::redis::masked("h:1,ssl=true,user=password"), "h:1,ssl=true,user=password");
+    assert_eq!(
+        harmony::connection_string::redis::masked("h:1,ssl=true,user=password"),
+        "h:1,ssl=true,user=password"
+    );
 }
 
 #[test]
 fn lists_mark_defaults_and_what_is_hidden() {
     let folder = checkout();
-    folder.write(PRODUCTION, "{ \"ElasticConfiguration\": { \"Uri\": null } }");
+    folder.write(
+        PRODUCTION,
+        "{ \"ElasticConfiguration\": { \"Uri\": null } }",
+    );
     let (_, list) = settings(&folder, &["list"]);
     let all = list["settings"].as_array().expect("settings");
-    let of = |key: &str| all.iter().find(|setting| setting["key"] == key).unwrap_or_else(|| panic!("{key} is not listed"));
-    assert_eq!((&of("ElasticConfiguration:Uri")["hidden"], &of("ElasticConfiguration:Uri")["value"]), (&true.into(), &Value::Null));
-    assert_eq!((&of("Admin:Url")["source"]["kind"], &of("Admin:Url")["value"]), (&"default".into(), &"".into()));
+    let of = |key: &str| {
+        all.iter()
+            .find(|setting| setting["key"] == key)
+            .unwrap_or_else(|| panic!("{key} is not listed"))
+    };
+    assert_eq!(
+        (
+            &of("ElasticConfiguration:Uri")["hidden"],
+            &of("ElasticConfiguration:Uri")["value"]
+        ),
+        (&true.into(), &Value::Null)
+    );
+    assert_eq!(
+        (
+            &of("Admin:Url")["source"]["kind"],
+            &of("Admin:Url")["value"]
+        ),
+        (&"default".into(), &"".into())
+    );
     assert_eq!(of("DetailedErrors")["value"], "False");
 }
 
@@ -119,33 +203,63 @@ fn a_cache_that_could_not_parse_its_address_is_told() {
     folder.write("src/Services/Harmony.Api/appsettings.json", "{\n  \"CacheProvider\": \"Redis\",\n  \"RedisConnectionString\": \"127.0.0.1:6379,password=hunter2\"\n}");
     let (code, answer) = settings(&folder, &["validate"]);
     let violation = &answer["violations"][0];
-    assert_eq!((code, &violation["key"], &violation["line"]), (Some(3), &"RedisConnectionString".into(), &3.into()));
+    assert_eq!(
+        (code, &violation["key"], &violation["line"]),
+        (Some(3), &"RedisConnectionString".into(), &3.into())
+    );
     assert!(!answer.to_string().contains("hunter2"), "{answer}");
 }
 
 #[test]
 fn validate_reports_everything_at_once() {
     let folder = checkout();
-    let broken = folder.read(BASE).replace("5672", "99999").replace("\"Default\": \"Information\"", "\"Default\": \"Loud\"").replace("AllowedHosts", "AlowedHosts");
+    let broken = folder
+        .read(BASE)
+        .replace("5672", "99999")
+        .replace("\"Default\": \"Information\"", "\"Default\": \"Loud\"")
+        .replace("AllowedHosts", "AlowedHosts");
     folder.write(BASE, &broken);
     let (code, answer) = settings(&folder, &["validate"]);
     assert_eq!(code, Some(3));
     let violations = answer["violations"].as_array().expect("violations");
-    let keys: Vec<_> = violations.iter().map(|violation| (violation["key"].as_str().expect("a key"), violation["severity"].as_str().expect("a severity"))).collect();
-    assert_eq!(keys, [("BrokerConfiguration:Port", "error"), ("Serilog:MinimumLevel:Default", "error"), ("AlowedHosts", "warning")]);
+    let keys: Vec<_> = violations
+        .iter()
+        .map(|violation| {
+            (
+                violation["key"].as_str().expect("a key"),
+                violation["severity"].as_str().expect("a severity"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            ("BrokerConfiguration:Port", "error"),
+            ("Serilog:MinimumLevel:Default", "error"),
+            ("AlowedHosts", "warning")
+        ]
+    );
     assert_eq!(violations[2]["suggestion"], "AllowedHosts");
-    assert_eq!((&violations[0]["line"], &violations[0]["column"]), (&5.into(), &13.into()));
+    assert_eq!(
+        (&violations[0]["line"], &violations[0]["column"]),
+        (&5.into(), &13.into())
+    );
 }
 
 #[test]
 fn schemas_are_printed_and_are_schemas() {
     let folder = Folder::new();
-    let names = harmony::schema::APPLICATIONS.iter().map(|application| application.name);
+    let names = harmony::schema::APPLICATIONS
+        .iter()
+        .map(|application| application.name);
     for application in names.chain(["answers"]) {
         let output = run(harmony(folder.path()).args(["settings", "schema", application]));
         let schema: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert!(jsonschema::meta::is_valid(&schema), "{application}");
-        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert_eq!(
+            schema["$schema"],
+            "https://json-schema.org/draft/2020-12/schema"
+        );
         described(&schema, application);
     }
 }
@@ -157,10 +271,16 @@ fn described(schema: &Value, place: &str) {
         for word in ["title", "description", "x-allowed"] {
             assert!(property[word].is_string(), "{place} has no {word}");
         }
-        assert!(property.get("type").is_some() || property.get("enum").is_some(), "{place} has no type");
+        assert!(
+            property.get("type").is_some() || property.get("enum").is_some(),
+            "{place} has no type"
+        );
         if property.get("properties").is_none() {
             let default = property.get("default").is_some() || place.starts_with("answers");
-            assert!(default && property["examples"].is_array(), "{place} has no default or examples");
+            assert!(
+                default && property["examples"].is_array(),
+                "{place} has no default or examples"
+            );
         }
         described(property, &place);
     }

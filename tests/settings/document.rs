@@ -8,7 +8,9 @@ use serde_json::Value;
 /// The text after setting a key.
 fn set(text: &str, key: &str, value: NewValue) -> String {
     let mut document = Document::parse(text.as_bytes()).expect("settings");
-    document.set(&KeyPath::new(key), &value).expect("a place for it");
+    document
+        .set(&KeyPath::new(key), &value)
+        .expect("a place for it");
     String::from_utf8(document.to_bytes()).expect("UTF-8")
 }
 
@@ -19,15 +21,29 @@ fn text(value: &str) -> NewValue {
 #[test]
 fn a_value_is_replaced_and_all_else_stays() {
     let before = "\u{feff}{\r\n\t// why\r\n\t\"A\": { \"b\" : 1.50, /* c */ \"C\": [1, 2,], },\r\n\t\"é\\u00e9\": \"x\",\r\n}";
-    assert_eq!(set(before, "a:c:1", NewValue::Integer(7)), before.replace("[1, 2,]", "[1, 7,]"));
-    assert_eq!(set(before, "A__B", text("t")), before.replace("1.50", "\"t\""));
-    assert_eq!(set(before, "éé", text("a\"\\\n")), before.replace("\"x\"", "\"a\\\"\\\\\\n\""));
+    assert_eq!(
+        set(before, "a:c:1", NewValue::Integer(7)),
+        before.replace("[1, 2,]", "[1, 7,]")
+    );
+    assert_eq!(
+        set(before, "A__B", text("t")),
+        before.replace("1.50", "\"t\"")
+    );
+    assert_eq!(
+        set(before, "éé", text("a\"\\\n")),
+        before.replace("\"x\"", "\"a\\\"\\\\\\n\"")
+    );
 }
 
 #[test]
 fn a_value_that_is_there_leaves_the_bytes_alone() {
     let before = "{ \"P\": 5672, \"Q\": \"5672\", \"R\": true, \"S\": \"\\u0061\" }";
-    for (key, value) in [("p", NewValue::Integer(5672)), ("q", NewValue::Integer(5672)), ("r", NewValue::Boolean(true)), ("s", text("a"))] {
+    for (key, value) in [
+        ("p", NewValue::Integer(5672)),
+        ("q", NewValue::Integer(5672)),
+        ("r", NewValue::Boolean(true)),
+        ("s", text("a")),
+    ] {
         assert_eq!(set(before, key, value), before);
     }
 }
@@ -38,17 +54,49 @@ fn new_keys_appear_in_the_files_own_style() {
         // before, key, after
         ("{}", "a", "{\n  \"a\": 1\n}"),
         ("{\n}\n", "a:b", "{\n  \"a\": {\n    \"b\": 1\n  }\n}\n"),
-        ("{\n    \"x\": 0\n}", "a", "{\n    \"x\": 0,\n    \"a\": 1\n}"),
-        ("{\r\n\t\"x\": 0\r\n}\r\n", "a:b", "{\r\n\t\"x\": 0,\r\n\t\"a\": {\r\n\t\t\"b\": 1\r\n\t}\r\n}\r\n"),
+        (
+            "{\n    \"x\": 0\n}",
+            "a",
+            "{\n    \"x\": 0,\n    \"a\": 1\n}",
+        ),
+        (
+            "{\r\n\t\"x\": 0\r\n}\r\n",
+            "a:b",
+            "{\r\n\t\"x\": 0,\r\n\t\"a\": {\r\n\t\t\"b\": 1\r\n\t}\r\n}\r\n",
+        ),
         ("{\n  \"x\": 0,\n}", "a", "{\n  \"x\": 0,\n  \"a\": 1,\n}"),
-        ("{\n  \"x\": 0 // note\n}", "a", "{\n  \"x\": 0, // note\n  \"a\": 1\n}"),
-        ("{\n  \"x\": 0, // note\n}", "a", "{\n  \"x\": 0, // note\n  \"a\": 1,\n}"),
-        ("{\n  \"x\": 0 /* one */ /* two */\n  // end\n}", "a", "{\n  \"x\": 0, /* one */ /* two */\n  \"a\": 1\n  // end\n}"),
+        (
+            "{\n  \"x\": 0 // note\n}",
+            "a",
+            "{\n  \"x\": 0, // note\n  \"a\": 1\n}",
+        ),
+        (
+            "{\n  \"x\": 0, // note\n}",
+            "a",
+            "{\n  \"x\": 0, // note\n  \"a\": 1,\n}",
+        ),
+        (
+            "{\n  \"x\": 0 /* one */ /* two */\n  // end\n}",
+            "a",
+            "{\n  \"x\": 0, /* one */ /* two */\n  \"a\": 1\n  // end\n}",
+        ),
         ("{ \"x\": 0 }", "a", "{ \"x\": 0, \"a\": 1 }"),
         ("{ \"x\": 0, }", "a", "{ \"x\": 0, \"a\": 1, }"),
-        ("{ \"x\": { \"y\": 0 } }", "x:a:b", "{ \"x\": { \"y\": 0, \"a\": { \"b\": 1 } } }"),
-        ("{\n  // only a comment\n}", "a", "{\n  // only a comment\n  \"a\": 1\n}"),
-        ("{\n  \"x\": {}\n}", "x:a", "{\n  \"x\": {\n    \"a\": 1\n  }\n}"),
+        (
+            "{ \"x\": { \"y\": 0 } }",
+            "x:a:b",
+            "{ \"x\": { \"y\": 0, \"a\": { \"b\": 1 } } }",
+        ),
+        (
+            "{\n  // only a comment\n}",
+            "a",
+            "{\n  // only a comment\n  \"a\": 1\n}",
+        ),
+        (
+            "{\n  \"x\": {}\n}",
+            "x:a",
+            "{\n  \"x\": {\n    \"a\": 1\n  }\n}",
+        ),
         ("{\n  \"x\": null\n}", "x", "{\n  \"x\": 1\n}"),
     ];
     for (before, key, after) in cases {
@@ -69,13 +117,25 @@ fn a_removed_key_takes_its_comma_and_its_line_with_it() {
         ("{\n  \"a\": 1,\n  \"b\": 2\n}", "a", "{\n  \"b\": 2\n}"),
         ("{\n  \"a\": 1,\n  \"b\": 2\n}", "b", "{\n  \"a\": 1\n}"),
         ("{\n  \"a\": 1,\n  \"b\": 2,\n}", "b", "{\n  \"a\": 1,\n}"),
-        ("{\r\n  \"a\": 1, // one\r\n  \"b\": 2 // two\r\n}", "B", "{\r\n  \"a\": 1 // one\r\n}"),
-        ("{\n  \"a\": 1, // one\n  // of b\n  \"b\": 2\n}", "a", "{\n  // of b\n  \"b\": 2\n}"),
+        (
+            "{\r\n  \"a\": 1, // one\r\n  \"b\": 2 // two\r\n}",
+            "B",
+            "{\r\n  \"a\": 1 // one\r\n}",
+        ),
+        (
+            "{\n  \"a\": 1, // one\n  // of b\n  \"b\": 2\n}",
+            "a",
+            "{\n  // of b\n  \"b\": 2\n}",
+        ),
         ("{ \"a\": 1, \"b\": 2 }", "a", "{ \"b\": 2 }"),
         ("{ \"a\": 1, \"b\": 2 }", "b", "{ \"a\": 1 }"),
         ("{ \"a\": 1 }", "a", "{ }"),
         ("{ \"a\": [1, 2, 3] }", "a:1", "{ \"a\": [1, 3] }"),
-        ("{ \"a\": { \"b\": { \"c\": 1 }, \"d\": 2 } }", "a:b", "{ \"a\": { \"d\": 2 } }"),
+        (
+            "{ \"a\": { \"b\": { \"c\": 1 }, \"d\": 2 } }",
+            "a:b",
+            "{ \"a\": { \"d\": 2 } }",
+        ),
         ("{ \"a\": 1 }", "nope", "{ \"a\": 1 }"),
     ];
     for (before, key, after) in cases {
@@ -85,16 +145,29 @@ fn a_removed_key_takes_its_comma_and_its_line_with_it() {
 
 #[test]
 fn a_section_that_is_null_becomes_an_object() {
-    let after = set("{\n  \"BrokerConfiguration\": null\n}", "BrokerConfiguration:Port", NewValue::Integer(1));
+    let after = set(
+        "{\n  \"BrokerConfiguration\": null\n}",
+        "BrokerConfiguration:Port",
+        NewValue::Integer(1),
+    );
     let document = Document::parse(after.as_bytes()).expect("settings");
-    assert_eq!(document.get(&KeyPath::new("BrokerConfiguration:Port")), Some("1"), "{after}");
+    assert_eq!(
+        document.get(&KeyPath::new("BrokerConfiguration:Port")),
+        Some("1"),
+        "{after}"
+    );
 }
 
 #[test]
 fn a_plain_value_in_the_way_is_an_error_that_names_it() {
     let mut document = Document::parse(b"{ \"A\": \"text\" }").expect("settings");
-    let error = document.set(&KeyPath::new("A:B"), &text("x")).expect_err("no place");
-    assert_eq!(error.to_string(), "A:B can't be set: A is a plain value here, not an object");
+    let error = document
+        .set(&KeyPath::new("A:B"), &text("x"))
+        .expect_err("no place");
+    assert_eq!(
+        error.to_string(),
+        "A:B can't be set: A is a plain value here, not an object"
+    );
     assert_eq!(document.to_bytes(), b"{ \"A\": \"text\" }");
 }
 
@@ -114,7 +187,11 @@ fn what_dotnet_refuses_is_refused_with_its_place() {
     ];
     for (text, line, column) in cases {
         let error = Document::parse(text.as_bytes()).expect_err(text);
-        assert_eq!((error.at.line, error.at.column), (line, column), "{text:?}: {error}");
+        assert_eq!(
+            (error.at.line, error.at.column),
+            (line, column),
+            "{text:?}: {error}"
+        );
     }
     assert!(Document::parse(b"{ \"a\": \"\xff\" }").is_err());
     let deep = format!("{}1{}", "{\"a\":".repeat(70), "}".repeat(70));
@@ -128,9 +205,15 @@ fn documents() -> impl Strategy<Value = Value> {
         "[ -~]{0,12}".prop_map(Value::from),
         "\\PC{0,6}".prop_map(Value::from),
     ];
-    let object = |inner| prop::collection::btree_map("[a-z]{1,4}", inner, 0..5).prop_map(|members| Value::Object(members.into_iter().collect()));
+    let object = |inner| {
+        prop::collection::btree_map("[a-z]{1,4}", inner, 0..5)
+            .prop_map(|members| Value::Object(members.into_iter().collect()))
+    };
     let tree = leaf.prop_recursive(4, 32, 5, move |inner| {
-        prop_oneof![prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from), object(inner)]
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            object(inner)
+        ]
     });
     object(tree.boxed())
 }
@@ -142,7 +225,10 @@ fn styled(document: &Value, style: u8) -> String {
     if indent.is_empty() {
         out = serde_json::to_vec(document).expect("JSON");
     } else {
-        let mut writer = serde_json::Serializer::with_formatter(&mut out, serde_json::ser::PrettyFormatter::with_indent(indent));
+        let mut writer = serde_json::Serializer::with_formatter(
+            &mut out,
+            serde_json::ser::PrettyFormatter::with_indent(indent),
+        );
         serde::Serialize::serialize(document, &mut writer).expect("JSON");
     }
     let mut text = String::from_utf8(out).expect("UTF-8");

@@ -13,14 +13,19 @@ use std::collections::BTreeMap;
 
 /// Each case starts a .NET process, so a plain run takes few; HARMONY_CASES asks for more.
 fn cases() -> u32 {
-    std::env::var("HARMONY_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(120)
+    std::env::var("HARMONY_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(120)
 }
 
 /// Cases that are the same in every run, in chunks for as many threads.
 fn generate<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) -> Vec<T> {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    (0..cases()).map(|_| strategy.new_tree(&mut runner).expect("a case").current()).collect()
+    (0..cases())
+        .map(|_| strategy.new_tree(&mut runner).expect("a case").current())
+        .collect()
 }
 
 fn documents() -> impl Strategy<Value = String> {
@@ -28,19 +33,39 @@ fn documents() -> impl Strategy<Value = String> {
         Just("null".to_owned()),
         Just("true".to_owned()),
         Just("False".to_lowercase()),
-        prop_oneof![Just("1.50"), Just("1e3"), Just("-0"), Just("0.0"), Just("12345678901234567890")].prop_map(str::to_owned),
+        prop_oneof![
+            Just("1.50"),
+            Just("1e3"),
+            Just("-0"),
+            Just("0.0"),
+            Just("12345678901234567890")
+        ]
+        .prop_map(str::to_owned),
         any::<i32>().prop_map(|number| number.to_string()),
         "[ -~&&[^\"\\\\]]{0,8}".prop_map(|text| format!("\"{text}\"")),
         Just("\"\\u00e9\\n\\t\\/\"".to_owned()),
         Just("{}".to_owned()),
         Just("[]".to_owned()),
     ];
-    let name = prop_oneof!["[aAbB]{1,2}", Just("c:d".to_owned()), Just("0".to_owned()), Just("é".to_owned()), Just("É".to_owned())];
+    let name = prop_oneof![
+        "[aAbB]{1,2}",
+        Just("c:d".to_owned()),
+        Just("0".to_owned()),
+        Just("é".to_owned()),
+        Just("É".to_owned())
+    ];
     let object = move |inner: proptest::strategy::BoxedStrategy<String>| {
         let members = prop::collection::vec((name.clone(), inner), 0..4);
         (members, any::<bool>(), any::<bool>()).prop_map(|(members, comma, comment)| {
-            let members: Vec<_> = members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
-            let comma = if comma && !members.is_empty() { "," } else { "" };
+            let members: Vec<_> = members
+                .iter()
+                .map(|(name, value)| format!("\"{name}\": {value}"))
+                .collect();
+            let comma = if comma && !members.is_empty() {
+                ","
+            } else {
+                ""
+            };
             let comment = if comment { "/* c */ // d\n" } else { "" };
             format!("{{ {comment}{}{comma} }}", members.join(", "))
         })
@@ -48,7 +73,8 @@ fn documents() -> impl Strategy<Value = String> {
     let inner = object.clone();
     let tree = leaf.prop_recursive(3, 16, 4, move |value| {
         prop_oneof![
-            prop::collection::vec(value.clone(), 0..3).prop_map(|items| format!("[{}]", items.join(", "))),
+            prop::collection::vec(value.clone(), 0..3)
+                .prop_map(|items| format!("[{}]", items.join(", "))),
             inner(value.boxed())
         ]
     });
@@ -68,14 +94,28 @@ fn settings_are_layered_as_dotnet_layers_them() {
         return;
     }
     let peer = peer().expect("the peer");
-    let key = prop_oneof!["[aAbB]{1,2}", "[aA]:[bB]", Just("a:0".to_owned()), Just("c:d".to_owned())];
+    let key = prop_oneof![
+        "[aAbB]{1,2}",
+        "[aA]:[bB]",
+        Just("a:0".to_owned()),
+        Just("c:d".to_owned())
+    ];
     // The oracle leaves out variables without `__`: this machine's own are among them.
-    let variable = prop_oneof!["[aA]__[bB]", Just("a__0".to_owned()), Just("c__d".to_owned()), Just("A__b__aa".to_owned())];
+    let variable = prop_oneof![
+        "[aA]__[bB]",
+        Just("a__0".to_owned()),
+        Just("c__d".to_owned()),
+        Just("A__b__aa".to_owned())
+    ];
     // Of two that differ only in case, which one wins is chance in .NET too.
-    let variables = prop::collection::btree_map(variable, "[a-z]{0,3}", 0..3).prop_map(|variables| {
-        let folded: BTreeMap<_, _> = variables.into_iter().map(|(name, value)| (fold(&name), (name, value))).collect();
-        folded.into_values().collect::<BTreeMap<_, _>>()
-    });
+    let variables =
+        prop::collection::btree_map(variable, "[a-z]{0,3}", 0..3).prop_map(|variables| {
+            let folded: BTreeMap<_, _> = variables
+                .into_iter()
+                .map(|(name, value)| (fold(&name), (name, value)))
+                .collect();
+            folded.into_values().collect::<BTreeMap<_, _>>()
+        });
     let argument = prop_oneof![
         (key.clone(), "[a-z]{0,3}").prop_map(|(key, value)| vec![format!("--{key}={value}")]),
         (key.clone(), "[a-z]{1,3}").prop_map(|(key, value)| vec![format!("--{key}"), value]),
@@ -83,7 +123,12 @@ fn settings_are_layered_as_dotnet_layers_them() {
         (key, "[a-z]{1,3}").prop_map(|(key, value)| vec![format!("{key}={value}")]),
     ];
     let arguments = prop::collection::vec(argument, 0..3).prop_map(|arguments| arguments.concat());
-    let cases = generate((documents(), prop::option::of(documents()), variables, arguments));
+    let cases = generate((
+        documents(),
+        prop::option::of(documents()),
+        variables,
+        arguments,
+    ));
     let mut refused = 0;
     for (base, own, variables, arguments) in &cases {
         let folder = crate::harness::Folder::new();
@@ -92,37 +137,69 @@ fn settings_are_layered_as_dotnet_layers_them() {
             folder.write("appsettings.Development.json", own);
         }
         let mut command = dotnet(&peer, "refconfig");
-        command.env_clear().env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1").env("IGNORE", "plain").envs(variables);
-        command.args(["settings", folder.path().to_str().expect("text"), "Development"]).args(arguments);
+        command
+            .env_clear()
+            .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+            .env("IGNORE", "plain")
+            .envs(variables);
+        command
+            .args([
+                "settings",
+                folder.path().to_str().expect("text"),
+                "Development",
+            ])
+            .args(arguments);
         let theirs: Value = serde_json::from_slice(&run(&mut command).stdout).expect("JSON");
-        let started = Started { variables: variables.clone().into_iter().collect(), arguments: arguments.clone() };
+        let started = Started {
+            variables: variables.clone().into_iter().collect(),
+            arguments: arguments.clone(),
+        };
         let ours = Layers::load(folder.path(), "Development", &started);
-        let case = format!("{base}\n{own:?}\n{variables:?}\n{arguments:?}\nours {ours:?}\n.NET {theirs}");
+        let case =
+            format!("{base}\n{own:?}\n{variables:?}\n{arguments:?}\nours {ours:?}\n.NET {theirs}");
         if theirs.get("error").is_some_and(|error| error.is_string()) {
             assert!(ours.is_err(), "{case}");
             refused += 1;
             continue;
         }
         let ours = ours.unwrap_or_else(|error| panic!("{error}\n{case}"));
-        let read: BTreeMap<_, _> = ours.effective().into_iter().filter_map(|setting| Some((fold(&setting.key), setting.value.clone()?))).collect();
+        let read: BTreeMap<_, _> = ours
+            .effective()
+            .into_iter()
+            .filter_map(|setting| Some((fold(&setting.key), setting.value.clone()?)))
+            .collect();
         let expected: BTreeMap<_, _> = theirs
             .as_object()
             .expect("settings")
             .iter()
-            .filter(|(key, _)| !["IGNORE", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"].contains(&key.as_str()))
+            .filter(|(key, _)| {
+                !["IGNORE", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"].contains(&key.as_str())
+            })
             .filter_map(|(key, setting)| Some((fold(key), setting["value"].as_str()?.to_owned())))
             .collect();
         // The oracle's own variables are no part of the case.
-        let read: BTreeMap<_, _> = read.into_iter().filter(|(key, _)| !key.starts_with("SYSTEM_GLOBALIZATION")).collect();
-        let expected: BTreeMap<_, _> = expected.into_iter().filter(|(key, _)| !key.starts_with("SYSTEM_GLOBALIZATION")).collect();
+        let read: BTreeMap<_, _> = read
+            .into_iter()
+            .filter(|(key, _)| !key.starts_with("SYSTEM_GLOBALIZATION"))
+            .collect();
+        let expected: BTreeMap<_, _> = expected
+            .into_iter()
+            .filter(|(key, _)| !key.starts_with("SYSTEM_GLOBALIZATION"))
+            .collect();
         assert_eq!(read, expected, "{case}");
     }
-    eprintln!("{} cases of settings, {refused} refused by both, 0 differences", cases.len());
+    eprintln!(
+        "{} cases of settings, {refused} refused by both, 0 differences",
+        cases.len()
+    );
 }
 
 #[test]
 fn connection_strings_are_read_as_stackexchange_redis_reads_them() {
-    if !has("connection_strings_are_read_as_stackexchange_redis_reads_them", &[Part::Peer]) {
+    if !has(
+        "connection_strings_are_read_as_stackexchange_redis_reads_them",
+        &[Part::Peer],
+    ) {
         return;
     }
     let peer = peer().expect("the peer");
@@ -135,11 +212,39 @@ fn connection_strings_are_read_as_stackexchange_redis_reads_them() {
         Just("x.redis.cache.windows.net".to_owned()),
         Just("x.redis.cache.windows.net:6380".to_owned()),
     ];
-    let boolean = prop_oneof![Just("true"), Just("FALSE"), Just("yes"), Just("no"), Just("on"), Just("1"), Just("0"), Just("maybe")];
+    let boolean = prop_oneof![
+        Just("true"),
+        Just("FALSE"),
+        Just("yes"),
+        Just("no"),
+        Just("on"),
+        Just("1"),
+        Just("0"),
+        Just("maybe")
+    ];
     let number = prop_oneof![Just("5"), Just("1000"), Just("30000"), Just("x"), Just("")];
     let option = prop_oneof![
-        (prop_oneof![Just("ssl"), Just("abortConnect"), Just("ALLOWADMIN"), Just("resolveDns")], boolean).prop_map(|(key, value)| format!("{key}={value}")),
-        (prop_oneof![Just("connectTimeout"), Just("syncTimeout"), Just("asyncTimeout"), Just("keepAlive"), Just("connectRetry"), Just("defaultDatabase")], number)
+        (
+            prop_oneof![
+                Just("ssl"),
+                Just("abortConnect"),
+                Just("ALLOWADMIN"),
+                Just("resolveDns")
+            ],
+            boolean
+        )
+            .prop_map(|(key, value)| format!("{key}={value}")),
+        (
+            prop_oneof![
+                Just("connectTimeout"),
+                Just("syncTimeout"),
+                Just("asyncTimeout"),
+                Just("keepAlive"),
+                Just("connectRetry"),
+                Just("defaultDatabase")
+            ],
+            number
+        )
             .prop_map(|(key, value)| format!("{key}={value}")),
         "password=[a-zA-Z0-9=+/]{0,8}",
         " user = [a-z]{0,5} ",
@@ -152,11 +257,17 @@ fn connection_strings_are_read_as_stackexchange_redis_reads_them() {
         Just("$config=".to_owned()),
         Just(String::new()),
     ];
-    let strings = (prop::collection::vec(endpoint, 0..3), prop::collection::vec(option, 0..4)).prop_map(|(endpoints, options)| [endpoints, options].concat().join(","));
+    let strings = (
+        prop::collection::vec(endpoint, 0..3),
+        prop::collection::vec(option, 0..4),
+    )
+        .prop_map(|(endpoints, options)| [endpoints, options].concat().join(","));
     let cases = generate(strings);
     let mut refused = 0;
     for text in &cases {
-        let theirs: Value = serde_json::from_slice(&run(dotnet(&peer, "refconfig").args(["redis", text])).stdout).expect("JSON");
+        let theirs: Value =
+            serde_json::from_slice(&run(dotnet(&peer, "refconfig").args(["redis", text])).stdout)
+                .expect("JSON");
         let ours = RedisOptions::parse(text);
         let case = format!("{text}\nours {ours:?}\n.NET {theirs}");
         if theirs.get("error").is_some_and(|error| error.is_string()) {
@@ -172,26 +283,56 @@ fn connection_strings_are_read_as_stackexchange_redis_reads_them() {
         }
         let ours = ours.unwrap_or_else(|error| panic!("{error}\n{case}"));
         let text_of = |value: &Value| value.as_str().map(str::to_owned);
-        assert_eq!(ours.password.as_ref().map(|password| password.reveal().to_owned()), text_of(&theirs["password"]), "{case}");
+        assert_eq!(
+            ours.password
+                .as_ref()
+                .map(|password| password.reveal().to_owned()),
+            text_of(&theirs["password"]),
+            "{case}"
+        );
         assert_eq!(ours.user, text_of(&theirs["user"]), "{case}");
         assert_eq!(ours.tls, theirs["ssl"], "{case}");
         assert_eq!(ours.abort_connect, theirs["abortConnect"], "{case}");
-        assert_eq!(ours.connect_timeout.as_millis() as u64, theirs["connectTimeout"].as_u64().expect("a time"), "{case}");
-        assert_eq!(ours.async_timeout.as_millis() as u64, theirs["asyncTimeout"].as_u64().expect("a time"), "{case}");
+        assert_eq!(
+            ours.connect_timeout.as_millis() as u64,
+            theirs["connectTimeout"].as_u64().expect("a time"),
+            "{case}"
+        );
+        assert_eq!(
+            ours.async_timeout.as_millis() as u64,
+            theirs["asyncTimeout"].as_u64().expect("a time"),
+            "{case}"
+        );
         assert_eq!(ours.service_name, text_of(&theirs["serviceName"]), "{case}");
-        assert_eq!(ours.endpoints.len(), theirs["endPoints"].as_array().expect("endpoints").len(), "{case}");
+        assert_eq!(
+            ours.endpoints.len(),
+            theirs["endPoints"].as_array().expect("endpoints").len(),
+            "{case}"
+        );
     }
-    eprintln!("{} connection strings, {refused} refused by both, 0 differences", cases.len());
+    eprintln!(
+        "{} connection strings, {refused} refused by both, 0 differences",
+        cases.len()
+    );
 }
 
 #[test]
 fn a_rewritten_connection_string_has_one_endpoint() {
     use harmony::connection_string::Endpoint;
     use harmony::connection_string::redis::rewrite;
-    for text in ["a:1,b:2,ssl=true", "=,ssl=true", "=x", "[::1]:7,password=p,ssl=true"] {
+    for text in [
+        "a:1,b:2,ssl=true",
+        "=,ssl=true",
+        "=x",
+        "[::1]:7,password=p,ssl=true",
+    ] {
         let rewritten = rewrite(text, &Endpoint::new("127.0.0.1", 6379), None);
         let options = RedisOptions::parse(&rewritten).expect("a string that reads");
-        assert_eq!((options.endpoints, options.password), (vec![Endpoint::new("127.0.0.1", 6379)], None), "{text}: {rewritten}");
+        assert_eq!(
+            (options.endpoints, options.password),
+            (vec![Endpoint::new("127.0.0.1", 6379)], None),
+            "{text}: {rewritten}"
+        );
         assert_eq!(options.tls, text.contains("ssl"), "{text}: {rewritten}");
     }
 }

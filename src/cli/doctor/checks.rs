@@ -30,7 +30,14 @@ const NO_DISK: u64 = 200 << 20;
 const LITTLE_MEMORY: u64 = 512 << 20;
 
 pub async fn all(context: &Context) -> Vec<Check> {
-    let mut checks = vec![platform(), disk(context), memory(), localhost(), state(context), variables()];
+    let mut checks = vec![
+        platform(),
+        disk(context),
+        memory(),
+        localhost(),
+        state(context),
+        variables(),
+    ];
     checks.extend(docker(context).await);
     let settings = match read_settings(context) {
         Ok((settings, mut found)) => {
@@ -54,55 +61,103 @@ pub async fn all(context: &Context) -> Vec<Check> {
 
 fn platform() -> Check {
     let system = rustix::system::uname();
-    let message = format!("harmony {} on {} {}", env!("CARGO_PKG_VERSION"), system.sysname().to_string_lossy(), system.machine().to_string_lossy());
+    let message = format!(
+        "harmony {} on {} {}",
+        env!("CARGO_PKG_VERSION"),
+        system.sysname().to_string_lossy(),
+        system.machine().to_string_lossy()
+    );
     Check::ok("machine", "platform", message)
 }
 
 fn disk(context: &Context) -> Check {
-    let place = context.instance.folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
-    let Ok(found) = rustix::fs::statvfs(place) else { return Check::ok("machine", "disk", "can't be measured here") };
+    let place = context
+        .instance
+        .folder
+        .ancestors()
+        .find(|folder| folder.exists())
+        .unwrap_or(Path::new("/"));
+    let Ok(found) = rustix::fs::statvfs(place) else {
+        return Check::ok("machine", "disk", "can't be measured here");
+    };
     let free = found.f_bavail.saturating_mul(found.f_frsize);
     let message = format!("{} MB free at {}", free >> 20, place.display());
     match free {
-        0..NO_DISK => Check::new("machine", "disk", Status::Failed, message).fix("make room: settings and images could not be written"),
-        NO_DISK..LITTLE_DISK => Check::new("machine", "disk", Status::Warning, message).fix("make room for images and RabbitMQ's data: 2 GB"),
+        0..NO_DISK => Check::new("machine", "disk", Status::Failed, message)
+            .fix("make room: settings and images could not be written"),
+        NO_DISK..LITTLE_DISK => Check::new("machine", "disk", Status::Warning, message)
+            .fix("make room for images and RabbitMQ's data: 2 GB"),
         _ => Check::ok("machine", "disk", message),
     }
 }
 
 fn memory() -> Check {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let Some(kilobytes) = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()) else {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let Some(kilobytes) = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
+    else {
         return Check::ok("machine", "memory", "can't be measured here");
     };
     let message = format!("{} MB available", kilobytes >> 10);
     if kilobytes << 10 < LITTLE_MEMORY {
-        return Check::new("machine", "memory", Status::Warning, message).fix("RabbitMQ alone wants some 200 MB: end what is not needed");
+        return Check::new("machine", "memory", Status::Warning, message)
+            .fix("RabbitMQ alone wants some 200 MB: end what is not needed");
     }
     Check::ok("machine", "memory", message)
 }
 
 /// Settings say `localhost`: where that means nothing, or ::1 only, clients knock at the wrong door.
 fn localhost() -> Check {
-    let addresses: Vec<IpAddr> = ("localhost", 0).to_socket_addrs().map(|all| all.map(|address| address.ip()).collect()).unwrap_or_default();
-    let (four, six) = (addresses.iter().any(IpAddr::is_ipv4), addresses.iter().any(IpAddr::is_ipv6));
+    let addresses: Vec<IpAddr> = ("localhost", 0)
+        .to_socket_addrs()
+        .map(|all| all.map(|address| address.ip()).collect())
+        .unwrap_or_default();
+    let (four, six) = (
+        addresses.iter().any(IpAddr::is_ipv4),
+        addresses.iter().any(IpAddr::is_ipv6),
+    );
     let fix = "put '127.0.0.1 localhost' and '::1 localhost' into /etc/hosts";
     match (four, six) {
         (true, true) => Check::ok("machine", "localhost", "means 127.0.0.1 and ::1"),
-        (true, false) => Check::ok("machine", "localhost", "means 127.0.0.1; there is no IPv6 for it"),
-        (false, true) => Check::new("machine", "localhost", Status::Failed, "means ::1 only; containers are published on 127.0.0.1").fix(fix),
-        (false, false) => Check::new("machine", "localhost", Status::Failed, "means nothing").fix(fix),
+        (true, false) => Check::ok(
+            "machine",
+            "localhost",
+            "means 127.0.0.1; there is no IPv6 for it",
+        ),
+        (false, true) => Check::new(
+            "machine",
+            "localhost",
+            Status::Failed,
+            "means ::1 only; containers are published on 127.0.0.1",
+        )
+        .fix(fix),
+        (false, false) => {
+            Check::new("machine", "localhost", Status::Failed, "means nothing").fix(fix)
+        }
     }
 }
 
 fn state(context: &Context) -> Check {
     let folder = &context.instance.folder;
-    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
-    let writable = there.is_dir() && rustix::fs::access(there, rustix::fs::Access::WRITE_OK).is_ok();
+    let there = folder
+        .ancestors()
+        .find(|folder| folder.exists())
+        .unwrap_or(Path::new("/"));
+    let writable =
+        there.is_dir() && rustix::fs::access(there, rustix::fs::Access::WRITE_OK).is_ok();
     if !writable {
-        return Check::new("machine", "own files", Status::Failed, format!("{} can't be written", there.display()))
-            .fix(format!("make it writable, or set XDG_STATE_HOME to a folder that is: chmod u+w '{}'", there.display()));
+        return Check::new(
+            "machine",
+            "own files",
+            Status::Failed,
+            format!("{} can't be written", there.display()),
+        )
+        .fix(format!(
+            "make it writable, or set XDG_STATE_HOME to a folder that is: chmod u+w '{}'",
+            there.display()
+        ));
     }
     match context.instance.state() {
         Ok(_) => Check::ok("machine", "own files", format!("in {}", folder.display())),
@@ -116,37 +171,93 @@ fn variables() -> Check {
     if found.is_empty() {
         return Check::ok("machine", "variables", "none overrides the settings");
     }
-    Check::new("machine", "variables", Status::Warning, format!("{} override the settings for what is started by hand", found.join(", ")))
-        .fix(format!("unset {}", found.join(" ")))
+    Check::new(
+        "machine",
+        "variables",
+        Status::Warning,
+        format!(
+            "{} override the settings for what is started by hand",
+            found.join(", ")
+        ),
+    )
+    .fix(format!("unset {}", found.join(" ")))
 }
 
 async fn docker(context: &Context) -> Vec<Check> {
-    let needed = context.instance.state().is_ok_and(|state| [state.redis, state.rabbitmq].contains(&Choice::Container));
+    let needed = context
+        .instance
+        .state()
+        .is_ok_and(|state| [state.redis, state.rabbitmq].contains(&Choice::Container));
     let connected = match context.surroundings.docker_host() {
-        Ok(host) => tokio::time::timeout(WITHIN, Observer::connect(&host)).await.unwrap_or(Err(DockerError::NotRunning { host: host.host.clone(), error: format!("no answer within {WITHIN:?}") })),
+        Ok(host) => tokio::time::timeout(WITHIN, Observer::connect(&host))
+            .await
+            .unwrap_or(Err(DockerError::NotRunning {
+                host: host.host.clone(),
+                error: format!("no answer within {WITHIN:?}"),
+            })),
         Err(error) => Err(error.into()),
     };
     let observer = match connected {
         Ok(observer) => observer,
         Err(error @ DockerError::NoSocket(_)) if !needed && context.surroundings.host.is_none() => {
-            return vec![Check::new("Docker", "engine", Status::Warning, format!("{error}; without it the hub runs embedded, alone in one process")).fix("install and start Docker")];
+            return vec![
+                Check::new(
+                    "Docker",
+                    "engine",
+                    Status::Warning,
+                    format!("{error}; without it the hub runs embedded, alone in one process"),
+                )
+                .fix("install and start Docker"),
+            ];
         }
         Err(error) => return vec![Check::failed("Docker", "engine", &error.into())],
     };
     let (version, clock) = match tokio::time::timeout(WITHIN, observer.version()).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return vec![Check::failed("Docker", "engine", &error.into())],
-        Err(_) => return vec![Check::new("Docker", "engine", Status::Failed, "it took a connection and does not answer").fix("restart it: sudo systemctl restart docker")],
+        Err(_) => {
+            return vec![
+                Check::new(
+                    "Docker",
+                    "engine",
+                    Status::Failed,
+                    "it took a connection and does not answer",
+                )
+                .fix("restart it: sudo systemctl restart docker"),
+            ];
+        }
     };
-    let number = |part: usize| version.split('.').nth(part).and_then(|part| part.parse::<u32>().ok()).unwrap_or_default();
+    let number = |part: usize| {
+        version
+            .split('.')
+            .nth(part)
+            .and_then(|part| part.parse::<u32>().ok())
+            .unwrap_or_default()
+    };
     let mut checks = vec![if (number(0), number(1)) < OLDEST_ENGINE {
-        Check::new("Docker", "engine", Status::Warning, format!("version {version}")).fix("20.10 is the oldest that was tried: update it")
+        Check::new(
+            "Docker",
+            "engine",
+            Status::Warning,
+            format!("version {version}"),
+        )
+        .fix("20.10 is the oldest that was tried: update it")
     } else {
         Check::ok("Docker", "engine", format!("version {version}"))
     }];
-    if let Some(drift) = clock.as_deref().and_then(seconds).map(|there| there.abs_diff(i64::try_from(hub_process::now()).unwrap_or_default())) {
+    if let Some(drift) = clock
+        .as_deref()
+        .and_then(seconds)
+        .map(|there| there.abs_diff(i64::try_from(hub_process::now()).unwrap_or_default()))
+    {
         checks.push(if drift > 5 {
-            Check::new("Docker", "clock", Status::Warning, format!("the engine's clock differs by {drift} s")).fix("let both machines ask a time server: sudo timedatectl set-ntp true")
+            Check::new(
+                "Docker",
+                "clock",
+                Status::Warning,
+                format!("the engine's clock differs by {drift} s"),
+            )
+            .fix("let both machines ask a time server: sudo timedatectl set-ntp true")
         } else {
             Check::ok("Docker", "clock", "the engine's clock is ours")
         });
@@ -159,14 +270,28 @@ async fn docker(context: &Context) -> Vec<Check> {
 fn seconds(text: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let (shifted_year, shifted_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * shifted_year + shifted_year / 4 - shifted_year / 100 + shifted_year / 400 + (153 * shifted_month + 2) / 5 + day - 1 - 719_468;
+    let (shifted_year, shifted_month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let days = 365 * shifted_year + shifted_year / 4 - shifted_year / 100
+        + shifted_year / 400
+        + (153 * shifted_month + 2) / 5
+        + day
+        - 1
+        - 719_468;
     Some(days * 86_400 + number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?)
 }
 
 /// The ports that a first `up` would take.
 async fn free_ports(context: &Context, observer: &Observer) -> Vec<Check> {
-    if !observer.containers(&context.instance.name).await.unwrap_or_default().is_empty() {
+    if !observer
+        .containers(&context.instance.name)
+        .await
+        .unwrap_or_default()
+        .is_empty()
+    {
         return Vec::new();
     }
     let mut checks = Vec::new();
@@ -188,19 +313,51 @@ fn read_settings(context: &Context) -> Result<(Settings, Vec<Check>), Failure> {
     let mut checks = vec![if exists {
         Check::ok("settings", "checkout", place.to_string())
     } else {
-        Check::ok("settings", "checkout", format!("none here; 'harmony up' makes {place}"))
+        Check::ok(
+            "settings",
+            "checkout",
+            format!("none here; 'harmony up' makes {place}"),
+        )
     }];
-    let settings = Settings::read(&checkout, exists, &context.environment, context.only_environment)?;
-    let violations: Vec<_> = settings.files().iter().flat_map(schema::all_violations).collect();
+    let settings = Settings::read(
+        &checkout,
+        exists,
+        &context.environment,
+        context.only_environment,
+    )?;
+    let violations: Vec<_> = settings
+        .files()
+        .iter()
+        .flat_map(schema::all_violations)
+        .collect();
     for violation in &violations {
-        let status = if violation.severity == "error" { Status::Failed } else { Status::Warning };
-        checks.push(Check::new("settings", "value", status, violation.to_string()).fix("correct the file; 'harmony settings validate' shows them all"));
+        let status = if violation.severity == "error" {
+            Status::Failed
+        } else {
+            Status::Warning
+        };
+        checks.push(
+            Check::new("settings", "value", status, violation.to_string())
+                .fix("correct the file; 'harmony settings validate' shows them all"),
+        );
     }
     if violations.is_empty() {
-        checks.push(Check::ok("settings", "values", format!("all are valid for {}", context.environment)));
+        checks.push(Check::ok(
+            "settings",
+            "values",
+            format!("all are valid for {}", context.environment),
+        ));
     }
     if settings.client.is_none() {
-        checks.push(Check::new("settings", "client", Status::Warning, "no Harmony.Client is in reach").fix("point a published client at the hub: harmony rehost URL --client DIR"));
+        checks.push(
+            Check::new(
+                "settings",
+                "client",
+                Status::Warning,
+                "no Harmony.Client is in reach",
+            )
+            .fix("point a published client at the hub: harmony rehost URL --client DIR"),
+        );
     }
     Ok((settings, checks))
 }
@@ -208,7 +365,11 @@ fn read_settings(context: &Context) -> Result<(Settings, Vec<Check>), Failure> {
 fn certificate(context: &Context, settings: &Settings, layers: &Layers) -> Option<Check> {
     let url = settings.hub_url().or_else(|| Url::parse(HUB_URL).ok())?;
     if url.scheme() != "https" {
-        return Some(Check::ok("settings", "certificate", "none is needed: the hub is at a plain http address"));
+        return Some(Check::ok(
+            "settings",
+            "certificate",
+            "none is needed: the hub is at a plain http address",
+        ));
     }
     let read = HubSettings::read(layers, &context.environment, Path::new("."));
     if let Ok(settings) = &read
@@ -219,10 +380,16 @@ fn certificate(context: &Context, settings: &Settings, layers: &Layers) -> Optio
             Err(error) => Check::failed("settings", "certificate", &error.into()),
         });
     }
-    let made = certificates(context.home.as_deref()).ok()?.join("localhost.pem");
+    let made = certificates(context.home.as_deref())
+        .ok()?
+        .join("localhost.pem");
     let trusted = Path::new("/usr/local/share/ca-certificates/harmony.crt").exists();
     Some(if trusted {
-        Check::ok("settings", "certificate", "the development certificate is among this machine's own")
+        Check::ok(
+            "settings",
+            "certificate",
+            "the development certificate is among this machine's own",
+        )
     } else {
         let message = "a development certificate is used, which this machine does not trust: browsers will refuse it";
         Check::new("settings", "certificate", Status::Warning, message).fix(format!(
@@ -234,33 +401,73 @@ fn certificate(context: &Context, settings: &Settings, layers: &Layers) -> Optio
 
 fn authentication(layers: &Layers) -> Check {
     let on = !layers.get("Authentication:Jwt:Secret").is_empty();
-    let message = if on { "clients must bring a token that Harmony.Api signed" } else { "off, as in Harmony: who reaches the hub may listen to any board whose id it knows" };
+    let message = if on {
+        "clients must bring a token that Harmony.Api signed"
+    } else {
+        "off, as in Harmony: who reaches the hub may listen to any board whose id it knows"
+    };
     Check::ok("settings", "authentication", message)
 }
 
 async fn servers(context: &Context, layers: &Layers) -> Vec<Check> {
     let state = context.instance.state().unwrap_or_default();
-    let judge = |name: &'static str, endpoint: String, choice: Choice, asked: Result<(), NotReady>| match (asked, choice) {
+    let judge = |name: &'static str,
+                 endpoint: String,
+                 choice: Choice,
+                 asked: Result<(), NotReady>| match (asked, choice) {
         (Ok(()), _) => Check::ok("servers", name, format!("answers at {endpoint}")),
         (Err(_), Choice::Embedded) => Check::ok("servers", name, "none: the hub does without"),
-        (Err(_), Choice::Unknown) => Check::ok("servers", name, format!("nothing answers at {endpoint} yet; 'harmony up' provides it")),
-        (Err(NotReady::Refused), _) => Check::new("servers", name, Status::Failed, format!("{endpoint} refuses the credentials that the settings have"))
-            .fix("put the right ones into the settings, or let 'harmony up' repair its own container"),
-        (Err(error), _) => Check::new("servers", name, Status::Failed, format!("{endpoint} does not answer: {error}")).fix("start it, or run 'harmony up'"),
+        (Err(_), Choice::Unknown) => Check::ok(
+            "servers",
+            name,
+            format!("nothing answers at {endpoint} yet; 'harmony up' provides it"),
+        ),
+        (Err(NotReady::Refused), _) => Check::new(
+            "servers",
+            name,
+            Status::Failed,
+            format!("{endpoint} refuses the credentials that the settings have"),
+        )
+        .fix("put the right ones into the settings, or let 'harmony up' repair its own container"),
+        (Err(error), _) => Check::new(
+            "servers",
+            name,
+            Status::Failed,
+            format!("{endpoint} does not answer: {error}"),
+        )
+        .fix("start it, or run 'harmony up'"),
     };
     let mut checks = Vec::new();
     match RedisOptions::parse(layers.get("RedisConnectionString")) {
         Ok(options) => {
             let asked = ask_redis(&options, WITHIN).await;
-            checks.push(judge("Redis", options.endpoints[0].to_string(), state.redis, asked));
+            checks.push(judge(
+                "Redis",
+                options.endpoints[0].to_string(),
+                state.redis,
+                asked,
+            ));
         }
-        Err(_) if layers.get("RedisConnectionString").is_empty() => checks.push(Check::ok("servers", "Redis", "not configured: one hub alone needs none")),
-        Err(error) => checks.push(Check::failed("servers", "Redis", &crate::hub::settings::HubSettingsError::from(error).into())),
+        Err(_) if layers.get("RedisConnectionString").is_empty() => checks.push(Check::ok(
+            "servers",
+            "Redis",
+            "not configured: one hub alone needs none",
+        )),
+        Err(error) => checks.push(Check::failed(
+            "servers",
+            "Redis",
+            &crate::hub::settings::HubSettingsError::from(error).into(),
+        )),
     }
     match broker_address(layers) {
         Ok(address) => {
             let asked = ask_foreign_rabbitmq(&address, WITHIN).await;
-            checks.push(judge("RabbitMQ", address.endpoint.to_string(), state.rabbitmq, asked));
+            checks.push(judge(
+                "RabbitMQ",
+                address.endpoint.to_string(),
+                state.rabbitmq,
+                asked,
+            ));
         }
         Err(error) => checks.push(Check::failed("servers", "RabbitMQ", &error.into())),
     }
@@ -268,27 +475,57 @@ async fn servers(context: &Context, layers: &Layers) -> Vec<Check> {
 }
 
 async fn hub(context: &Context, settings: &Settings) -> Check {
-    let Some(url) = settings.hub_url().or_else(|| Url::parse(HUB_URL).ok()) else { return Check::ok("hub", "hub", "its address is not configured") };
+    let Some(url) = settings.hub_url().or_else(|| Url::parse(HUB_URL).ok()) else {
+        return Check::ok("hub", "hub", "its address is not configured");
+    };
     let running = match hub_process::find(&context.instance) {
         Ok(running) => running,
         Err(error) => return Check::failed("hub", "hub", &error.into()),
     };
-    let in_container = context.instance.state().is_ok_and(|state| state.hub_in_container);
-    let what = running.map(|running| format!("pid {}", running.pid)).or(in_container.then(|| "a container".to_owned()));
+    let in_container = context
+        .instance
+        .state()
+        .is_ok_and(|state| state.hub_in_container);
+    let what = running
+        .map(|running| format!("pid {}", running.pid))
+        .or(in_container.then(|| "a container".to_owned()));
     let port = url.port_or_known_default().unwrap_or_default();
     match what {
         Some(what) => match tokio::time::timeout(WITHIN, HubClient::connect(&url)).await {
             Ok(Ok(_)) => Check::ok("hub", "hub", format!("answers at {url} ({what})")),
             answer => {
-                let why = answer.map_or_else(|_| "it is silent".to_owned(), |answer| answer.err().map(|error| error.to_string()).unwrap_or_default());
-                Check::new("hub", "hub", Status::Failed, format!("it is {what}, but {url} does not answer: {why}")).fix("look at 'harmony logs hub', then 'harmony up'")
+                let why = answer.map_or_else(
+                    |_| "it is silent".to_owned(),
+                    |answer| {
+                        answer
+                            .err()
+                            .map(|error| error.to_string())
+                            .unwrap_or_default()
+                    },
+                );
+                Check::new(
+                    "hub",
+                    "hub",
+                    Status::Failed,
+                    format!("it is {what}, but {url} does not answer: {why}"),
+                )
+                .fix("look at 'harmony logs hub', then 'harmony up'")
             }
         },
         None if !ports::is_free_on_localhost(port) => {
             let holder = ports::holder(port).unwrap_or_else(|| "somebody".into());
-            Check::new("hub", "hub", Status::Failed, format!("it does not run, and its port {port} is held by {holder}"))
-                .fix("stop the holder, or give the hub another address: harmony up --hub-url URL")
+            Check::new(
+                "hub",
+                "hub",
+                Status::Failed,
+                format!("it does not run, and its port {port} is held by {holder}"),
+            )
+            .fix("stop the holder, or give the hub another address: harmony up --hub-url URL")
         }
-        None => Check::ok("hub", "hub", format!("does not run; 'harmony up' starts it at {url}")),
+        None => Check::ok(
+            "hub",
+            "hub",
+            format!("does not run; 'harmony up' starts it at {url}"),
+        ),
     }
 }

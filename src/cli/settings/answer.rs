@@ -16,8 +16,14 @@ pub(super) struct Secrets<'a> {
 
 impl Secrets<'_> {
     pub(super) fn show(&self, key: &str, value: Option<&str>) -> Option<String> {
-        let hide = !self.shown && value.is_some_and(|value| !value.is_empty()) && schema::is_secret(self.schema, key);
-        if hide { Some(MASK.to_owned()) } else { value.map(str::to_owned) }
+        let hide = !self.shown
+            && value.is_some_and(|value| !value.is_empty())
+            && schema::is_secret(self.schema, key);
+        if hide {
+            Some(MASK.to_owned())
+        } else {
+            value.map(str::to_owned)
+        }
     }
 }
 
@@ -62,11 +68,28 @@ pub(super) struct List {
 
 impl fmt::Display for List {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or_default();
+        let width = self
+            .settings
+            .iter()
+            .map(|setting| setting.key.chars().count())
+            .max()
+            .unwrap_or_default();
         for (index, setting) in self.settings.iter().enumerate() {
-            let end = if index + 1 == self.settings.len() { "" } else { "\n" };
-            let value = if setting.hidden { "(hidden by null)" } else { setting.value.as_deref().unwrap_or_default() };
-            write!(formatter, "{:<width$}  {value}  ({}){end}", setting.key, setting.source)?;
+            let end = if index + 1 == self.settings.len() {
+                ""
+            } else {
+                "\n"
+            };
+            let value = if setting.hidden {
+                "(hidden by null)"
+            } else {
+                setting.value.as_deref().unwrap_or_default()
+            };
+            write!(
+                formatter,
+                "{:<width$}  {value}  ({}){end}",
+                setting.key, setting.source
+            )?;
         }
         Ok(())
     }
@@ -88,10 +111,20 @@ pub(super) struct Layer {
 
 impl fmt::Display for Why {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} = {}", self.key, self.value.as_deref().unwrap_or("(hidden)"))?;
+        write!(
+            formatter,
+            "{} = {}",
+            self.key,
+            self.value.as_deref().unwrap_or("(hidden)")
+        )?;
         for layer in &self.layers {
             let mark = if layer.wins { "wins" } else { "" };
-            write!(formatter, "\n  {mark:<5}{}  {}", layer.value.as_deref().unwrap_or("null"), layer.source)?;
+            write!(
+                formatter,
+                "\n  {mark:<5}{}  {}",
+                layer.value.as_deref().unwrap_or("null"),
+                layer.source
+            )?;
         }
         Ok(())
     }
@@ -121,9 +154,17 @@ pub(super) struct Written {
 impl fmt::Display for Written {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.files.is_empty() {
-            return formatter.write_str(if self.changed { "Would be changed." } else { "Nothing had to change." });
+            return formatter.write_str(if self.changed {
+                "Would be changed."
+            } else {
+                "Nothing had to change."
+            });
         }
-        let paths: Vec<_> = self.files.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<_> = self
+            .files
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         formatter.write_str(&paths.join("\n"))
     }
 }

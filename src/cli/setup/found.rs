@@ -57,7 +57,12 @@ impl Found {
         let _step = context.terminal.step("looking at what is there");
         let state = context.instance.state()?;
         let (checkout, exists) = context.find_checkout()?;
-        let settings = Settings::read(&checkout, exists, &context.environment, context.only_environment)?;
+        let settings = Settings::read(
+            &checkout,
+            exists,
+            &context.environment,
+            context.only_environment,
+        )?;
         for file in settings.files() {
             crate::schema::check(&file)?;
         }
@@ -68,17 +73,32 @@ impl Found {
         let (rabbitmq, user) = rabbitmq?;
         let place = checkout.root.display();
         Ok(Found {
-            checkout: if exists { place.to_string() } else { format!("none here; {place} will be made") },
+            checkout: if exists {
+                place.to_string()
+            } else {
+                format!("none here; {place} will be made")
+            },
             environment: context.environment.clone(),
             docker: match &surveyor.docker {
                 Ok(Some(_)) => Ok(()),
                 Ok(None) => Err("not found".into()),
                 Err(error) => Err(error.to_string()),
             },
-            redis: Server { ours: ours(Service::Redis), before: state.redis, ..redis? },
-            rabbitmq: Server { ours: ours(Service::RabbitMq), before: state.rabbitmq, ..rabbitmq },
+            redis: Server {
+                ours: ours(Service::Redis),
+                before: state.redis,
+                ..redis?
+            },
+            rabbitmq: Server {
+                ours: ours(Service::RabbitMq),
+                before: state.rabbitmq,
+                ..rabbitmq
+            },
             hub: hub_process::find(&context.instance)?.map(|running| running.pid),
-            hub_url: settings.hub_url().map_or_else(|| HUB_URL.to_owned(), |url| url.as_str().trim_end_matches('/').to_owned()),
+            hub_url: settings.hub_url().map_or_else(
+                || HUB_URL.to_owned(),
+                |url| url.as_str().trim_end_matches('/').to_owned(),
+            ),
             log_level: log_level(&layers).1.to_owned(),
             rabbitmq_user: user,
         })
@@ -91,14 +111,24 @@ fn server(endpoint: Endpoint, asked: Result<(), NotReady>) -> Server {
         Err(NotReady::Refused) => Answer::Refused,
         Err(_) => Answer::Nothing,
     };
-    Server { endpoint, answer, ours: false, before: Choice::Unknown }
+    Server {
+        endpoint,
+        answer,
+        ours: false,
+        before: Choice::Unknown,
+    }
 }
 
 /// Where the settings say, else at the usual port.
 async fn find_redis(layers: &Layers) -> Result<Server, Failure> {
     let text = layers.get("RedisConnectionString");
-    let text = if text.is_empty() { "127.0.0.1:6379" } else { text };
-    let options = RedisOptions::parse(text).map_err(crate::hub::settings::HubSettingsError::from)?;
+    let text = if text.is_empty() {
+        "127.0.0.1:6379"
+    } else {
+        text
+    };
+    let options =
+        RedisOptions::parse(text).map_err(crate::hub::settings::HubSettingsError::from)?;
     let asked = ask_redis(&options, ASK_WITHIN).await;
     Ok(server(options.endpoints[0].clone(), asked))
 }
@@ -111,11 +141,19 @@ async fn find_rabbitmq(layers: &Layers) -> Result<(Server, String), Failure> {
 
 impl fmt::Display for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Server { endpoint, answer, ours, .. } = self;
+        let Server {
+            endpoint,
+            answer,
+            ours,
+            ..
+        } = self;
         let whose = if *ours { " (a container of ours)" } else { "" };
         match answer {
             Answer::Welcome => write!(formatter, "answers at {endpoint}{whose}"),
-            Answer::Refused => write!(formatter, "answers at {endpoint}{whose}, and wants other credentials than the settings have"),
+            Answer::Refused => write!(
+                formatter,
+                "answers at {endpoint}{whose}, and wants other credentials than the settings have"
+            ),
             Answer::Nothing => write!(formatter, "nothing answers at {endpoint}"),
         }
     }
@@ -126,13 +164,22 @@ impl fmt::Display for Found {
         writeln!(formatter, "Found")?;
         writeln!(formatter, "  checkout     {}", self.checkout)?;
         writeln!(formatter, "  environment  {}", self.environment)?;
-        writeln!(formatter, "  Docker       {}", self.docker.as_ref().map_or_else(String::as_str, |()| "answers"))?;
+        writeln!(
+            formatter,
+            "  Docker       {}",
+            self.docker
+                .as_ref()
+                .map_or_else(String::as_str, |()| "answers")
+        )?;
         writeln!(formatter, "  Redis        {}", self.redis)?;
         writeln!(formatter, "  RabbitMQ     {}", self.rabbitmq)?;
         match self.hub {
             Some(pid) => writeln!(formatter, "  hub          runs (pid {pid})")?,
             None => writeln!(formatter, "  hub          does not run")?,
         }
-        write!(formatter, "\nEnter takes what is offered. Esc or '<' goes back a question. Ctrl-C leaves everything as it is.\n")
+        write!(
+            formatter,
+            "\nEnter takes what is offered. Esc or '<' goes back a question. Ctrl-C leaves everything as it is.\n"
+        )
     }
 }

@@ -31,7 +31,13 @@ enum Topic {
 }
 
 const TOPICS: [Topic; 7] = [
-    Topic::Redis, Topic::RedisServer, Topic::RabbitMq, Topic::RabbitMqServer, Topic::HubUrl, Topic::LogLevel, Topic::Hub,
+    Topic::Redis,
+    Topic::RedisServer,
+    Topic::RabbitMq,
+    Topic::RabbitMqServer,
+    Topic::HubUrl,
+    Topic::LogLevel,
+    Topic::Hub,
 ];
 
 /// How a question ended.
@@ -50,13 +56,18 @@ pub fn unanswered(answers: &Answers) -> Option<&'static str> {
         (answers.hub_url.is_none(), "--hub-url"),
         (answers.hub.is_none(), "--hub"),
     ];
-    open.into_iter().find(|(open, _)| *open).map(|(_, flag)| flag)
+    open.into_iter()
+        .find(|(open, _)| *open)
+        .map(|(_, flag)| flag)
 }
 
 /// Asks what is still open.
 pub async fn ask(found: &Found, answers: &mut Answers) -> Result<(), Failure> {
     let given = answers.clone();
-    let open: Vec<_> = TOPICS.into_iter().filter(|topic| !is_given(*topic, &given)).collect();
+    let open: Vec<_> = TOPICS
+        .into_iter()
+        .filter(|topic| !is_given(*topic, &given))
+        .collect();
     let mut place = 0;
     while let Some(topic) = open.get(place) {
         if !concerns(*topic, answers) {
@@ -66,7 +77,12 @@ pub async fn ask(found: &Found, answers: &mut Answers) -> Result<(), Failure> {
         match turn(*topic, found, answers).await? {
             Turn::Next => place += 1,
             Turn::Again => {}
-            Turn::Back => place = open[..place].iter().rposition(|before| concerns(*before, answers)).unwrap_or(place),
+            Turn::Back => {
+                place = open[..place]
+                    .iter()
+                    .rposition(|before| concerns(*before, answers))
+                    .unwrap_or(place)
+            }
         }
     }
     Ok(())
@@ -94,7 +110,15 @@ fn concerns(topic: Topic, answers: &Answers) -> bool {
 async fn turn(topic: Topic, found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
     match topic {
         Topic::Redis => service(Service::Redis, &found.redis, found, &mut answers.redis).await,
-        Topic::RabbitMq => service(Service::RabbitMq, &found.rabbitmq, found, &mut answers.rabbitmq).await,
+        Topic::RabbitMq => {
+            service(
+                Service::RabbitMq,
+                &found.rabbitmq,
+                found,
+                &mut answers.rabbitmq,
+            )
+            .await
+        }
         Topic::RedisServer => redis_server(found, answers).await,
         Topic::RabbitMqServer => rabbitmq_server(found, answers).await,
         Topic::HubUrl => hub_url(found, answers).await,
@@ -105,7 +129,12 @@ async fn turn(topic: Topic, found: &Found, answers: &mut Answers) -> Result<Turn
 
 /// A schema property's title and description, as a question.
 fn question(schema: &Value, key: &str) -> Question {
-    let text = |word: &str| schema::property(schema, key).and_then(|property| property[word].as_str()).unwrap_or(key).to_owned();
+    let text = |word: &str| {
+        schema::property(schema, key)
+            .and_then(|property| property[word].as_str())
+            .unwrap_or(key)
+            .to_owned()
+    };
     Question::new(text("title"), text("description"))
 }
 
@@ -114,18 +143,38 @@ fn hub_question(key: &str) -> Question {
 }
 
 /// Where a service comes from: only what is possible is offered.
-async fn service(service: Service, server: &Server, found: &Found, answer: &mut Option<Asked>) -> Result<Turn, Failure> {
+async fn service(
+    service: Service,
+    server: &Server,
+    found: &Found,
+    answer: &mut Option<Asked>,
+) -> Result<Turn, Failure> {
     let (key, lone) = if service == Service::Redis {
-        ("RedisConnectionString", "none: one hub alone needs no Redis")
+        (
+            "RedisConnectionString",
+            "none: one hub alone needs no Redis",
+        )
     } else {
-        ("BrokerConfiguration", "none: notifications come by HTTP, for trying it out")
+        (
+            "BrokerConfiguration",
+            "none: notifications come by HTTP, for trying it out",
+        )
     };
     let mut offers = Vec::new();
     if server.answer == Answer::Welcome && !server.ours {
-        offers.push((format!("the server that answers at {}", server.endpoint), Some(Asked::Server(server.endpoint.clone()))));
+        offers.push((
+            format!("the server that answers at {}", server.endpoint),
+            Some(Asked::Server(server.endpoint.clone())),
+        ));
     }
     if found.docker.is_ok() {
-        offers.push((format!("a container ({}), on 127.0.0.1, with a generated password", service.default_image()), Some(Asked::Container)));
+        offers.push((
+            format!(
+                "a container ({}), on 127.0.0.1, with a generated password",
+                service.default_image()
+            ),
+            Some(Asked::Container),
+        ));
     }
     offers.push(("a server elsewhere".to_owned(), None));
     offers.push((lone.to_owned(), Some(Asked::Without)));
@@ -134,24 +183,45 @@ async fn service(service: Service, server: &Server, found: &Found, answer: &mut 
         Choice::Embedded => Some(Asked::Without),
         Choice::External | Choice::Unknown => None,
     };
-    let usual = if found.docker.is_ok() || server.answer == Answer::Welcome { 0 } else { offers.len() - 1 };
+    let usual = if found.docker.is_ok() || server.answer == Answer::Welcome {
+        0
+    } else {
+        offers.len() - 1
+    };
     let known = answer.clone().or(remembered);
-    let default = offers.iter().position(|(_, offer)| offer.is_some() && *offer == known).unwrap_or(usual);
+    let default = offers
+        .iter()
+        .position(|(_, offer)| offer.is_some() && *offer == known)
+        .unwrap_or(usual);
     let items: Vec<_> = offers.iter().map(|(text, _)| text.clone()).collect();
-    Ok(match prompt::select(hub_question(key), &items, default).await {
-        Reply::Given(place) => {
-            *answer = offers[place].1.clone();
-            Turn::Next
-        }
-        Reply::Back => Turn::Back,
-        Reply::Left => return Err(Failure::interrupted()),
-    })
+    Ok(
+        match prompt::select(hub_question(key), &items, default).await {
+            Reply::Given(place) => {
+                *answer = offers[place].1.clone();
+                Turn::Next
+            }
+            Reply::Back => Turn::Back,
+            Reply::Left => return Err(Failure::interrupted()),
+        },
+    )
 }
 
 async fn redis_server(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
-    let Some(endpoint) = endpoint(Question::new("Redis address", "HOST:PORT of the server."), &found.redis.endpoint, 6379).await? else { return Ok(Turn::Back) };
-    let Some(endpoint) = endpoint else { return Ok(Turn::Again) };
-    let Some(password) = secret(Question::new("Redis password", "Empty: none.")).await? else { return Ok(Turn::Back) };
+    let Some(endpoint) = endpoint(
+        Question::new("Redis address", "HOST:PORT of the server."),
+        &found.redis.endpoint,
+        6379,
+    )
+    .await?
+    else {
+        return Ok(Turn::Back);
+    };
+    let Some(endpoint) = endpoint else {
+        return Ok(Turn::Again);
+    };
+    let Some(password) = secret(Question::new("Redis password", "Empty: none.")).await? else {
+        return Ok(Turn::Back);
+    };
     let mut options = RedisOptions::at(endpoint.clone());
     options.password = password.clone();
     if let Err(error) = ask_redis(&options, ASK_WITHIN).await {
@@ -164,16 +234,38 @@ async fn redis_server(found: &Found, answers: &mut Answers) -> Result<Turn, Fail
 }
 
 async fn rabbitmq_server(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
-    let Some(endpoint) = endpoint(Question::new("RabbitMQ address", "HOST:PORT of the server."), &found.rabbitmq.endpoint, 5672).await? else { return Ok(Turn::Back) };
-    let Some(endpoint) = endpoint else { return Ok(Turn::Again) };
-    let user = match prompt::input(hub_question("BrokerConfiguration:Username"), &found.rabbitmq_user).await {
+    let Some(endpoint) = endpoint(
+        Question::new("RabbitMQ address", "HOST:PORT of the server."),
+        &found.rabbitmq.endpoint,
+        5672,
+    )
+    .await?
+    else {
+        return Ok(Turn::Back);
+    };
+    let Some(endpoint) = endpoint else {
+        return Ok(Turn::Again);
+    };
+    let user = match prompt::input(
+        hub_question("BrokerConfiguration:Username"),
+        &found.rabbitmq_user,
+    )
+    .await
+    {
         Reply::Given(user) => user,
         Reply::Back => return Ok(Turn::Back),
         Reply::Left => return Err(Failure::interrupted()),
     };
-    let Some(password) = secret(hub_question("BrokerConfiguration:Password")).await? else { return Ok(Turn::Back) };
+    let Some(password) = secret(hub_question("BrokerConfiguration:Password")).await? else {
+        return Ok(Turn::Back);
+    };
     let text = password.as_ref().map(Secret::reveal).unwrap_or_default();
-    let address = BrokerAddress::new(endpoint.clone(), &user, text, answers.rabbitmq_vhost.as_deref().unwrap_or_default());
+    let address = BrokerAddress::new(
+        endpoint.clone(),
+        &user,
+        text,
+        answers.rabbitmq_vhost.as_deref().unwrap_or_default(),
+    );
     if let Err(error) = ask_foreign_rabbitmq(&address, ASK_WITHIN).await {
         objection(&format!("RabbitMQ at {endpoint}"), &error);
         return Ok(Turn::Again);
@@ -185,12 +277,18 @@ async fn rabbitmq_server(found: &Found, answers: &mut Answers) -> Result<Turn, F
 }
 
 /// An address; `None` to go back, `Some(None)` where it was none.
-async fn endpoint(question: Question, present: &Endpoint, port: u16) -> Result<Option<Option<Endpoint>>, Failure> {
+async fn endpoint(
+    question: Question,
+    present: &Endpoint,
+    port: u16,
+) -> Result<Option<Option<Endpoint>>, Failure> {
     Ok(match prompt::input(question, &present.to_string()).await {
         Reply::Given(text) => {
             let parsed = Endpoint::parse(&text, port);
             if parsed.is_none() {
-                prompt::object(&format!("'{text}' is no address; HOST:PORT is expected, such as 127.0.0.1:{port}"));
+                prompt::object(&format!(
+                    "'{text}' is no address; HOST:PORT is expected, such as 127.0.0.1:{port}"
+                ));
             }
             Some(parsed)
         }
@@ -202,7 +300,9 @@ async fn endpoint(question: Question, present: &Endpoint, port: u16) -> Result<O
 /// A secret, typed unseen; `None` to go back.
 async fn secret(question: Question) -> Result<Option<Option<Secret>>, Failure> {
     match prompt::password(question).await {
-        Reply::Given(text) => Ok(Some(Some(text).filter(|text| !text.is_empty()).map(Secret::new))),
+        Reply::Given(text) => Ok(Some(
+            Some(text).filter(|text| !text.is_empty()).map(Secret::new),
+        )),
         Reply::Back => Ok(None),
         Reply::Left => Err(Failure::interrupted()),
     }
@@ -213,9 +313,19 @@ fn objection(server: &str, error: &NotReady) {
 }
 
 async fn hub_url(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
-    let client = schema::Application::named("Harmony.Client").map(schema::Application::schema).unwrap_or_default();
-    let asked = Question::new(question(&client, "signalrHostUrl").title, "Where browsers find the hub; it listens there.");
-    let present = answers.hub_url.as_ref().map_or(found.hub_url.clone(), |url| url.as_str().trim_end_matches('/').to_owned());
+    let client = schema::Application::named("Harmony.Client")
+        .map(schema::Application::schema)
+        .unwrap_or_default();
+    let asked = Question::new(
+        question(&client, "signalrHostUrl").title,
+        "Where browsers find the hub; it listens there.",
+    );
+    let present = answers
+        .hub_url
+        .as_ref()
+        .map_or(found.hub_url.clone(), |url| {
+            url.as_str().trim_end_matches('/').to_owned()
+        });
     Ok(match prompt::input(asked, &present).await {
         Reply::Given(text) => match parse_hub_url(&text) {
             Ok(url) => {
@@ -235,33 +345,57 @@ async fn hub_url(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> 
 async fn log_level(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
     let key = "Serilog:MinimumLevel:Default";
     let schema = schema::APPLICATIONS[0].schema();
-    let known = schema::property(&schema, key).and_then(|property| property["enum"].as_array().cloned()).unwrap_or_default();
-    let levels: Vec<_> = known.iter().filter_map(|level| level.as_str().map(str::to_owned)).collect();
+    let known = schema::property(&schema, key)
+        .and_then(|property| property["enum"].as_array().cloned())
+        .unwrap_or_default();
+    let levels: Vec<_> = known
+        .iter()
+        .filter_map(|level| level.as_str().map(str::to_owned))
+        .collect();
     let present = answers.log_level.as_ref().unwrap_or(&found.log_level);
-    let default = levels.iter().position(|level| level == present).unwrap_or_default();
-    Ok(match prompt::select(question(&schema, key), &levels, default).await {
-        Reply::Given(place) => {
-            answers.log_level = Some(levels[place].clone());
-            Turn::Next
-        }
-        Reply::Back => Turn::Back,
-        Reply::Left => return Err(Failure::interrupted()),
-    })
+    let default = levels
+        .iter()
+        .position(|level| level == present)
+        .unwrap_or_default();
+    Ok(
+        match prompt::select(question(&schema, key), &levels, default).await {
+            Reply::Given(place) => {
+                answers.log_level = Some(levels[place].clone());
+                Turn::Next
+            }
+            Reply::Back => Turn::Back,
+            Reply::Left => return Err(Failure::interrupted()),
+        },
+    )
 }
 
 async fn hub(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
-    let mut offers = vec![("started now, in the background", HubChoice::Process), ("not started: settings and servers only", HubChoice::None)];
+    let mut offers = vec![
+        ("started now, in the background", HubChoice::Process),
+        ("not started: settings and servers only", HubChoice::None),
+    ];
     if found.docker.is_ok() {
         offers.insert(1, ("started now, as a container", HubChoice::Container));
     }
     let items: Vec<_> = offers.iter().map(|(text, _)| (*text).to_owned()).collect();
-    let default = offers.iter().position(|(_, choice)| answers.hub == Some(*choice)).unwrap_or_default();
-    Ok(match prompt::select(Question::new("Hub", "It serves clients until 'harmony down'."), &items, default).await {
-        Reply::Given(place) => {
-            answers.hub = Some(offers[place].1);
-            Turn::Next
-        }
-        Reply::Back => Turn::Back,
-        Reply::Left => return Err(Failure::interrupted()),
-    })
+    let default = offers
+        .iter()
+        .position(|(_, choice)| answers.hub == Some(*choice))
+        .unwrap_or_default();
+    Ok(
+        match prompt::select(
+            Question::new("Hub", "It serves clients until 'harmony down'."),
+            &items,
+            default,
+        )
+        .await
+        {
+            Reply::Given(place) => {
+                answers.hub = Some(offers[place].1);
+                Turn::Next
+            }
+            Reply::Back => Turn::Back,
+            Reply::Left => return Err(Failure::interrupted()),
+        },
+    )
 }

@@ -14,7 +14,11 @@ pub struct Invocation<'a> {
 
 /// Writes an invocation envelope.
 pub fn write_invocation(invocation: &Invocation<'_>) -> Vec<u8> {
-    let size: usize = invocation.messages.iter().map(|(name, bytes)| name.len() + bytes.len() + 8).sum();
+    let size: usize = invocation
+        .messages
+        .iter()
+        .map(|(name, bytes)| name.len() + bytes.len() + 8)
+        .sum();
     let mut out = Vec::with_capacity(size + 8);
     message_pack::write_array(&mut out, if invocation.result.is_some() { 4 } else { 2 });
     message_pack::write_array(&mut out, invocation.excluded.len());
@@ -50,17 +54,33 @@ pub fn read_invocation(bytes: &[u8]) -> Result<Invocation<'_>, MessagePackError>
         let (protocol, message) = (optional_text(&mut reader)?, optional_binary(&mut reader)?);
         messages.extend(protocol.map(|protocol| (protocol, message)));
     }
-    let result = if items > 3 { optional_text(&mut reader)?.zip(optional_text(&mut reader)?) } else { None };
-    Ok(Invocation { excluded, messages, result })
+    let result = if items > 3 {
+        optional_text(&mut reader)?.zip(optional_text(&mut reader)?)
+    } else {
+        None
+    };
+    Ok(Invocation {
+        excluded,
+        messages,
+        result,
+    })
 }
 
 /// Text, for which .NET takes a nil too.
 fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, MessagePackError> {
-    if reader.nil()? { Ok(None) } else { reader.text().map(Some) }
+    if reader.nil()? {
+        Ok(None)
+    } else {
+        reader.text().map(Some)
+    }
 }
 
 fn optional_binary<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], MessagePackError> {
-    if reader.nil()? { Ok(&[]) } else { reader.binary() }
+    if reader.nil()? {
+        Ok(&[])
+    } else {
+        reader.binary()
+    }
 }
 
 /// A client's answer on its way to the server that asked: its protocol and the framed Completion.
@@ -99,15 +119,20 @@ pub struct GroupCommand<'a> {
 }
 
 pub fn write_group_command(command: &GroupCommand<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(command.server.len() + command.group.len() + command.connection.len() + 16);
+    let mut out = Vec::with_capacity(
+        command.server.len() + command.group.len() + command.connection.len() + 16,
+    );
     message_pack::write_array(&mut out, 5);
     message_pack::write_integer(&mut out, command.id.into());
     message_pack::write_text(&mut out, command.server);
-    message_pack::write_integer(&mut out, match command.action {
-        None => 0,
-        Some(GroupAction::Add) => 1,
-        Some(GroupAction::Remove) => 2,
-    });
+    message_pack::write_integer(
+        &mut out,
+        match command.action {
+            None => 0,
+            Some(GroupAction::Add) => 1,
+            Some(GroupAction::Remove) => 2,
+        },
+    );
     message_pack::write_text(&mut out, command.group);
     message_pack::write_text(&mut out, command.connection);
     out
@@ -118,7 +143,10 @@ pub fn read_group_command(bytes: &[u8]) -> Result<GroupCommand<'_>, MessagePackE
     if reader.array()? < 5 {
         return Err(MessagePackError("an array of five"));
     }
-    let (id, server) = (number(&mut reader)?, optional_text(&mut reader)?.unwrap_or_default());
+    let (id, server) = (
+        number(&mut reader)?,
+        optional_text(&mut reader)?.unwrap_or_default(),
+    );
     let action = match u8::try_from(reader.integer()?) {
         Ok(1) => Some(GroupAction::Add),
         Ok(2) => Some(GroupAction::Remove),
@@ -127,7 +155,13 @@ pub fn read_group_command(bytes: &[u8]) -> Result<GroupCommand<'_>, MessagePackE
     };
     let group = optional_text(&mut reader)?;
     let connection = optional_text(&mut reader)?.unwrap_or_default();
-    Ok(GroupCommand { id, server, action: action.filter(|_| group.is_some()), group: group.unwrap_or_default(), connection })
+    Ok(GroupCommand {
+        id,
+        server,
+        action: action.filter(|_| group.is_some()),
+        group: group.unwrap_or_default(),
+        connection,
+    })
 }
 
 /// A command's number, 32 bits.

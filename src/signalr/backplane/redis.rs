@@ -14,14 +14,14 @@ mod subscriptions;
 use super::BackplaneError;
 use super::envelope::{self, Invocation};
 use crate::connection_string::redis::RedisOptions;
+use crate::signalr::Parts;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Target;
-use crate::signalr::Parts;
 use crate::signalr::protocol::Protocol;
+use ::redis::RedisError;
+use ::redis::aio::MultiplexedConnection;
 use commands::Acknowledgements;
 use echo::Echoes;
-use ::redis::aio::MultiplexedConnection;
-use ::redis::RedisError;
 use link::connect_until_it_works;
 use log::Log;
 use std::sync::Arc;
@@ -69,16 +69,14 @@ struct Shared {
 
 impl RedisBackplane {
     /// Starts connecting, and keeps at it for ever.
-    pub fn start(
-        options: RedisOptions,
-        hub: &str,
-        server: String,
-        parts: Parts,
-    ) -> Self {
+    pub fn start(options: RedisOptions, hub: &str, server: String, parts: Parts) -> Self {
         let timeout = options.async_timeout;
         let prefix = format!("{}{hub}", options.channel_prefix);
-        let own = ["all", "internal:groups", "internal:log"].map(str::to_owned).into_iter();
-        let own = own.chain(["ack", "return", "mark"].map(|channel| format!("internal:{channel}:{server}")));
+        let own = ["all", "internal:groups", "internal:log"]
+            .map(str::to_owned)
+            .into_iter();
+        let own = own
+            .chain(["ack", "return", "mark"].map(|channel| format!("internal:{channel}:{server}")));
         let shared = Arc::new(Shared {
             subscriptions: Subscriptions::always(own.map(|name| format!("{prefix}:{name}"))),
             options,
@@ -94,8 +92,15 @@ impl RedisBackplane {
             echoes: Echoes::default(),
             parts,
         });
-        let tasks = [tokio::spawn(publish_task(shared.clone())), tokio::spawn(listen_task(shared.clone()))];
-        RedisBackplane { shared, timeout, _tasks: tasks.map(AbortOnDropHandle::new) }
+        let tasks = [
+            tokio::spawn(publish_task(shared.clone())),
+            tokio::spawn(listen_task(shared.clone())),
+        ];
+        RedisBackplane {
+            shared,
+            timeout,
+            _tasks: tasks.map(AbortOnDropHandle::new),
+        }
     }
 
     pub fn is_ready(&self) -> bool {
@@ -121,7 +126,12 @@ impl RedisBackplane {
                 (channel, self.shared.envelope(broadcast, None))
             })
             .collect();
-        match tokio::time::timeout(self.timeout, self.shared.log.publish(&mut connection, &outgoing)).await {
+        match tokio::time::timeout(
+            self.timeout,
+            self.shared.log.publish(&mut connection, &outgoing),
+        )
+        .await
+        {
             Ok(Ok(())) => {
                 self.shared.published(outgoing);
                 Ok(())
@@ -142,7 +152,9 @@ impl RedisBackplane {
     }
 
     pub fn disconnected(&self, id: &str) {
-        self.shared.subscriptions.release(&self.shared.channel(&format!("connection:{id}")));
+        self.shared
+            .subscriptions
+            .release(&self.shared.channel(&format!("connection:{id}")));
     }
 
     pub async fn joined(&self, group: &str) -> Result<(), BackplaneError> {
@@ -150,11 +162,15 @@ impl RedisBackplane {
     }
 
     pub fn left(&self, group: &str) {
-        self.shared.subscriptions.release(&self.shared.channel(&format!("group:{group}")));
+        self.shared
+            .subscriptions
+            .release(&self.shared.channel(&format!("group:{group}")));
     }
 
     async fn want(&self, name: &str) -> Result<(), BackplaneError> {
-        let Some(confirmed) = self.shared.subscriptions.want(self.shared.channel(name)) else { return Ok(()) };
+        let Some(confirmed) = self.shared.subscriptions.want(self.shared.channel(name)) else {
+            return Ok(());
+        };
         match tokio::time::timeout(self.timeout, confirmed).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(not_connected()),
@@ -176,7 +192,10 @@ impl Shared {
         let forms = [Protocol::Json, Protocol::MessagePack];
         envelope::write_invocation(&Invocation {
             excluded: broadcast.excluded.iter().map(String::as_str).collect(),
-            messages: forms.into_iter().filter_map(|protocol| Some((protocol.name(), broadcast.payload(protocol)?))).collect(),
+            messages: forms
+                .into_iter()
+                .filter_map(|protocol| Some((protocol.name(), broadcast.payload(protocol)?)))
+                .collect(),
             result,
         })
     }
@@ -187,8 +206,13 @@ impl Shared {
 
     /// A message from Redis. Runs inside the connection's driver, so it only queues. `lost` gives the connection up.
     fn hear(self: &Arc<Self>, channel: &str, payload: &[u8], lost: &Notify) {
-        let Some(name) = self.name_of(channel) else { return };
-        match name.strip_prefix("internal:").map(|name| name.split(':').next().unwrap_or(name)) {
+        let Some(name) = self.name_of(channel) else {
+            return;
+        };
+        match name
+            .strip_prefix("internal:")
+            .map(|name| name.split(':').next().unwrap_or(name))
+        {
             Some("groups") => return self.obey(payload),
             Some("ack") => return self.acknowledged(payload),
             Some("return") => return self.returned(payload),
@@ -210,7 +234,9 @@ impl Shared {
         if !self.log.hears(channel, payload) {
             return;
         }
-        let Some((target, broadcast)) = self.read(channel, payload) else { return };
+        let Some((target, broadcast)) = self.read(channel, payload) else {
+            return;
+        };
         if !self.parts.delivery.try_send(target, broadcast) {
             // Nobody can wait here. The connection is given up, and what it would have brought is asked for again.
             self.parts.metrics.dropped.fetch_add(1, Ordering::Relaxed);
@@ -222,7 +248,10 @@ impl Shared {
 
     /// A channel's name behind what all of ours begin with.
     fn name_of<'c>(&self, channel: &'c str) -> Option<&'c str> {
-        channel.strip_prefix(&self.options.channel_prefix)?.strip_prefix(&self.hub)?.strip_prefix(':')
+        channel
+            .strip_prefix(&self.options.channel_prefix)?
+            .strip_prefix(&self.hub)?
+            .strip_prefix(':')
     }
 
     /// A message for clients, and for which.
@@ -242,20 +271,42 @@ impl Shared {
             }
         };
         // Named as they are, not as handshakes may spell them; the first of a name counts, also where it is empty.
-        let form = |protocol: Protocol| Some((protocol, invocation.messages.iter().find(|(name, _)| *name == protocol.name())?.1));
-        let forms = [Protocol::Json, Protocol::MessagePack].into_iter().filter_map(form).filter(|(_, bytes)| !bytes.is_empty());
+        let form = |protocol: Protocol| {
+            Some((
+                protocol,
+                invocation
+                    .messages
+                    .iter()
+                    .find(|(name, _)| *name == protocol.name())?
+                    .1,
+            ))
+        };
+        let forms = [Protocol::Json, Protocol::MessagePack]
+            .into_iter()
+            .filter_map(form)
+            .filter(|(_, bytes)| !bytes.is_empty());
         let forms: Vec<_> = forms.collect();
         if forms.is_empty() {
-            tracing::warn!(channel, "a message from another server is in no protocol known here");
+            tracing::warn!(
+                channel,
+                "a message from another server is in no protocol known here"
+            );
             return None;
         }
-        if forms.iter().any(|(protocol, _)| *protocol == Protocol::MessagePack) {
+        if forms
+            .iter()
+            .any(|(protocol, _)| *protocol == Protocol::MessagePack)
+        {
             self.peers_speak_message_pack.store(true, Ordering::Relaxed);
         }
         let mut broadcast = Broadcast::framed(&forms);
         if let Target::Connection(id) = &target {
-            if let (Some((id_of_call, return_channel)), Some(client)) = (invocation.result, self.parts.registry.client(id)) {
-                self.parts.results.expect_for(&client.id, id_of_call, return_channel);
+            if let (Some((id_of_call, return_channel)), Some(client)) =
+                (invocation.result, self.parts.registry.client(id))
+            {
+                self.parts
+                    .results
+                    .expect_for(&client.id, id_of_call, return_channel);
             }
         } else {
             broadcast.excluded = invocation.excluded.into_iter().map(str::to_owned).collect();
@@ -273,7 +324,8 @@ pub fn new_server_name(host: &str) -> String {
 /// Keeps a connection for publishing.
 async fn publish_task(shared: Arc<Shared>) {
     loop {
-        let mut connection = connect_until_it_works(&shared.options, shared.log.key(), None, "publishing").await;
+        let mut connection =
+            connect_until_it_works(&shared.options, shared.log.key(), None, "publishing").await;
         await_reunion(&shared, connection.clone()).await;
         if let Err(error) = shared.restore_log(&mut connection).await {
             tracing::debug!(%error, "the connection for publishing is made anew");
@@ -295,12 +347,18 @@ async fn publish_task(shared: Arc<Shared>) {
 async fn await_reunion(shared: &Shared, mut connection: MultiplexedConnection) {
     let before = shared.hubs.load(Ordering::Relaxed);
     let reunited = async {
-        while listening_hubs(shared, &mut connection).await.is_ok_and(|hubs| hubs < before) {
+        while listening_hubs(shared, &mut connection)
+            .await
+            .is_ok_and(|hubs| hubs < before)
+        {
             tokio::time::sleep(FIRST_RETRY).await;
         }
     };
     if before > 1 && tokio::time::timeout(REUNION, reunited).await.is_err() {
-        tracing::warn!(before, "fewer hubs listen on Redis than before; publishing goes on without them");
+        tracing::warn!(
+            before,
+            "fewer hubs listen on Redis than before; publishing goes on without them"
+        );
     }
 }
 
@@ -312,16 +370,26 @@ async fn count_hubs(shared: &Shared, mut connection: MultiplexedConnection) {
     }
 }
 
-async fn listening_hubs(shared: &Shared, connection: &mut MultiplexedConnection) -> Result<usize, RedisError> {
+async fn listening_hubs(
+    shared: &Shared,
+    connection: &mut MultiplexedConnection,
+) -> Result<usize, RedisError> {
     let mut command = ::redis::cmd("PUBSUB");
     command.arg("NUMSUB").arg(shared.channel("internal:groups"));
-    let counts = command.query_async::<Vec<(String, usize)>>(connection).await?;
+    let counts = command
+        .query_async::<Vec<(String, usize)>>(connection)
+        .await?;
     Ok(counts.first().map_or(0, |(_, count)| *count))
 }
 
 /// Returns when the connection is lost, or does not answer; a listening one is asked for a mark in the log, the other
 /// asks all hubs how far they are.
-async fn keep_alive(shared: &Shared, mut connection: MultiplexedConnection, lost: &Notify, listens: bool) {
+async fn keep_alive(
+    shared: &Shared,
+    mut connection: MultiplexedConnection,
+    lost: &Notify,
+    listens: bool,
+) {
     loop {
         tokio::select! {
             () = lost.notified() => return,
@@ -344,4 +412,3 @@ async fn keep_alive(shared: &Shared, mut connection: MultiplexedConnection, lost
 fn not_connected() -> BackplaneError {
     BackplaneError::Unreachable("not connected".into())
 }
-

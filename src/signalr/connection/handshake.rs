@@ -28,7 +28,9 @@ impl<H: Hub> Connection<H> {
             Err((error, detail)) => {
                 tracing::debug!(connection = &*self.client.id, error, "handshake refused");
                 let detail = detail.filter(|_| options.detailed_errors);
-                self.refuse(&detail.map_or(error.clone(), |detail| format!("{error} InvalidDataException: {detail}")));
+                self.refuse(&detail.map_or(error.clone(), |detail| {
+                    format!("{error} InvalidDataException: {detail}")
+                }));
                 return Err(Ending::Refused);
             }
         };
@@ -39,12 +41,17 @@ impl<H: Hub> Connection<H> {
         self.client.set_protocol(handshake.protocol);
         self.push_control(frame.into());
         let now = Instant::now();
-        if let (true, Some(limit), HIGHEST_VERSION) = (self.may_resume, options.resume, handshake.version) {
+        if let (true, Some(limit), HIGHEST_VERSION) =
+            (self.may_resume, options.resume, handshake.version)
+        {
             self.client.outbox.keep_for_replay(limit);
             self.resume = Some(Box::new(Resume::new(now)));
         }
         self.client.set_ready(true);
-        self.visitor.admitted.iter().for_each(|admitted| admitted.opened());
+        self.visitor
+            .admitted
+            .iter()
+            .for_each(|admitted| admitted.opened());
         self.next_ping = now + self.server.options.keep_alive;
         let (caller, client, server) = (self.caller(), self.client.clone(), self.server.clone());
         self.phase = Phase::Connecting(Box::pin(async move {

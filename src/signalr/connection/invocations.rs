@@ -1,7 +1,9 @@
 //! What a client asks for: messages acted on, methods started, their answers and streams sent.
 
 use super::{Connection, Ending, STREAM_ROOM};
-use crate::signalr::protocol::{ClientMessage, Completed, Encoded, Protocol, ProtocolError, ServerMessage};
+use crate::signalr::protocol::{
+    ClientMessage, Completed, Encoded, Protocol, ProtocolError, ServerMessage,
+};
 use crate::signalr::results::Owed;
 use crate::signalr::value::Value;
 use crate::signalr::{Call, Hub, HubError, Refusal, Running, Task};
@@ -41,9 +43,16 @@ impl<H: Hub> Connection<H> {
     }
 
     pub(super) fn poll_streams(&mut self, context: &mut Context<'_>) {
-        let Some(mut streams) = self.streams.take() else { return };
+        let Some(mut streams) = self.streams.take() else {
+            return;
+        };
         let outbox = &self.client.outbox;
-        streams.poll(context, self.server.options.detailed_errors, || outbox.waiting_bytes() < STREAM_ROOM, |message| self.send(message));
+        streams.poll(
+            context,
+            self.server.options.detailed_errors,
+            || outbox.waiting_bytes() < STREAM_ROOM,
+            |message| self.send(message),
+        );
         self.streams = Some(streams);
     }
 
@@ -53,7 +62,12 @@ impl<H: Hub> Connection<H> {
     }
 
     /// Acts on a message. Pending where it has to wait for room, and must be read again.
-    pub(super) fn dispatch(&mut self, protocol: Protocol, raw: &[u8], context: &mut Context<'_>) -> Result<Poll<()>, Ending> {
+    pub(super) fn dispatch(
+        &mut self,
+        protocol: Protocol,
+        raw: &[u8],
+        context: &mut Context<'_>,
+    ) -> Result<Poll<()>, Ending> {
         let full = self.is_full();
         let message = match protocol.read(raw) {
             Ok(message) => message,
@@ -65,10 +79,21 @@ impl<H: Hub> Connection<H> {
         if message == ClientMessage::Ping || self.silent_until.is_some() {
             self.silent_until = Some(now + self.server.options.client_timeout);
         }
-        if full && matches!(message, ClientMessage::Invocation { streaming: false, .. } | ClientMessage::Close) {
+        if full
+            && matches!(
+                message,
+                ClientMessage::Invocation {
+                    streaming: false,
+                    ..
+                } | ClientMessage::Close
+            )
+        {
             return Ok(Poll::Pending);
         }
-        let new = self.resume.as_ref().is_none_or(|resume| resume.is_new(&message));
+        let new = self
+            .resume
+            .as_ref()
+            .is_none_or(|resume| resume.is_new(&message));
         // A message that must wait is read again, and counts only once.
         if new && self.feed_upload(&message, context).is_pending() {
             return Ok(Poll::Pending);
@@ -85,23 +110,52 @@ impl<H: Hub> Connection<H> {
             ClientMessage::Ack(number) => self.client.outbox.acknowledge(number),
             ClientMessage::Sequence(number) => {
                 if let Some(resume) = &mut self.resume {
-                    resume.sequence(number).map_err(|error| self.breach(error))?;
+                    resume
+                        .sequence(number)
+                        .map_err(|error| self.breach(error))?;
                 }
             }
             ClientMessage::Cancel { id } => {
-                if self.streams.as_mut().is_some_and(|streams| streams.cancel(&id)) {
-                    self.send(&ServerMessage::Completion { id: &id, outcome: Completed::Void });
+                if self
+                    .streams
+                    .as_mut()
+                    .is_some_and(|streams| streams.cancel(&id))
+                {
+                    self.send(&ServerMessage::Completion {
+                        id: &id,
+                        outcome: Completed::Void,
+                    });
                 }
             }
             ClientMessage::Completion { id, outcome } => {
-                let outcome = outcome.as_ref().map(|value| *value).map_err(|error| &**error);
-                let settled = self.server.clients.results.settle(&self.client.id, &id, outcome);
+                let outcome = outcome
+                    .as_ref()
+                    .map(|value| *value)
+                    .map_err(|error| &**error);
+                let settled = self
+                    .server
+                    .clients
+                    .results
+                    .settle(&self.client.id, &id, outcome);
                 if let Owed::Elsewhere(channel) = settled {
-                    self.server.clients.backplane.send_result(channel, protocol, protocol.with_framing(raw));
+                    self.server.clients.backplane.send_result(
+                        channel,
+                        protocol,
+                        protocol.with_framing(raw),
+                    );
                 }
             }
-            ClientMessage::Invocation { invocation_id, target, arguments, streams, streaming } => {
-                self.server.metrics.invocations.fetch_add(1, Ordering::Relaxed);
+            ClientMessage::Invocation {
+                invocation_id,
+                target,
+                arguments,
+                streams,
+                streaming,
+            } => {
+                self.server
+                    .metrics
+                    .invocations
+                    .fetch_add(1, Ordering::Relaxed);
                 let id = invocation_id.map(Cow::into_owned);
                 match self.start(id.as_deref(), &target, arguments, streams, streaming) {
                     // One that has nothing to wait for is answered before what comes next.
@@ -116,12 +170,17 @@ impl<H: Hub> Connection<H> {
 
     /// Hands what belongs to an upload to the method that takes it. Pending while that has too much already.
     fn feed_upload(&mut self, message: &ClientMessage<'_>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(streams) = &mut self.streams else { return Poll::Ready(()) };
+        let Some(streams) = &mut self.streams else {
+            return Poll::Ready(());
+        };
         match message {
-            ClientMessage::StreamItem { id, item } => {
-                streams.item(context, id, || item.value().ok_or_else(|| HubError::new("an item can't be read")))
+            ClientMessage::StreamItem { id, item } => streams.item(context, id, || {
+                item.value()
+                    .ok_or_else(|| HubError::new("an item can't be read"))
+            }),
+            ClientMessage::Completion { id, outcome } => {
+                streams.end(context, id, outcome.as_ref().err().map(|error| &**error))
             }
-            ClientMessage::Completion { id, outcome } => streams.end(context, id, outcome.as_ref().err().map(|error| &**error)),
             _ => Poll::Ready(()),
         }
     }
@@ -135,7 +194,8 @@ impl<H: Hub> Connection<H> {
         streams: Result<Vec<Cow<'_, str>>, ProtocolError>,
         streaming: bool,
     ) -> Result<(), NotStarted> {
-        let mut breach = (streaming && id.is_none()).then_some(ProtocolError::Missing("invocationId"));
+        let mut breach =
+            (streaming && id.is_none()).then_some(ProtocolError::Missing("invocationId"));
         let streams = streams.unwrap_or_else(|error| {
             breach.get_or_insert(error);
             Vec::new()
@@ -145,18 +205,30 @@ impl<H: Hub> Connection<H> {
             Vec::new()
         } else {
             let streams = self.streams.get_or_insert_default();
-            let too_many = || NotStarted::Told(format!("{} HubException: too many streams", failed(target)));
+            let too_many =
+                || NotStarted::Told(format!("{} HubException: too many streams", failed(target)));
             streams.open(&uploads).ok_or_else(too_many)?
         };
-        let mut call = Call { target, arguments, uploads: opened };
+        let mut call = Call {
+            target,
+            arguments,
+            uploads: opened,
+        };
         let running = self.server.hub.invoke(self.caller(), &mut call);
         let (target, left) = (call.target, call.uploads.len());
         // As .NET, which looks at the arguments first.
-        if let (Some(error), Ok(_) | Err(Refusal::Failed(_) | Refusal::Streams { .. })) = (breach, &running) {
+        if let (Some(error), Ok(_) | Err(Refusal::Failed(_) | Refusal::Streams { .. })) =
+            (breach, &running)
+        {
             return Err(NotStarted::Breach(error));
         }
         let running = match (running, streaming) {
-            (Ok(Running::Answer(_)), false) | (Ok(Running::Stream(_)), true) if left > 0 => Err(Refusal::Streams { sent: left, expected: 0 }),
+            (Ok(Running::Answer(_)), false) | (Ok(Running::Stream(_)), true) if left > 0 => {
+                Err(Refusal::Streams {
+                    sent: left,
+                    expected: 0,
+                })
+            }
             (running, _) => running,
         };
         let started = running.map_err(|refusal| {
@@ -204,7 +276,12 @@ impl<H: Hub> Connection<H> {
         if self.silent_until.is_some() {
             self.silent_until = Some(Instant::now() + self.server.options.client_timeout);
         }
-        let Invocation { id, target, uploads, task: _ } = invocation;
+        let Invocation {
+            id,
+            target,
+            uploads,
+            task: _,
+        } = invocation;
         if let Some(streams) = &mut self.streams {
             streams.close(&uploads);
         }
@@ -212,12 +289,20 @@ impl<H: Hub> Connection<H> {
             tracing::warn!(connection = &*self.client.id, target, %error, "a hub method failed");
             failed(&target) + &error.suffix(self.server.options.detailed_errors)
         });
-        self.answer(id.as_deref(), outcome.as_ref().map_err(|_| failure.as_deref().unwrap_or_default()));
+        self.answer(
+            id.as_deref(),
+            outcome
+                .as_ref()
+                .map_err(|_| failure.as_deref().unwrap_or_default()),
+        );
     }
 
     fn answer(&self, id: Option<&str>, outcome: Result<&Value, &str>) {
         if let Some(id) = id {
-            self.send(&ServerMessage::Completion { id, outcome: outcome.map_or_else(Completed::Error, Completed::Result) });
+            self.send(&ServerMessage::Completion {
+                id,
+                outcome: outcome.map_or_else(Completed::Error, Completed::Result),
+            });
         }
     }
 }

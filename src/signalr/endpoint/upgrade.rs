@@ -23,16 +23,30 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Opens a WebSocket: of a negotiated connection, one that comes back, or a new one where there is no token.
-pub(super) async fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Option<String>, key: &[u8], request: &mut Request<Incoming>, expires: Option<Instant>) -> Answer {
+pub(super) async fn open_websocket<H: Hub>(
+    server: &Arc<Server<H>>,
+    token: Option<String>,
+    key: &[u8],
+    request: &mut Request<Incoming>,
+    expires: Option<Instant>,
+) -> Answer {
     if !server.options.transports.contains(&Transport::WebSocket) {
         return not_offered(Transport::WebSocket);
     }
     if let Some(answer) = turned_away(server) {
         return answer;
     }
-    let mut opening = Opening { id: None, token: token.clone(), further: None, visitor: opening(server, request, expires) };
+    let mut opening = Opening {
+        id: None,
+        token: token.clone(),
+        further: None,
+        visitor: opening(server, request, expires),
+    };
     if let Some(token) = &token {
-        match server.sessions.find(token, server.options.disconnect_timeout) {
+        match server
+            .sessions
+            .find(token, server.options.disconnect_timeout)
+        {
             None => match server.backplane().redeem(token).await {
                 Some((id, _)) if server.sessions.adopt(token) => opening.id = Some(id.into()),
                 _ => {
@@ -43,7 +57,9 @@ pub(super) async fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Optio
             },
             Some(Session::Half { .. }) => return other_transport(),
             Some(Session::WebSocket) => return text(StatusCode::CONFLICT, ""),
-            Some(Session::Resumable { way_back, .. }) if way_back.renounced.load(Ordering::Relaxed) => {
+            Some(Session::Resumable { way_back, .. })
+                if way_back.renounced.load(Ordering::Relaxed) =>
+            {
                 return text(StatusCode::NO_CONTENT, "");
             }
             Some(Session::Resumable { sockets, .. }) => {
@@ -58,7 +74,10 @@ pub(super) async fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Optio
                     }
                     let (sockets, receiver) = mpsc::channel(1);
                     let way_back = Arc::<WayBack>::default();
-                    opening.further = Some(Further { sockets: receiver, way_back: way_back.clone() });
+                    opening.further = Some(Further {
+                        sockets: receiver,
+                        way_back: way_back.clone(),
+                    });
                     Session::Resumable { sockets, way_back }
                 });
                 if bound.is_none() {
@@ -67,7 +86,11 @@ pub(super) async fn open_websocket<H: Hub>(server: &Arc<Server<H>>, token: Optio
             }
         }
     }
-    tokio::spawn(upgraded(server.clone(), opening, hyper::upgrade::on(request)));
+    tokio::spawn(upgraded(
+        server.clone(),
+        opening,
+        hyper::upgrade::on(request),
+    ));
     switching(key)
 }
 
@@ -94,7 +117,12 @@ fn switching(key: &[u8]) -> Answer {
 
 /// Runs the connection once its socket is ours.
 async fn upgraded<H: Hub>(server: Arc<Server<H>>, opening: Opening, upgrade: OnUpgrade) {
-    let Opening { id, token, further, visitor } = opening;
+    let Opening {
+        id,
+        token,
+        further,
+        visitor,
+    } = opening;
     if let Some((socket, early)) = socket(upgrade).await {
         let direct = match &socket {
             // Where another socket may follow, only the connection's task knows the present one.
@@ -102,7 +130,10 @@ async fn upgraded<H: Hub>(server: Arc<Server<H>>, opening: Opening, upgrade: OnU
             _ => None,
         };
         let id = id.unwrap_or_else(|| new_id().into());
-        let client = Arc::new(Client::new(id, Outbox::new(server.options.outbox, direct, server.backlog.clone())));
+        let client = Arc::new(Client::new(
+            id,
+            Outbox::new(server.options.outbox, direct, server.backlog.clone()),
+        ));
         let mut connection = Connection::new(server.clone(), client, Transport::WebSocket, visitor);
         if further.is_some() {
             connection.offer_resume();
@@ -133,7 +164,10 @@ async fn socket(upgrade: OnUpgrade) -> Option<Handover> {
     };
     Some(match upgraded.downcast::<TokioIo<TcpStream>>() {
         // Copied, as a rule nothing: the buffer behind it is eight kilobytes, for as long as the connection lives.
-        Ok(parts) => (Socket::Plain(Arc::new(parts.io.into_inner())), parts.read_buf.to_vec()),
+        Ok(parts) => (
+            Socket::Plain(Arc::new(parts.io.into_inner())),
+            parts.read_buf.to_vec(),
+        ),
         Err(upgraded) => (Socket::Tls(Box::new(TokioIo::new(upgraded))), Vec::new()),
     })
 }
@@ -141,14 +175,28 @@ async fn socket(upgrade: OnUpgrade) -> Option<Handover> {
 /// The client's key, where the request asks for a WebSocket in the one version that there is.
 pub(super) fn websocket_key(headers: &HeaderMap) -> Option<Vec<u8>> {
     let has = |name: HeaderName, wanted: &str| {
-        headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).any(|value| {
-            value.split(',').any(|token| token.trim().eq_ignore_ascii_case(wanted))
-        })
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| {
+                value
+                    .split(',')
+                    .any(|token| token.trim().eq_ignore_ascii_case(wanted))
+            })
     };
     let asked = has(header::CONNECTION, "upgrade")
         && has(header::UPGRADE, "websocket")
         && has(header::SEC_WEBSOCKET_VERSION, "13");
     // Sixteen bytes, though nobody asks which.
-    let good = |key: &&HeaderValue| base64::engine::general_purpose::STANDARD.decode(key.as_bytes()).is_ok_and(|key| key.len() == 16);
-    headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asked).filter(good).map(|key| key.as_bytes().to_vec())
+    let good = |key: &&HeaderValue| {
+        base64::engine::general_purpose::STANDARD
+            .decode(key.as_bytes())
+            .is_ok_and(|key| key.len() == 16)
+    };
+    headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .filter(|_| asked)
+        .filter(good)
+        .map(|key| key.as_bytes().to_vec())
 }

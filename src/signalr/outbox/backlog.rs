@@ -17,13 +17,19 @@ pub struct Backlog {
 
 impl Default for Backlog {
     fn default() -> Self {
-        Backlog { bytes: AtomicUsize::new(0), limit: LIMIT }
+        Backlog {
+            bytes: AtomicUsize::new(0),
+            limit: LIMIT,
+        }
     }
 }
 
 impl Backlog {
     pub fn with_limit(limit: usize) -> Self {
-        Backlog { bytes: AtomicUsize::new(0), limit }
+        Backlog {
+            bytes: AtomicUsize::new(0),
+            limit,
+        }
     }
 
     pub(super) fn recount(&self, before: &mut usize, now: usize) {

@@ -53,7 +53,10 @@ impl Queue {
     }
 
     /// One write of as much as fits into it; true once nothing is left.
-    pub(super) fn write(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<bool> {
+    pub(super) fn write(
+        &mut self,
+        write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<bool> {
         if self.frames.is_empty() {
             self.shrink();
             return Ok(true);

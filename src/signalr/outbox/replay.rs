@@ -19,7 +19,12 @@ pub(super) struct Replay {
 impl Replay {
     /// Counts from now on; `waiting` frames are in the queue already and do not count.
     pub(super) fn new(limit: usize, waiting: usize) -> Self {
-        Replay { first: 1, limit, counted: std::iter::repeat_n(false, waiting).collect(), ..Replay::default() }
+        Replay {
+            first: 1,
+            limit,
+            counted: std::iter::repeat_n(false, waiting).collect(),
+            ..Replay::default()
+        }
     }
 
     /// Nothing more may be written until the client acknowledges some.
@@ -48,7 +53,10 @@ impl Replay {
     /// The client has everything up to a number; nobody has what was not written yet.
     pub(super) fn acknowledge(&mut self, number: i64) {
         while self.written > 0 && self.first <= number {
-            self.written_bytes -= self.unacknowledged.pop_front().map_or(0, |frame| frame.len());
+            self.written_bytes -= self
+                .unacknowledged
+                .pop_front()
+                .map_or(0, |frame| frame.len());
             self.written -= 1;
             self.first += 1;
         }
@@ -56,8 +64,14 @@ impl Replay {
 
     /// The queue for a new socket: the number of the first unacknowledged message, then all of them.
     pub(super) fn restart(&mut self, sequence: impl FnOnce(i64) -> Bytes) -> VecDeque<Bytes> {
-        let frames: VecDeque<_> = std::iter::once(sequence(self.first)).chain(self.unacknowledged.iter().cloned()).collect();
-        self.counted = frames.iter().enumerate().map(|(place, _)| place > 0).collect();
+        let frames: VecDeque<_> = std::iter::once(sequence(self.first))
+            .chain(self.unacknowledged.iter().cloned())
+            .collect();
+        self.counted = frames
+            .iter()
+            .enumerate()
+            .map(|(place, _)| place > 0)
+            .collect();
         (self.written, self.written_bytes) = (0, 0);
         frames
     }

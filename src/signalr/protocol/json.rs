@@ -26,7 +26,11 @@ pub(super) fn write(message: &ServerMessage<'_>, naming: Naming) -> Vec<u8> {
         write_string(out, value);
     };
     match message {
-        ServerMessage::Invocation { id, target, arguments } => {
+        ServerMessage::Invocation {
+            id,
+            target,
+            arguments,
+        } => {
             out.extend_from_slice(b"{\"type\":1");
             if let Some(id) = id {
                 text(&mut out, ",\"invocationId\":", id);
@@ -58,7 +62,10 @@ pub(super) fn write(message: &ServerMessage<'_>, naming: Naming) -> Vec<u8> {
             }
         }
         ServerMessage::Ping => out.extend_from_slice(b"{\"type\":6"),
-        ServerMessage::Close { error, allow_reconnect } => {
+        ServerMessage::Close {
+            error,
+            allow_reconnect,
+        } => {
             out.extend_from_slice(b"{\"type\":7");
             if let Some(error) = error {
                 text(&mut out, ",\"error\":", error);
@@ -67,8 +74,12 @@ pub(super) fn write(message: &ServerMessage<'_>, naming: Naming) -> Vec<u8> {
                 out.extend_from_slice(b",\"allowReconnect\":true");
             }
         }
-        ServerMessage::Ack(id) => out.extend_from_slice(format!("{{\"type\":8,\"sequenceId\":{id}").as_bytes()),
-        ServerMessage::Sequence(id) => out.extend_from_slice(format!("{{\"type\":9,\"sequenceId\":{id}").as_bytes()),
+        ServerMessage::Ack(id) => {
+            out.extend_from_slice(format!("{{\"type\":8,\"sequenceId\":{id}").as_bytes())
+        }
+        ServerMessage::Sequence(id) => {
+            out.extend_from_slice(format!("{{\"type\":9,\"sequenceId\":{id}").as_bytes())
+        }
     }
     out.extend([b'}', RECORD_SEPARATOR]);
     out
@@ -81,12 +92,21 @@ pub(super) fn read_handshake(message: &[u8]) -> Result<(Cow<'_, str>, i32)> {
     reader.object(|reader, name| {
         match &*name {
             "protocol" => protocol = Some(text(reader, "protocol")?),
-            "version" => version = if reader.null()? { None } else { Some(integer(reader, "version")?) },
+            "version" => {
+                version = if reader.null()? {
+                    None
+                } else {
+                    Some(integer(reader, "version")?)
+                }
+            }
             _ => drop(reader.skip()?),
         }
         Ok::<_, ProtocolError>(())
     })?;
-    Ok((protocol.ok_or(ProtocolError::Missing("protocol"))?, version.ok_or(ProtocolError::Missing("version"))?))
+    Ok((
+        protocol.ok_or(ProtocolError::Missing("protocol"))?,
+        version.ok_or(ProtocolError::Missing("version"))?,
+    ))
 }
 
 /// Reads one message, without its separator. What follows the message's object is not looked at, as in .NET.
@@ -140,13 +160,18 @@ impl<'a> Fields<'a> {
     }
 
     fn into_message(self) -> Result<ClientMessage<'a>> {
-        let required = |id: Option<Cow<'a, str>>| id.filter(|id| !id.is_empty()).ok_or(ProtocolError::Missing("invocationId"));
+        let required = |id: Option<Cow<'a, str>>| {
+            id.filter(|id| !id.is_empty())
+                .ok_or(ProtocolError::Missing("invocationId"))
+        };
         Ok(match self.kind.ok_or(ProtocolError::Missing("type"))? {
             kind @ (1 | 4) => ClientMessage::Invocation {
                 streaming: kind == 4,
                 invocation_id: self.invocation_id.filter(|id| !id.is_empty()),
                 target: self.target.ok_or(ProtocolError::Missing("target"))?,
-                arguments: Encoded::Json(self.arguments.ok_or(ProtocolError::Missing("arguments"))?),
+                arguments: Encoded::Json(
+                    self.arguments.ok_or(ProtocolError::Missing("arguments"))?,
+                ),
                 streams: Ok(self.streams),
             },
             2 => ClientMessage::StreamItem {
@@ -162,11 +187,15 @@ impl<'a> Fields<'a> {
                 };
                 ClientMessage::Completion { id, outcome }
             }
-            5 => ClientMessage::Cancel { id: required(self.invocation_id)? },
+            5 => ClientMessage::Cancel {
+                id: required(self.invocation_id)?,
+            },
             6 => ClientMessage::Ping,
             7 => ClientMessage::Close,
             8 => ClientMessage::Ack(self.sequence.ok_or(ProtocolError::Missing("sequenceId"))?),
-            9 => ClientMessage::Sequence(self.sequence.ok_or(ProtocolError::Missing("sequenceId"))?),
+            9 => {
+                ClientMessage::Sequence(self.sequence.ok_or(ProtocolError::Missing("sequenceId"))?)
+            }
             _ => ClientMessage::Ignored,
         })
     }
@@ -180,12 +209,19 @@ fn text<'a>(reader: &mut Reader<'a>, name: &'static str) -> Result<Cow<'a, str>>
 }
 
 fn optional_text<'a>(reader: &mut Reader<'a>, name: &'static str) -> Result<Option<Cow<'a, str>>> {
-    if reader.null()? { Ok(None) } else { text(reader, name).map(Some) }
+    if reader.null()? {
+        Ok(None)
+    } else {
+        text(reader, name).map(Some)
+    }
 }
 
 fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
     match reader.peek()? {
-        Kind::Number => reader.number()?.parse().map_err(|_| ProtocolError::Type(name, "Number")),
+        Kind::Number => reader
+            .number()?
+            .parse()
+            .map_err(|_| ProtocolError::Type(name, "Number")),
         _ => Err(ProtocolError::Type(name, "Number")),
     }
 }
@@ -194,7 +230,11 @@ fn sequence(reader: &mut Reader<'_>) -> Result<Option<i64>> {
     if reader.null()? {
         return Ok(None);
     }
-    reader.number()?.parse().map(Some).map_err(|_| ProtocolError::Type("sequenceId", "Number"))
+    reader
+        .number()?
+        .parse()
+        .map(Some)
+        .map_err(|_| ProtocolError::Type("sequenceId", "Number"))
 }
 
 /// Binds exactly `N` arguments that are strings or null; `None` where they are anything else.

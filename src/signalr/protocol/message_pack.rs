@@ -20,10 +20,16 @@ pub(super) fn cut(bytes: &[u8], maximum: usize) -> Result<Cut<'_>> {
             if length > 0x7fff_ffff || total > maximum {
                 return Err(ProtocolError::TooLarge(maximum));
             }
-            return Ok(bytes.get(place + 1..total).map_or(Cut::Partial, |message| Cut::Message(message, total)));
+            return Ok(bytes
+                .get(place + 1..total)
+                .map_or(Cut::Partial, |message| Cut::Message(message, total)));
         }
     }
-    if bytes.len() >= LONGEST_PREFIX { Err(ProtocolError::TooLarge(maximum)) } else { Ok(Cut::Partial) }
+    if bytes.len() >= LONGEST_PREFIX {
+        Err(ProtocolError::TooLarge(maximum))
+    } else {
+        Ok(Cut::Partial)
+    }
 }
 
 /// Reads one message; items behind those that are known are passed over.
@@ -37,17 +43,29 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
         kind @ (1 | 4) => {
             headers(&mut reader)?;
             let invocation_id = match kind {
-                4 => Some(required_text(&mut reader, "invocation ID for StreamInvocation message")?),
+                4 => Some(required_text(
+                    &mut reader,
+                    "invocation ID for StreamInvocation message",
+                )?),
                 _ => optional_text(&mut reader)?.filter(|id| !id.is_empty()),
             };
             let target = required_text(&mut reader, "target for Invocation message")?;
             let (arguments, streams) = (rest(&mut reader), streams(&mut reader, items));
-            ClientMessage::Invocation { invocation_id, target, arguments, streams, streaming: kind == 4 }
+            ClientMessage::Invocation {
+                invocation_id,
+                target,
+                arguments,
+                streams,
+                streaming: kind == 4,
+            }
         }
         2 => {
             headers(&mut reader)?;
             let id = required_text(&mut reader, "invocation ID for StreamItem message")?;
-            ClientMessage::StreamItem { id, item: rest(&mut reader) }
+            ClientMessage::StreamItem {
+                id,
+                item: rest(&mut reader),
+            }
         }
         3 => {
             headers(&mut reader)?;
@@ -62,7 +80,9 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
         }
         5 => {
             headers(&mut reader)?;
-            ClientMessage::Cancel { id: required_text(&mut reader, "invocation ID for CancelInvocation message")? }
+            ClientMessage::Cancel {
+                id: required_text(&mut reader, "invocation ID for CancelInvocation message")?,
+            }
         }
         6 => ClientMessage::Ping,
         7 => {
@@ -110,11 +130,17 @@ fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
 }
 
 fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>> {
-    Ok(if reader.nil()? { None } else { Some(reader.lenient_text()?) })
+    Ok(if reader.nil()? {
+        None
+    } else {
+        Some(reader.lenient_text()?)
+    })
 }
 
 fn required_text<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Cow<'a, str>> {
-    optional_text(reader)?.filter(|text| !text.is_empty()).ok_or(ProtocolError::Empty(what))
+    optional_text(reader)?
+        .filter(|text| !text.is_empty())
+        .ok_or(ProtocolError::Empty(what))
 }
 
 /// Writes a message behind its length.
@@ -129,23 +155,43 @@ pub(super) fn write(message: &ServerMessage<'_>) -> Vec<u8> {
         pack::write_integer(out, kind);
     };
     match message {
-        ServerMessage::Invocation { id: invocation, target, arguments } => {
+        ServerMessage::Invocation {
+            id: invocation,
+            target,
+            arguments,
+        } => {
             head(&mut out, 6, 1);
             pack::write_map(&mut out, 0);
             id(&mut out, *invocation);
             pack::write_text(&mut out, target);
             pack::write_array(&mut out, arguments.len());
-            arguments.iter().for_each(|argument| argument.write_message_pack(&mut out));
+            arguments
+                .iter()
+                .for_each(|argument| argument.write_message_pack(&mut out));
             pack::write_array(&mut out, 0);
         }
-        ServerMessage::StreamItem { id: invocation, item } => {
+        ServerMessage::StreamItem {
+            id: invocation,
+            item,
+        } => {
             head(&mut out, 4, 2);
             pack::write_map(&mut out, 0);
             id(&mut out, Some(invocation));
             item.write_message_pack(&mut out);
         }
-        ServerMessage::Completion { id: invocation, outcome } => {
-            head(&mut out, if matches!(outcome, Completed::Void) { 4 } else { 5 }, 3);
+        ServerMessage::Completion {
+            id: invocation,
+            outcome,
+        } => {
+            head(
+                &mut out,
+                if matches!(outcome, Completed::Void) {
+                    4
+                } else {
+                    5
+                },
+                3,
+            );
             pack::write_map(&mut out, 0);
             id(&mut out, Some(invocation));
             match outcome {
@@ -161,7 +207,10 @@ pub(super) fn write(message: &ServerMessage<'_>) -> Vec<u8> {
             }
         }
         ServerMessage::Ping => head(&mut out, 1, 6),
-        ServerMessage::Close { error, allow_reconnect } => {
+        ServerMessage::Close {
+            error,
+            allow_reconnect,
+        } => {
             head(&mut out, 3, 7);
             id(&mut out, *error);
             pack::write_boolean(&mut out, *allow_reconnect);
@@ -193,18 +242,46 @@ pub(super) fn framed(message: &[u8]) -> Vec<u8> {
 
 /// An invocation of clients that came as JSON; `None` where it is none.
 pub(crate) fn from_json(message: &[u8]) -> Option<Vec<u8>> {
-    let ClientMessage::Invocation { invocation_id, target, arguments, .. } = super::json::read(message.strip_suffix(b"\x1e")?).ok()? else {
+    let ClientMessage::Invocation {
+        invocation_id,
+        target,
+        arguments,
+        ..
+    } = super::json::read(message.strip_suffix(b"\x1e")?).ok()?
+    else {
         return None;
     };
-    let Value::Array(arguments) = arguments.value()? else { return None };
-    Some(write(&ServerMessage::Invocation { id: invocation_id.as_deref(), target: &target, arguments: &arguments }))
+    let Value::Array(arguments) = arguments.value()? else {
+        return None;
+    };
+    Some(write(&ServerMessage::Invocation {
+        id: invocation_id.as_deref(),
+        target: &target,
+        arguments: &arguments,
+    }))
 }
 
 /// An invocation of clients that came as MessagePack, as JSON; `None` where it is none.
 pub(crate) fn to_json(framed: &[u8]) -> Option<Vec<u8>> {
-    let Ok(Cut::Message(message, _)) = cut(framed, usize::MAX) else { return None };
-    let ClientMessage::Invocation { invocation_id, target, arguments, .. } = read(message).ok()? else { return None };
-    let Value::Array(arguments) = arguments.value()? else { return None };
-    let message = ServerMessage::Invocation { id: invocation_id.as_deref(), target: &target, arguments: &arguments };
+    let Ok(Cut::Message(message, _)) = cut(framed, usize::MAX) else {
+        return None;
+    };
+    let ClientMessage::Invocation {
+        invocation_id,
+        target,
+        arguments,
+        ..
+    } = read(message).ok()?
+    else {
+        return None;
+    };
+    let Value::Array(arguments) = arguments.value()? else {
+        return None;
+    };
+    let message = ServerMessage::Invocation {
+        id: invocation_id.as_deref(),
+        target: &target,
+        arguments: &arguments,
+    };
     Some(super::json::write(&message, Naming::AsDeclared))
 }

@@ -1,10 +1,10 @@
 //! Server-sent events and long polling: what a client sends comes by POST, what it hears by GET
 //! (spec: signalr.md B).
 
+use crate::signalr::Hub;
 use crate::signalr::connection::{Connection, Ending};
 use crate::signalr::registry::Client;
 use crate::signalr::transport::websocket;
-use crate::signalr::Hub;
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::poll_fn as stream_fn;
@@ -49,7 +49,12 @@ pub enum Polled {
 impl Half {
     /// Starts a connection; `idle` is how long it may be without a poll, where it is polled at all.
     /// `early` was sent before it was opened.
-    pub fn start<H: Hub>(mut connection: Connection<H>, client: Arc<Client>, early: &[u8], idle: Option<Duration>) -> Arc<Self> {
+    pub fn start<H: Hub>(
+        mut connection: Connection<H>,
+        client: Arc<Client>,
+        early: &[u8],
+        idle: Option<Duration>,
+    ) -> Arc<Self> {
         connection.feed(early);
         let (inbound, mut pieces) = mpsc::channel::<Bytes>(PIECES);
         let half = Arc::new(Half {
@@ -126,7 +131,14 @@ impl Half {
     /// One long poll: what waits, or what comes within a time.
     pub async fn poll(&self, within: Duration) -> Polled {
         let own = CancellationToken::new();
-        std::mem::replace(&mut *self.present_poll.lock().unwrap_or_else(PoisonError::into_inner), own.clone()).cancel();
+        std::mem::replace(
+            &mut *self
+                .present_poll
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+            own.clone(),
+        )
+        .cancel();
         let _turn = self.turn.lock().await;
         let _busy = Busy::new(self);
         tokio::select! {
@@ -146,9 +158,19 @@ impl Half {
         let ended = self.ended.is_cancelled();
         let frames = self.client.outbox.take(context);
         if frames.is_empty() {
-            return if ended { Poll::Ready(None) } else { Poll::Pending };
+            return if ended {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            };
         }
-        Poll::Ready(Some(frames.iter().flat_map(|frame| websocket::payload(frame)).copied().collect()))
+        Poll::Ready(Some(
+            frames
+                .iter()
+                .flat_map(|frame| websocket::payload(frame))
+                .copied()
+                .collect(),
+        ))
     }
 
     /// The stream of server-sent events; dropping it ends the connection.
@@ -160,13 +182,20 @@ impl Half {
                 // Opens the client's event source before there is anything to say.
                 return Poll::Ready(Some(Bytes::from_static(b":\r\n")));
             }
-            end.0.poll_take(context).map(|data| data.map(|data| event(&data)))
+            end.0
+                .poll_take(context)
+                .map(|data| data.map(|data| event(&data)))
         })
     }
 
     fn is_idle_for(&self, limit: Option<Duration>) -> bool {
-        let idle = *self.idle_since.lock().unwrap_or_else(PoisonError::into_inner);
-        limit.zip(idle).is_some_and(|(limit, idle)| idle.elapsed() > limit)
+        let idle = *self
+            .idle_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        limit
+            .zip(idle)
+            .is_some_and(|(limit, idle)| idle.elapsed() > limit)
     }
 }
 
@@ -196,13 +225,20 @@ struct Busy<'h>(&'h Half);
 
 impl<'h> Busy<'h> {
     fn new(half: &'h Half) -> Self {
-        *half.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *half
+            .idle_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
         Busy(half)
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        *self.0.idle_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self
+            .0
+            .idle_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }

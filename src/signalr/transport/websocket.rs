@@ -80,7 +80,9 @@ impl Decoder {
                 input = self.take_head(input)?;
                 continue;
             };
-            let length = input.len().min(usize::try_from(remaining).unwrap_or(usize::MAX));
+            let length = input
+                .len()
+                .min(usize::try_from(remaining).unwrap_or(usize::MAX));
             let (payload, rest) = input.split_at_mut(length);
             input = rest;
             self.unmask(payload);
@@ -131,11 +133,12 @@ impl Decoder {
         let wanted = match self.head_length {
             0 | 1 => 2,
             _ => {
-                2 + 4 + match self.head[1] & 0x7f {
-                    126 => 2,
-                    127 => 8,
-                    _ => 0,
-                }
+                2 + 4
+                    + match self.head[1] & 0x7f {
+                        126 => 2,
+                        127 => 8,
+                        _ => 0,
+                    }
             }
         };
         let taken = (wanted - self.head_length).min(input.len());
@@ -188,7 +191,9 @@ impl Decoder {
         let extended = &self.head[2..head - 4];
         let length = match extended.len() {
             0 => u64::from(self.head[1] & 0x7f),
-            _ => extended.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+            _ => extended
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
         };
         if length >> 63 == 1 {
             return Err(FrameError::Protocol("a length over 63 bits"));
@@ -208,7 +213,10 @@ impl Decoder {
         let mut mask = self.mask;
         mask.rotate_left(self.mask_at);
         for chunk in payload.chunks_mut(4) {
-            chunk.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+            chunk
+                .iter_mut()
+                .zip(mask)
+                .for_each(|(byte, mask)| *byte ^= mask);
         }
         self.mask_at = (self.mask_at + payload.len()) % 4;
     }
@@ -221,7 +229,8 @@ fn check_close(payload: &[u8]) -> Result<(), FrameError> {
         [_] => Err(FrameError::Protocol("half a close code")),
         [high, low, reason @ ..] => {
             // As .NET has it; of a message the error is another.
-            std::str::from_utf8(reason).map_err(|_| FrameError::Protocol("a reason that is not UTF-8"))?;
+            std::str::from_utf8(reason)
+                .map_err(|_| FrameError::Protocol("a reason that is not UTF-8"))?;
             match u16::from_be_bytes([*high, *low]) {
                 1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(()),
                 _ => Err(FrameError::Protocol("a close code that may not be sent")),
@@ -240,13 +249,17 @@ struct Utf8 {
 impl Utf8 {
     fn check(&mut self, mut piece: &[u8]) -> Result<(), FrameError> {
         while self.length > 0 {
-            let Some((first, rest)) = piece.split_first() else { return Ok(()) };
+            let Some((first, rest)) = piece.split_first() else {
+                return Ok(());
+            };
             self.waiting[self.length] = *first;
             self.length += 1;
             piece = rest;
             match std::str::from_utf8(&self.waiting[..self.length]) {
                 Ok(_) => self.length = 0,
-                Err(error) if error.error_len().is_some() || self.length == 4 => return Err(FrameError::Utf8),
+                Err(error) if error.error_len().is_some() || self.length == 4 => {
+                    return Err(FrameError::Utf8);
+                }
                 Err(_) => {}
             }
         }
@@ -263,7 +276,11 @@ impl Utf8 {
     }
 
     fn end(&mut self) -> Result<(), FrameError> {
-        if self.length == 0 { Ok(()) } else { Err(FrameError::Utf8) }
+        if self.length == 0 {
+            Ok(())
+        } else {
+            Err(FrameError::Utf8)
+        }
     }
 }
 

@@ -25,7 +25,11 @@ fn frame(text: &str) -> Vec<u8> {
         length => frame.extend([0x80 | 126, (length >> 8) as u8, length as u8]),
     }
     frame.extend(MASK);
-    frame.extend(text.bytes().enumerate().map(|(at, byte)| byte ^ MASK[at % 4]));
+    frame.extend(
+        text.bytes()
+            .enumerate()
+            .map(|(at, byte)| byte ^ MASK[at % 4]),
+    );
     frame
 }
 
@@ -36,7 +40,9 @@ fn join(stream: &mut (impl Read + Write), board: &str) {
     read_until(stream, b"\r\n\r\n");
     stream.write_all(&frame(HANDSHAKE)).expect("a handshake");
     read_until(stream, b"{}\x1e");
-    let call = format!("{{\"type\":1,\"invocationId\":\"1\",\"target\":\"ListenForBoardEvents\",\"arguments\":[\"{board}\"]}}\u{1e}");
+    let call = format!(
+        "{{\"type\":1,\"invocationId\":\"1\",\"target\":\"ListenForBoardEvents\",\"arguments\":[\"{board}\"]}}\u{1e}"
+    );
     stream.write_all(&frame(&call)).expect("a call");
     read_until(stream, b"null}\x1e");
 }
@@ -57,7 +63,9 @@ pub fn connect(address: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let address: SocketAddr = address.parse().expect("an address");
     let place = Ipv4Addr::new(127, (address.port() % 250) as u8, own, 1);
-    socket.bind(&SocketAddr::from((place, 0)).into()).expect("an address");
+    socket
+        .bind(&SocketAddr::from((place, 0)).into())
+        .expect("an address");
     socket.connect(&address.into()).expect("a connection");
     socket.into()
 }
@@ -69,16 +77,32 @@ pub fn open(address: &str, boards: &[String], each: usize) -> Vec<TcpStream> {
         join(&mut stream, board);
         stream
     };
-    (0..each).flat_map(|_| boards).map(|board| open(board)).collect()
+    (0..each)
+        .flat_map(|_| boards)
+        .map(|board| open(board))
+        .collect()
 }
 
 /// Clients that speak TLS, trust `certificate`, and have nothing to hear.
-pub fn idle_with_tls(server: &Server, board: &str, count: usize, certificate: &CertificateDer<'static>) -> Vec<impl Read + Write + use<>> {
+pub fn idle_with_tls(
+    server: &Server,
+    board: &str,
+    count: usize,
+    certificate: &CertificateDer<'static>,
+) -> Vec<impl Read + Write + use<>> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).expect("a certificate");
-    let config = Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth());
+    let config = Arc::new(
+        ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth(),
+    );
     let open = |_| {
-        let client = ClientConnection::new(config.clone(), ServerName::try_from("localhost").expect("a name")).expect("a client");
+        let client = ClientConnection::new(
+            config.clone(),
+            ServerName::try_from("localhost").expect("a name"),
+        )
+        .expect("a client");
         let mut stream = StreamOwned::new(client, connect(&server.address));
         join(&mut stream, board);
         stream
@@ -89,7 +113,10 @@ pub fn idle_with_tls(server: &Server, board: &str, count: usize, certificate: &C
 /// Drains sockets on this thread, those that are there and those that come, and counts the separators that they bring:
 /// one for each message. Returns once no more can come and all have ended.
 pub fn drain(mut streams: UnboundedReceiver<Vec<TcpStream>>, heard: Arc<AtomicU64>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let mut tasks = tokio::task::JoinSet::new();
         while let Some(streams) = streams.recv().await {
@@ -134,7 +161,11 @@ impl Crowd {
     /// Clients that have joined, so many on each board.
     pub fn of(streams: Vec<TcpStream>, each: usize) -> Self {
         let (drained, streams_to_drain) = unbounded_channel();
-        let mut crowd = Crowd { size: 0, heard: Arc::default(), drained };
+        let mut crowd = Crowd {
+            size: 0,
+            heard: Arc::default(),
+            drained,
+        };
         let heard = crowd.heard.clone();
         std::thread::spawn(move || drain(streams_to_drain, heard));
         crowd.grow(streams, each);
@@ -154,7 +185,11 @@ impl Crowd {
 
     /// Publishes and waits until all of it is heard: the server's microseconds a delivery, and the seconds it took.
     pub fn hears(&self, server: &Server, messages: usize, publish: impl FnOnce()) -> (f64, f64) {
-        let (before, cpu, began) = (self.heard.load(Ordering::Relaxed), server.cpu(), Instant::now());
+        let (before, cpu, began) = (
+            self.heard.load(Ordering::Relaxed),
+            server.cpu(),
+            Instant::now(),
+        );
         publish();
         let deliveries = messages as u64 * self.size;
         let mut last = (before, Instant::now());
@@ -164,9 +199,16 @@ impl Crowd {
             if now != last.0 {
                 last = (now, Instant::now());
             }
-            assert!(last.1.elapsed() < QUIET, "{now} of {} messages heard", before + deliveries);
+            assert!(
+                last.1.elapsed() < QUIET,
+                "{now} of {} messages heard",
+                before + deliveries
+            );
         }
-        ((server.cpu() - cpu) * 1e6 / deliveries as f64, began.elapsed().as_secs_f64())
+        (
+            (server.cpu() - cpu) * 1e6 / deliveries as f64,
+            began.elapsed().as_secs_f64(),
+        )
     }
 }
 
@@ -186,7 +228,10 @@ impl Probe {
                 while let Some(end) = memchr::memchr(0x1e, &bytes) {
                     let message: Vec<u8> = bytes.drain(..=end).collect();
                     let text = String::from_utf8_lossy(&message);
-                    let number = text.split("card number ").nth(1).and_then(|rest| rest.split('"').next()?.parse().ok());
+                    let number = text
+                        .split("card number ")
+                        .nth(1)
+                        .and_then(|rest| rest.split('"').next()?.parse().ok());
                     if let Some(number) = number
                         && sender.send((number, now)).is_err()
                     {
@@ -201,6 +246,8 @@ impl Probe {
     /// In milliseconds how long each message took, those after the first `skipped`.
     pub fn latencies(self, skipped: usize, published: &[Instant]) -> Vec<f64> {
         let heard = self.0.iter().skip(skipped).take(published.len());
-        heard.map(|(number, at)| (at - published[number]).as_secs_f64() * 1e3).collect()
+        heard
+            .map(|(number, at)| (at - published[number]).as_secs_f64() * 1e3)
+            .collect()
     }
 }

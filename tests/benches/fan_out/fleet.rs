@@ -37,7 +37,11 @@ struct Member {
 impl Member {
     fn start(hub: Server, board: &str, connections: usize) -> Self {
         let mut clients = Command::new(std::env::current_exe().expect("a program"));
-        let mut clients = clients.args([LISTEN, &hub.address, board, &connections.to_string()]).stdout(Stdio::piped()).spawn().expect("clients");
+        let mut clients = clients
+            .args([LISTEN, &hub.address, board, &connections.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("clients");
         let mut said = BufReader::new(clients.stdout.take().expect("a pipe")).lines();
         assert_eq!(said.next().expect("a line").expect("text"), JOINED);
         Member { hub, clients, said }
@@ -62,27 +66,55 @@ impl Drop for OwnRedis {
 }
 
 /// Connections in all, so many a hub: microseconds a delivery, of all hubs together, and kilobytes a connection.
-pub fn fleet(start: impl Fn(&str) -> Server, address: &BrokerAddress, board: &str, connections: usize, each: usize) -> Option<(f64, f64)> {
+pub fn fleet(
+    start: impl Fn(&str) -> Server,
+    address: &BrokerAddress,
+    board: &str,
+    connections: usize,
+    each: usize,
+) -> Option<(f64, f64)> {
     const MESSAGES: usize = 10;
-    let port = harmony::containers::ports::free_port().expect("a port").to_string();
+    let port = harmony::containers::ports::free_port()
+        .expect("a port")
+        .to_string();
     let mut redis = Command::new("redis-server");
-    redis.args(["--port", &port, "--bind", "127.0.0.1", "--save", ""]).stdout(Stdio::null());
+    redis
+        .args(["--port", &port, "--bind", "127.0.0.1", "--save", ""])
+        .stdout(Stdio::null());
     let _redis = OwnRedis(redis.spawn().ok()?);
     let counts = (0..connections.div_ceil(each)).map(|place| each.min(connections - place * each));
     let redis = format!("127.0.0.1:{port},abortConnect=false");
     let hubs: Vec<_> = counts.map(|count| (start(&redis), count)).collect();
     let at_rest: f64 = hubs.iter().map(|(hub, _)| hub.memory()).sum();
-    let mut members: Vec<_> = hubs.into_iter().map(|(hub, count)| Member::start(hub, board, count)).collect();
-    let memory = members.iter().map(|member| member.hub.memory()).sum::<f64>() - at_rest;
+    let mut members: Vec<_> = hubs
+        .into_iter()
+        .map(|(hub, count)| Member::start(hub, board, count))
+        .collect();
+    let memory = members
+        .iter()
+        .map(|member| member.hub.memory())
+        .sum::<f64>()
+        - at_rest;
     let hear = |members: &mut [Member], messages: usize| {
-        publish(address, &[board.to_owned()], messages, Pace::Every(Duration::from_secs_f64(connections as f64 / 50_000.0)), &mut Vec::<Instant>::new());
+        publish(
+            address,
+            &[board.to_owned()],
+            messages,
+            Pace::Every(Duration::from_secs_f64(connections as f64 / 50_000.0)),
+            &mut Vec::<Instant>::new(),
+        );
         for member in members {
-            (0..messages).for_each(|_| assert_eq!(member.said.next().expect("a line").expect("text"), HEARD));
+            (0..messages).for_each(|_| {
+                assert_eq!(member.said.next().expect("a line").expect("text"), HEARD)
+            });
         }
     };
     hear(&mut members, 2); // warm
     let used = |members: &[Member]| members.iter().map(|member| member.hub.cpu()).sum::<f64>();
     let before = used(&members);
     hear(&mut members, MESSAGES);
-    Some(((used(&members) - before) * 1e6 / (MESSAGES * connections) as f64, memory / connections as f64))
+    Some((
+        (used(&members) - before) * 1e6 / (MESSAGES * connections) as f64,
+        memory / connections as f64,
+    ))
 }

@@ -23,8 +23,8 @@ use crate::publisher::{Pace, consume, message, publish};
 use crate::server::{Server, start};
 use harmony::connection_string::Endpoint;
 use harmony::connection_string::amqp::BrokerAddress;
-use rustls::pki_types::CertificateDer;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustls::pki_types::CertificateDer;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -48,7 +48,9 @@ struct Figures {
 
 /// Boards of the bench: one that all listen to, and a hundred small ones.
 fn boards(count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("420371f9-ea23-46de-9ce3-{number:012x}")).collect()
+    (0..count)
+        .map(|number| format!("420371f9-ea23-46de-9ce3-{number:012x}"))
+        .collect()
 }
 
 /// Clients among the crowd that note when they hear what.
@@ -67,22 +69,70 @@ fn measure(server: &Server, connections: usize, address: &BrokerAddress) -> Figu
     let crowd = Crowd::of(streams, connections / PROBES * PROBES);
     let opening = connections as f64 / (server.cpu() - cpu).max(0.01);
     let memory = (server.memory() - at_rest) / connections as f64;
-    crowd.hears(server, 20, || publish(address, one, 20, Pace::Every(Duration::from_millis(20)), &mut Vec::new())); // warm
+    crowd.hears(server, 20, || {
+        publish(
+            address,
+            one,
+            20,
+            Pace::Every(Duration::from_millis(20)),
+            &mut Vec::new(),
+        )
+    }); // warm
     let mut published = Vec::new();
-    let (paced, _) = crowd.hears(server, 250, || publish(address, one, 250, Pace::Every(Duration::from_millis(20)), &mut published));
-    let mut latencies: Vec<_> = probes.into_iter().flat_map(|probe| probe.latencies(20, &published)).collect();
+    let (paced, _) = crowd.hears(server, 250, || {
+        publish(
+            address,
+            one,
+            250,
+            Pace::Every(Duration::from_millis(20)),
+            &mut published,
+        )
+    });
+    let mut latencies: Vec<_> = probes
+        .into_iter()
+        .flat_map(|probe| probe.latencies(20, &published))
+        .collect();
     latencies.sort_by(f64::total_cmp);
-    let (median, late) = (latencies[latencies.len() / 2], latencies[latencies.len() * 99 / 100]);
-    let (burst, _) = crowd.hears(server, 400, || publish(address, one, 400, Pace::AtOnce, &mut Vec::new()));
-    let (_, seconds) = crowd.hears(server, 3000, || publish(address, one, 3000, Pace::AtOnce, &mut Vec::new()));
+    let (median, late) = (
+        latencies[latencies.len() / 2],
+        latencies[latencies.len() * 99 / 100],
+    );
+    let (burst, _) = crowd.hears(server, 400, || {
+        publish(address, one, 400, Pace::AtOnce, &mut Vec::new())
+    });
+    let (_, seconds) = crowd.hears(server, 3000, || {
+        publish(address, one, 3000, Pace::AtOnce, &mut Vec::new())
+    });
     let throughput = 3000.0 * connections as f64 / seconds / 1e3;
     let groups = Crowd::at(&server.address, hundred, connections * 2 / 100);
-    let (groups, _) = groups.hears(server, 6000, || publish(address, hundred, 6000, Pace::Every(Duration::from_micros(500)), &mut Vec::new()));
-    Figures { paced, burst, groups, median, late, throughput, memory, opening, at_rest }
+    let (groups, _) = groups.hears(server, 6000, || {
+        publish(
+            address,
+            hundred,
+            6000,
+            Pace::Every(Duration::from_micros(500)),
+            &mut Vec::new(),
+        )
+    });
+    Figures {
+        paced,
+        burst,
+        groups,
+        median,
+        late,
+        throughput,
+        memory,
+        opening,
+        at_rest,
+    }
 }
 
 /// Kilobytes of a connection with TLS.
-fn memory_with_tls(server: &Server, connections: usize, certificate: &CertificateDer<'static>) -> f64 {
+fn memory_with_tls(
+    server: &Server,
+    connections: usize,
+    certificate: &CertificateDer<'static>,
+) -> f64 {
     let before = server.memory();
     let idle = idle_with_tls(server, &boards(1)[0], connections, certificate);
     let memory = (server.memory() - before) / connections as f64;
@@ -91,10 +141,23 @@ fn memory_with_tls(server: &Server, connections: usize, certificate: &Certificat
 }
 
 /// The plain loop, told by the same messages from RabbitMQ: (paced, burst). No hub may run beside it.
-fn told_by_the_same_messages(connections: usize, address: &BrokerAddress, messages: usize, pause: Duration) -> (f64, f64) {
+fn told_by_the_same_messages(
+    connections: usize,
+    address: &BrokerAddress,
+    messages: usize,
+    pause: Duration,
+) -> (f64, f64) {
     let told = consume(address, messages);
     let publishing = address.clone();
-    std::thread::spawn(move || publish(&publishing, &boards(1), messages, Pace::Every(pause), &mut Vec::new()));
+    std::thread::spawn(move || {
+        publish(
+            &publishing,
+            &boards(1),
+            messages,
+            Pace::Every(pause),
+            &mut Vec::new(),
+        )
+    });
     plain_loop(connections, &message(0, &boards(1)[0]), told)
 }
 
@@ -103,9 +166,16 @@ fn scale(start: impl Fn(&str) -> Server, address: &BrokerAddress, most: usize) {
     const DELIVERIES_A_SECOND: usize = 50_000;
     /// As many clients hear a burst in all, at each size.
     const BURSTS: usize = 60_000;
-    let mut sizes = [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000].map(|size: usize| size.min(most)).to_vec();
+    let mut sizes = [1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000]
+        .map(|size: usize| size.min(most))
+        .to_vec();
     sizes.dedup();
-    let load = |size: usize| ((500_000 / size).max(10), Duration::from_secs_f64(size as f64 / DELIVERIES_A_SECOND as f64));
+    let load = |size: usize| {
+        (
+            (500_000 / size).max(10),
+            Duration::from_secs_f64(size as f64 / DELIVERIES_A_SECOND as f64),
+        )
+    };
     // First, since the files of this process are not enough for both, nor the messages.
     let plain = sizes.iter().map(|size| {
         let (messages, pause) = load(*size);
@@ -113,27 +183,53 @@ fn scale(start: impl Fn(&str) -> Server, address: &BrokerAddress, most: usize) {
     });
     let plain: Vec<_> = plain.collect();
     let server = start("");
-    println!("{:>12}{:>18}{:>18}{:>18}{:>14}", "connections", "us a delivery", "the plain loop", "in bursts of 100", "KB each");
+    println!(
+        "{:>12}{:>18}{:>18}{:>18}{:>14}",
+        "connections", "us a delivery", "the plain loop", "in bursts of 100", "KB each"
+    );
     let board = &boards(1)[..];
     let at_rest = server.memory();
     let mut crowd = Crowd::at(&server.address, board, 0);
     for (size, plain) in sizes.into_iter().zip(plain) {
-        crowd.grow(open(&server.address, board, size - crowd.size()), size - crowd.size());
+        crowd.grow(
+            open(&server.address, board, size - crowd.size()),
+            size - crowd.size(),
+        );
         let memory = (server.memory() - at_rest) / size as f64;
         let (messages, pause) = load(size);
-        crowd.hears(&server, 5, || publish(address, board, 5, Pace::Every(pause), &mut Vec::new())); // warm
-        let (cost, _) = crowd.hears(&server, messages, || publish(address, board, messages, Pace::Every(pause), &mut Vec::new()));
+        crowd.hears(&server, 5, || {
+            publish(address, board, 5, Pace::Every(pause), &mut Vec::new())
+        }); // warm
+        let (cost, _) = crowd.hears(&server, messages, || {
+            publish(
+                address,
+                board,
+                messages,
+                Pace::Every(pause),
+                &mut Vec::new(),
+            )
+        });
         let mut burst = 0.0;
         let bursts = (BURSTS / size).max(1);
         for _ in 0..bursts {
-            burst += crowd.hears(&server, 100, || publish(address, board, 100, Pace::AtOnce, &mut Vec::new())).0 / bursts as f64;
+            burst += crowd
+                .hears(&server, 100, || {
+                    publish(address, board, 100, Pace::AtOnce, &mut Vec::new())
+                })
+                .0
+                / bursts as f64;
         }
         println!("{size:>12}{cost:>18.2}{plain:>18.2}{burst:>18.2}{memory:>14.2}");
     }
     drop(server);
     for size in [40_000, 100_000].into_iter().filter(|size| *size > most) {
         if let Some((cost, memory)) = fleet(&start, address, &board[0], size, most) {
-            println!("{size:>12}{cost:>18.2}{:>18}{:>18}{memory:>14.2}   by {} hubs on one Redis", "-", "-", size.div_ceil(most));
+            println!(
+                "{size:>12}{cost:>18.2}{:>18}{:>18}{memory:>14.2}   by {} hubs on one Redis",
+                "-",
+                "-",
+                size.div_ceil(most)
+            );
         }
     }
 }
@@ -142,22 +238,42 @@ fn scale(start: impl Fn(&str) -> Server, address: &BrokerAddress, most: usize) {
 fn files() -> usize {
     let most = getrlimit(Resource::Nofile).maximum;
     // A process that asks for more than it may have keeps what it has.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most });
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: most,
+            maximum: most,
+        },
+    );
     most.map_or(usize::MAX, |most| most as usize)
 }
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    if let [READ_FROM, address, connections] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let arguments: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with("--"))
+        .collect();
+    if let [READ_FROM, address, connections] =
+        arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
         return read_from(address, connections.parse().expect("a number"));
     }
-    if let [LISTEN, address, board, connections] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    if let [LISTEN, address, board, connections] =
+        arguments.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
         listen(address, board, connections.parse().expect("a number"));
     }
-    let connections = arguments.first().and_then(|number| number.parse().ok()).unwrap_or(1000);
-    let amqp = std::env::var("HARMONY_TEST_RABBITMQ").ok().and_then(|ports| ports.split_once(':')?.0.parse().ok());
+    let connections = arguments
+        .first()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(1000);
+    let amqp = std::env::var("HARMONY_TEST_RABBITMQ")
+        .ok()
+        .and_then(|ports| ports.split_once(':')?.0.parse().ok());
     let Some(amqp) = amqp else {
-        println!("not measured: HARMONY_TEST_RABBITMQ names no RabbitMQ; tests/run --bench fan_out starts one");
+        println!(
+            "not measured: HARMONY_TEST_RABBITMQ names no RabbitMQ; tests/run --bench fan_out starts one"
+        );
         return;
     };
     harmony::tls::install_provider();
@@ -171,8 +287,14 @@ fn main() {
     let settings = [
         ("BrokerConfiguration__Host", "127.0.0.1".to_owned()),
         ("BrokerConfiguration__Port", amqp.to_string()),
-        ("Kestrel__Certificates__Default__Path", certificate.display().to_string()),
-        ("Kestrel__Certificates__Default__KeyPath", key.display().to_string()),
+        (
+            "Kestrel__Certificates__Default__Path",
+            certificate.display().to_string(),
+        ),
+        (
+            "Kestrel__Certificates__Default__KeyPath",
+            key.display().to_string(),
+        ),
     ];
     let ours = |scheme| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harmony"));
@@ -189,35 +311,108 @@ fn main() {
         return scale(ours, &address, files - 500);
     }
     let tls = |server: Server| memory_with_tls(&server, connections, made.cert.der());
-    let (ours, ours_with_tls) = (measure(&ours("http"), connections, &address), tls(ours("https")));
-    let (paced, burst) = told_by_the_same_messages(connections, &address, 250, Duration::from_millis(20));
-    println!("{connections} connections in one group, messages by RabbitMQ, processor time of the server a delivery\n");
+    let (ours, ours_with_tls) = (
+        measure(&ours("http"), connections, &address),
+        tls(ours("https")),
+    );
+    let (paced, burst) =
+        told_by_the_same_messages(connections, &address, 250, Duration::from_millis(20));
+    println!(
+        "{connections} connections in one group, messages by RabbitMQ, processor time of the server a delivery\n"
+    );
     println!("{:<34}{:>12}{:>12}{:>12}", "", "ours", ".NET", "plain loop");
-    let theirs = std::env::var_os("HARMONY_PEER").map(PathBuf::from).map(|peer| {
-        let theirs = |scheme| {
-            let mut command = Command::new(peer.join("dotnet/dotnet"));
-            command.arg(peer.join("refhub/refhub.dll")).env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
-            let server = start(command, scheme, &settings);
-            std::thread::sleep(Duration::from_secs(3)); // it says nowhere when it consumes
-            server
-        };
-        (measure(&theirs("http"), connections, &address), tls(theirs("https")))
-    });
+    let theirs = std::env::var_os("HARMONY_PEER")
+        .map(PathBuf::from)
+        .map(|peer| {
+            let theirs = |scheme| {
+                let mut command = Command::new(peer.join("dotnet/dotnet"));
+                command
+                    .arg(peer.join("refhub/refhub.dll"))
+                    .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
+                let server = start(command, scheme, &settings);
+                std::thread::sleep(Duration::from_secs(3)); // it says nowhere when it consumes
+                server
+            };
+            (
+                measure(&theirs("http"), connections, &address),
+                tls(theirs("https")),
+            )
+        });
     let row = |name: &str, ours: f64, theirs: Option<f64>, plain: Option<f64>| {
-        let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
-        let ratio = theirs.map_or_else(String::new, |theirs| format!("{:>9.2}x of .NET", ours / theirs));
-        let floor = plain.map_or_else(String::new, |plain| format!("{:>7.2}x of the loop", ours / plain));
-        println!("{name:<34}{ours:>12.2}{:>12}{:>12}{ratio}{floor}", cell(theirs), cell(plain));
+        let cell = |value: Option<f64>| {
+            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
+        };
+        let ratio = theirs.map_or_else(String::new, |theirs| {
+            format!("{:>9.2}x of .NET", ours / theirs)
+        });
+        let floor = plain.map_or_else(String::new, |plain| {
+            format!("{:>7.2}x of the loop", ours / plain)
+        });
+        println!(
+            "{name:<34}{ours:>12.2}{:>12}{:>12}{ratio}{floor}",
+            cell(theirs),
+            cell(plain)
+        );
     };
     let of = |pick: fn(&Figures) -> f64| theirs.as_ref().map(|(figures, _)| pick(figures));
-    row("paced, 50 a second (us)", ours.paced, of(|figures| figures.paced), Some(paced));
-    row("burst of 400 at once (us)", ours.burst, of(|figures| figures.burst), Some(burst));
-    row("100 groups, 2,000 a second (us)", ours.groups, of(|figures| figures.groups), None);
-    row("paced, median (ms)", ours.median, of(|figures| figures.median), None);
-    row("paced, 99th of 100 (ms)", ours.late, of(|figures| figures.late), None);
-    row("throughput (1,000 a second)", ours.throughput, of(|figures| figures.throughput), None);
-    row("memory a connection (KB)", ours.memory, of(|figures| figures.memory), None);
-    row("memory a connection, TLS (KB)", ours_with_tls, theirs.as_ref().map(|(_, tls)| *tls), None);
-    row("memory at rest (MB)", ours.at_rest / 1024.0, of(|figures| figures.at_rest / 1024.0), None);
-    row("opened a processor second", ours.opening, of(|figures| figures.opening), None);
+    row(
+        "paced, 50 a second (us)",
+        ours.paced,
+        of(|figures| figures.paced),
+        Some(paced),
+    );
+    row(
+        "burst of 400 at once (us)",
+        ours.burst,
+        of(|figures| figures.burst),
+        Some(burst),
+    );
+    row(
+        "100 groups, 2,000 a second (us)",
+        ours.groups,
+        of(|figures| figures.groups),
+        None,
+    );
+    row(
+        "paced, median (ms)",
+        ours.median,
+        of(|figures| figures.median),
+        None,
+    );
+    row(
+        "paced, 99th of 100 (ms)",
+        ours.late,
+        of(|figures| figures.late),
+        None,
+    );
+    row(
+        "throughput (1,000 a second)",
+        ours.throughput,
+        of(|figures| figures.throughput),
+        None,
+    );
+    row(
+        "memory a connection (KB)",
+        ours.memory,
+        of(|figures| figures.memory),
+        None,
+    );
+    row(
+        "memory a connection, TLS (KB)",
+        ours_with_tls,
+        theirs.as_ref().map(|(_, tls)| *tls),
+        None,
+    );
+    row(
+        "memory at rest (MB)",
+        ours.at_rest / 1024.0,
+        of(|figures| figures.at_rest / 1024.0),
+        None,
+    );
+    row(
+        "opened a processor second",
+        ours.opening,
+        of(|figures| figures.opening),
+        None,
+    );
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 /// A notification as Harmony.Api writes it.
 pub fn message(number: usize, board: &str) -> String {
-    format!("{{\"BoardId\":\"{board}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"card number {number}\"}}")
+    format!(
+        "{{\"BoardId\":\"{board}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"card number {number}\"}}"
+    )
 }
 
 #[derive(Clone, Copy)]
@@ -18,8 +20,17 @@ pub enum Pace {
 }
 
 /// Publishes through RabbitMQ, to one board after the other; notes when.
-pub fn publish(address: &BrokerAddress, boards: &[String], messages: usize, pace: Pace, when: &mut Vec<Instant>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+pub fn publish(
+    address: &BrokerAddress,
+    boards: &[String],
+    messages: usize,
+    pace: Pace,
+    when: &mut Vec<Instant>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let broker = Broker::connect(address, "bench", Duration::from_secs(10)).await.expect("RabbitMQ");
         let bodies: Vec<_> = (0..messages).map(|number| message(number, &boards[number % boards.len()])).collect();
@@ -54,16 +65,24 @@ pub fn consume(address: &BrokerAddress, messages: usize) -> Receiver<()> {
     let (sender, receiver) = channel();
     let address = address.clone();
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         runtime.block_on(async {
-            let broker = Broker::connect(&address, "bench", Duration::from_secs(10)).await.expect("RabbitMQ");
+            let broker = Broker::connect(&address, "bench", Duration::from_secs(10))
+                .await
+                .expect("RabbitMQ");
             broker.declare().await.expect("a queue");
             let mut coming = broker.consume(200).await.expect("a consumer");
             ready.send(()).expect("somebody who waits");
             for _ in 0..messages {
                 let batch = coming.next_batch(1).await.expect("a message");
                 sender.send(()).expect("somebody who listens");
-                broker.acknowledge_up_to(&batch[0]).await.expect("an acknowledgement");
+                broker
+                    .acknowledge_up_to(&batch[0])
+                    .await
+                    .expect("an acknowledgement");
             }
             broker.close().await;
         });

@@ -22,17 +22,33 @@ impl Drop for Server {
 impl Server {
     /// Processor seconds so far: user and system time, in hundredths.
     pub fn cpu(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
-        let fields: Vec<_> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
-        let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().expect("ticks")).sum();
+        let stat =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a process");
+        let fields: Vec<_> = stat
+            .rsplit_once(") ")
+            .expect("a name")
+            .1
+            .split(' ')
+            .collect();
+        let ticks: u64 = fields[11..13]
+            .iter()
+            .map(|field| field.parse::<u64>().expect("ticks"))
+            .sum();
         ticks as f64 / 100.0
     }
 
     /// Kilobytes in memory.
     pub fn memory(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .expect("a process");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("a size");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number")
     }
 }
 
@@ -40,9 +56,19 @@ impl Server {
 ///
 /// On `http` and `https` at once it would send everybody to the second.
 pub fn start(mut command: Command, scheme: &str, settings: &[(&str, String)]) -> Server {
-    let address = format!("127.0.0.1:{}", harmony::containers::ports::free_port().expect("a port"));
-    command.args(["--urls", &format!("{scheme}://{address}")]).envs(settings.iter().cloned());
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a server");
+    let address = format!(
+        "127.0.0.1:{}",
+        harmony::containers::ports::free_port().expect("a port")
+    );
+    command
+        .args(["--urls", &format!("{scheme}://{address}")])
+        .envs(settings.iter().cloned());
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a server");
     let server = Server { child, address };
     let deadline = Instant::now() + Duration::from_secs(30);
     while !ready(&server.address) {
@@ -55,8 +81,12 @@ pub fn start(mut command: Command, scheme: &str, settings: &[(&str, String)]) ->
 /// Whether the hub takes notifications; the reference hub has no health check, so any answer will do, as it must where
 /// TLS is spoken.
 fn ready(address: &str) -> bool {
-    let Ok(mut stream) = TcpStream::connect(address) else { return false };
-    let sent = stream.write_all(b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return false;
+    };
+    let sent =
+        stream.write_all(b"GET /healthz/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let mut answer = String::new();
-    sent.and_then(|()| stream.read_to_string(&mut answer)).is_ok_and(|_| !answer.contains(" 503 "))
+    sent.and_then(|()| stream.read_to_string(&mut answer))
+        .is_ok_and(|_| !answer.contains(" 503 "))
 }

@@ -15,8 +15,14 @@ const HUB: &str = "Harmony.SignalR.Hubs.SignalRHub";
 /// Publishes; the answer, how many hear it, is nobody's concern.
 fn publish(redis: &Redis, channel: &str, payload: &[u8]) {
     let mut stream = connect(&redis.connection_string());
-    let head = format!("*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n${}\r\n", channel.len(), payload.len());
-    stream.write_all(&[head.as_bytes(), payload, b"\r\n"].concat()).expect("a command");
+    let head = format!(
+        "*3\r\n$7\r\nPUBLISH\r\n${}\r\n{channel}\r\n${}\r\n",
+        channel.len(),
+        payload.len()
+    );
+    stream
+        .write_all(&[head.as_bytes(), payload, b"\r\n"].concat())
+        .expect("a command");
     stream.read_exact(&mut [0]).expect("an answer");
 }
 
@@ -30,10 +36,19 @@ struct Client {
 impl Client {
     fn connect(address: &str) -> Self {
         let mut socket = WebSocket::connected(address);
-        socket.send("{\"type\":1,\"invocationId\":\"w\",\"target\":\"WhoAmI\",\"arguments\":[]}\u{1e}");
-        let id = socket.message()["result"].as_str().expect("an id").to_owned();
+        socket.send(
+            "{\"type\":1,\"invocationId\":\"w\",\"target\":\"WhoAmI\",\"arguments\":[]}\u{1e}",
+        );
+        let id = socket.message()["result"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
         socket.invoke("ListenForBoardEvents", "g");
-        Client { address: address.to_owned(), socket, id }
+        Client {
+            address: address.to_owned(),
+            socket,
+            id,
+        }
     }
 
     /// All that it is told before an end that must come, or until it is closed.
@@ -68,19 +83,50 @@ fn binary(bytes: &[u8]) -> Vec<u8> {
 
 /// An envelope, in which `own` may be left out.
 fn envelope(random: &mut Random, own: &str) -> Vec<u8> {
-    let message = random.pick::<&[u8]>(&[b"{\"type\":1,\"target\":\"T\",\"arguments\":[1]}\x1e", b"{\"type\":1,\"target\":\"T\",\"arguments\":[]}\x1e{\"x\":1}\x1e", b"no message\x1e", b"{}"]);
+    let message = random.pick::<&[u8]>(&[
+        b"{\"type\":1,\"target\":\"T\",\"arguments\":[1]}\x1e",
+        b"{\"type\":1,\"target\":\"T\",\"arguments\":[]}\x1e{\"x\":1}\x1e",
+        b"no message\x1e",
+        b"{}",
+    ]);
     let excluded = match random.below(6) {
         0 => array(&[packed(&json!(own))]),
         1 => array(&[packed(&json!("another")), packed(&json!(own))]),
         2 => array(&[packed(&json!("another"))]),
-        3 => random.pick(&[packed(&json!(null)), packed(&json!("x")), packed(&json!([1])), packed(&json!([null])), packed(&json!({}))]).clone(),
+        3 => random
+            .pick(&[
+                packed(&json!(null)),
+                packed(&json!("x")),
+                packed(&json!([1])),
+                packed(&json!([null])),
+                packed(&json!({})),
+            ])
+            .clone(),
         _ => array(&[]),
     };
-    let names = ["json", "json", "json", "json", "messagepack", "JSON", "other"];
+    let names = [
+        "json",
+        "json",
+        "json",
+        "json",
+        "messagepack",
+        "JSON",
+        "other",
+    ];
     // Without JSON, .NET closes its clients.
     let mut entries = vec![[packed(&json!("json")), binary(message)].concat()];
     for _ in 0..random.below(3) {
-        let value = if random.one_in(4) { random.pick(&[packed(&json!("text")), packed(&json!(null)), packed(&json!(1))]).clone() } else { binary(message) };
+        let value = if random.one_in(4) {
+            random
+                .pick(&[
+                    packed(&json!("text")),
+                    packed(&json!(null)),
+                    packed(&json!(1)),
+                ])
+                .clone()
+        } else {
+            binary(message)
+        };
         entries.push([packed(&json!(random.pick(&names))), value].concat());
     }
     if random.one_in(2) {
@@ -89,7 +135,11 @@ fn envelope(random: &mut Random, own: &str) -> Vec<u8> {
     let map = [&[0x80 | entries.len() as u8][..], &entries.concat()].concat();
     let mut items = vec![excluded, map];
     if random.one_in(3) {
-        items.extend((0..random.below(4)).map(|_| packed(random.pick(&[json!("id"), json!("channel"), json!(null), json!(1)]))));
+        items.extend(
+            (0..random.below(4)).map(|_| {
+                packed(random.pick(&[json!("id"), json!("channel"), json!(null), json!(1)]))
+            }),
+        );
     }
     let mut bytes = array(&items);
     match random.below(12) {
@@ -102,16 +152,39 @@ fn envelope(random: &mut Random, own: &str) -> Vec<u8> {
 }
 
 fn valid(text: &str) -> Vec<u8> {
-    array(&[array(&[]), [&[0x81][..], &packed(&json!("json")), &binary(format!("{text}\u{1e}").as_bytes())].concat()])
+    array(&[
+        array(&[]),
+        [
+            &[0x81][..],
+            &packed(&json!("json")),
+            &binary(format!("{text}\u{1e}").as_bytes()),
+        ]
+        .concat(),
+    ])
 }
 
 fn command(random: &mut Random, number: u64, own: &str) -> Vec<u8> {
-    let mut items = vec![json!(number), json!("tester"), json!(1 + random.below(2)), json!(random.pick(&["g", "h", ""])), json!(own)];
+    let mut items = vec![
+        json!(number),
+        json!("tester"),
+        json!(1 + random.below(2)),
+        json!(random.pick(&["g", "h", ""])),
+        json!(own),
+    ];
     if random.one_in(2) {
         let place = random.below(5) as usize;
         // A number that is one names the command, by which its acknowledgement is known.
         let least = if place == 0 { 3 } else { 0 };
-        let odd = [json!(0), json!(3), json!(-1), json!(null), json!("x"), json!(4_294_967_296_u64), json!([]), json!("")];
+        let odd = [
+            json!(0),
+            json!(3),
+            json!(-1),
+            json!(null),
+            json!("x"),
+            json!(4_294_967_296_u64),
+            json!([]),
+            json!(""),
+        ];
         items[place] = random.pick(&odd[least..]).clone();
     }
     match random.below(8) {
@@ -128,25 +201,35 @@ fn command(random: &mut Random, number: u64, own: &str) -> Vec<u8> {
 
 /// The command that an acknowledgement is for, where it is one.
 fn acknowledged((channel, payload): (String, Vec<u8>)) -> Option<u64> {
-    channel.contains(":internal:ack:").then(|| rmp_serde::from_slice::<[u64; 1]>(&payload).expect("a number")[0])
+    channel
+        .contains(":internal:ack:")
+        .then(|| rmp_serde::from_slice::<[u64; 1]>(&payload).expect("a number")[0])
 }
 
 #[test]
 fn the_backplane_is_understood_alike() {
-    if !has("the_backplane_is_understood_alike", &[Part::Peer, Part::Redis]) {
+    if !has(
+        "the_backplane_is_understood_alike",
+        &[Part::Peer, Part::Redis],
+    ) {
         return;
     }
     let redis = Redis::start();
     let ours = Conformance::start(&redis.connection_string());
     let (_program, theirs) = refhub(Some(&redis), None);
     let mut clients = [ours.address(), &theirs].map(Client::connect);
-    let (cases, mut random) = (wanted("HARMONY_CASES", 1000), Random(wanted("HARMONY_SEED", 1)));
+    let (cases, mut random) = (
+        wanted("HARMONY_CASES", 1000),
+        Random(wanted("HARMONY_SEED", 1)),
+    );
     let mut differences = Vec::new();
     for case in 0..cases {
         let kind = random.below(3);
         let seed = random.below(u64::from(u32::MAX));
         let end = format!("end of {case}\u{1e}");
-        let payloads = clients.each_ref().map(|client| envelope(&mut Random(seed), &client.id));
+        let payloads = clients
+            .each_ref()
+            .map(|client| envelope(&mut Random(seed), &client.id));
         let [ours, theirs] = [0, 1].map(|place| {
             let channel = match kind {
                 0 => format!("{HUB}:all"),
@@ -163,7 +246,11 @@ fn the_backplane_is_understood_alike() {
             heard
         });
         if ours != theirs {
-            differences.push(format!("{:02x?}\n  {}\n  ours {ours:?}\n  .NET {theirs:?}", payloads[0], payloads[0].escape_ascii()));
+            differences.push(format!(
+                "{:02x?}\n  {}\n  ours {ours:?}\n  .NET {theirs:?}",
+                payloads[0],
+                payloads[0].escape_ascii()
+            ));
         }
     }
     // Commands to both, numbered one after the other, of which .NET acknowledges each before it reads the next.
@@ -174,15 +261,28 @@ fn the_backplane_is_understood_alike() {
     for case in 0..cases {
         let seed = random.below(u64::from(u32::MAX));
         for place in [0, 1] {
-            let payload = command(&mut Random(seed), first + 2 * case + place, &clients[place as usize].id);
+            let payload = command(
+                &mut Random(seed),
+                first + 2 * case + place,
+                &clients[place as usize].id,
+            );
             publish(&redis, &channel, &payload);
             commands.push(payload);
         }
     }
     let last = first + 2 * cases + 1;
-    publish(&redis, &channel, &packed(&json!([last, "tester", 1, "last", clients[1].id])));
+    publish(
+        &redis,
+        &channel,
+        &packed(&json!([last, "tester", 1, "last", clients[1].id])),
+    );
     let mut done = HashSet::new();
-    let is_missed = |done: &HashSet<u64>| !done.contains(&last) || (0..cases).any(|case| done.contains(&(first + 2 * case + 1)) && !done.contains(&(first + 2 * case)));
+    let is_missed = |done: &HashSet<u64>| {
+        !done.contains(&last)
+            || (0..cases).any(|case| {
+                done.contains(&(first + 2 * case + 1)) && !done.contains(&(first + 2 * case))
+            })
+    };
     let began = Instant::now();
     while is_missed(&done) && began.elapsed() < crate::harness::PATIENCE {
         done.extend(acknowledged(published.next_of_all()));
@@ -191,9 +291,17 @@ fn the_backplane_is_understood_alike() {
     for (case, payload) in (0..cases).zip(commands.iter().step_by(2)) {
         let [ours, theirs] = [0, 1].map(|place| done.contains(&(first + 2 * case + place)));
         if ours != theirs {
-            differences.push(format!("{payload:02x?}\n  {}\n  acknowledged by ours {ours}, by .NET {theirs}", payload.escape_ascii()));
+            differences.push(format!(
+                "{payload:02x?}\n  {}\n  acknowledged by ours {ours}, by .NET {theirs}",
+                payload.escape_ascii()
+            ));
         }
     }
-    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+    assert!(
+        differences.is_empty(),
+        "{} differences:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
     eprintln!("{cases} envelopes and as many commands: both hubs took them alike");
 }

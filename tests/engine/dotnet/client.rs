@@ -14,20 +14,39 @@ fn the_dotnet_client_hears_in_all_of_its_modes() {
     }
     let hub = Hub::embedded(&[]);
     let mut modes = Vec::new();
-    for (protocol, transport) in [("json", "websockets"), ("json", "sse"), ("json", "longpolling"), ("messagepack", "websockets"), ("messagepack", "longpolling")] {
+    for (protocol, transport) in [
+        ("json", "websockets"),
+        ("json", "sse"),
+        ("json", "longpolling"),
+        ("messagepack", "websockets"),
+        ("messagepack", "longpolling"),
+    ] {
         modes.push(vec![protocol, transport, "negotiate"]);
         if transport == "websockets" {
-            modes.extend([vec![protocol, transport], vec![protocol, transport, "negotiate", "stateful"]]);
+            modes.extend([
+                vec![protocol, transport],
+                vec![protocol, transport, "negotiate", "stateful"],
+            ]);
         }
     }
     let start = |mode: &Vec<&str>| {
         let mut command = dotnet(&peer().expect("the peer"), "refclient");
-        Program::start(command.args([&format!("{}/signalRHub", hub.url), BOARD, "60"]).args(mode))
+        Program::start(
+            command
+                .args([&format!("{}/signalRHub", hub.url), BOARD, "60"])
+                .args(mode),
+        )
     };
     let mut clients: Vec<_> = modes.iter().map(start).collect();
-    clients.iter_mut().for_each(|client| drop(client.wait_for_line("joined")));
-    let body = format!("{{\"BoardId\":\"{BOARD}\",\"CardId\":\"{CARD}\",\"Title\":\"in all modes\"}}");
-    let request = format!("POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    clients
+        .iter_mut()
+        .for_each(|client| drop(client.wait_for_line("joined")));
+    let body =
+        format!("{{\"BoardId\":\"{BOARD}\",\"CardId\":\"{CARD}\",\"Title\":\"in all modes\"}}");
+    let request = format!(
+        "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
     assert_eq!(http(address(&hub.admin), request.as_bytes()).status, 202);
     for (mode, client) in modes.iter().zip(&mut clients) {
         let line = client.wait_for_line("OnCardTitleChanged");

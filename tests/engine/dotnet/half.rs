@@ -31,15 +31,25 @@ fn outcome(what: &str, answer: &Answer, heard: &mut String) -> Value {
         *heard += &answer.body;
     }
     // Whether an end is noticed before or behind the look at the table, nobody cares.
-    let body = if is_data || answer.status == 404 { "" } else { &answer.body };
+    let body = if is_data || answer.status == 404 {
+        ""
+    } else {
+        &answer.body
+    };
     format!("{what} {} {kind} {body}", answer.status).into()
 }
 
 impl Client<'_> {
     fn send(&self, line: &str, headers: &str, body: &[u8]) -> TcpStream {
         let mut stream = connect(self.address);
-        let head = format!("{line} {} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n", self.path, body.len());
-        stream.write_all(&[head.as_bytes(), body].concat()).expect("a request");
+        let head = format!(
+            "{line} {} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n",
+            self.path,
+            body.len()
+        );
+        stream
+            .write_all(&[head.as_bytes(), body].concat())
+            .expect("a request");
         stream
     }
 
@@ -73,10 +83,14 @@ impl Client<'_> {
 
     /// Hears what there is, and the end where there is one, so that what is done next comes after it.
     fn listen(&mut self) {
-        let Some(stream) = &mut self.events else { return };
+        let Some(stream) = &mut self.events else {
+            return;
+        };
         let mut buffer = [0; 4096];
         let before = self.heard.len();
-        while !self.heard.ends_with(b"0\r\n\r\n") && let Ok(length @ 1..) = stream.read(&mut buffer) {
+        while !self.heard.ends_with(b"0\r\n\r\n")
+            && let Ok(length @ 1..) = stream.read(&mut buffer)
+        {
             self.heard.extend_from_slice(&buffer[..length]);
             let now = String::from_utf8_lossy(&self.heard[before..]);
             if now.contains("{}") || now.contains("\"type\":3") {
@@ -89,17 +103,30 @@ impl Client<'_> {
 fn client(address: &str, words: &[Vec<u8>]) -> Vec<Value> {
     let negotiated = http(address, b"POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
     let negotiated: Value = serde_json::from_str(&negotiated.body).expect("JSON");
-    let path = format!("/signalRHub?id={}", negotiated["connectionToken"].as_str().expect("a token"));
-    let mut client = Client { address, path, events: None, sockets: Vec::new(), heard: Vec::new() };
+    let path = format!(
+        "/signalRHub?id={}",
+        negotiated["connectionToken"].as_str().expect("a token")
+    );
+    let mut client = Client {
+        address,
+        path,
+        events: None,
+        sockets: Vec::new(),
+        heard: Vec::new(),
+    };
     let (mut said, mut heard) = (Vec::new(), String::new());
     for word in words {
         let what = match &word[..] {
-            b"poll" | b"events" | b"delete" | b"websocket" => std::str::from_utf8(word).expect("text"),
+            b"poll" | b"events" | b"delete" | b"websocket" => {
+                std::str::from_utf8(word).expect("text")
+            }
             _ => "post",
         };
         match client.act(word) {
             // Whether .NET takes what is posted behind an end that was not fetched depends on the moment, as the recordings show.
-            Some(Answer { status: 200 | 404, .. }) if what == "post" && client.events.is_none() => {}
+            Some(Answer {
+                status: 200 | 404, ..
+            }) if what == "post" && client.events.is_none() => {}
             None => said.push(format!("{what} waits").into()),
             Some(answer) => said.push(outcome(what, &answer, &mut heard)),
         }
@@ -108,11 +135,18 @@ fn client(address: &str, words: &[Vec<u8>]) -> Vec<Value> {
         client.listen();
         let text = String::from_utf8_lossy(&client.heard);
         // Chunks begin where they will; a line that is a length is none of ours.
-        let lines = text.split("\r\n").filter(|line| !line.is_empty() && u32::from_str_radix(line, 16).is_err());
+        let lines = text
+            .split("\r\n")
+            .filter(|line| !line.is_empty() && u32::from_str_radix(line, 16).is_err());
         heard.extend(lines.map(|line| line.trim_start_matches("data: ").trim_start_matches(":")));
         said.push(format!("events end: {}", text.ends_with("0\r\n\r\n")).into());
     }
-    said.extend(heard.split_terminator('\u{1e}').filter(|message| *message != "{\"type\":6}").map(Value::from));
+    said.extend(
+        heard
+            .split_terminator('\u{1e}')
+            .filter(|message| *message != "{\"type\":6}")
+            .map(Value::from),
+    );
     said
 }
 
@@ -136,7 +170,14 @@ fn words(random: &mut Random) -> Vec<Vec<u8>> {
         words.push(fetch.into());
     }
     if !random.one_in(8) {
-        let handshake: &[u8] = random.pick::<&[u8]>(&[HANDSHAKE, HANDSHAKE, HANDSHAKE, b"{\"protocol\":\"messagepack\",\"version\":1}\x1e", b"{}\x1e", b"{\"protocol\":\"json\",\"version\":9}\x1e"]);
+        let handshake: &[u8] = random.pick::<&[u8]>(&[
+            HANDSHAKE,
+            HANDSHAKE,
+            HANDSHAKE,
+            b"{\"protocol\":\"messagepack\",\"version\":1}\x1e",
+            b"{}\x1e",
+            b"{\"protocol\":\"json\",\"version\":9}\x1e",
+        ]);
         words.push(handshake.into());
         words.extend(polls.then(|| b"poll".to_vec()));
     }
@@ -144,7 +185,11 @@ fn words(random: &mut Random) -> Vec<Vec<u8>> {
         match random.below(10) {
             0 => words.push(b"delete".to_vec()),
             1 => words.push(b"websocket".to_vec()),
-            2 => words.push(if polls { b"events".to_vec() } else { b"poll".to_vec() }),
+            2 => words.push(if polls {
+                b"events".to_vec()
+            } else {
+                b"poll".to_vec()
+            }),
             3 => words.push(fetch.into()),
             _ => {
                 words.push(random.pick(&MESSAGES).to_vec());

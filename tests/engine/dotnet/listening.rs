@@ -8,16 +8,27 @@ use std::process::Command;
 /// One of the two hubs, started with settings; `None` where it refuses them.
 fn started(program: &mut Command, variables: &[(&str, String)]) -> Option<(Program, Vec<String>)> {
     const LISTENING: &str = "Now listening on: ";
-    program.envs(variables.iter().map(|(name, value)| (*name, value))).env("Logging__LogLevel__Default", "Information");
+    program
+        .envs(variables.iter().map(|(name, value)| (*name, value)))
+        .env("Logging__LogLevel__Default", "Information");
     let mut program = Program::start(program);
     let ended = wait_for("the hub, or its end", || {
         let ended = program.has_ended();
-        (ended || program.lines().iter().any(|line| line.contains("Application started"))).then_some(ended)
+        (ended
+            || program
+                .lines()
+                .iter()
+                .any(|line| line.contains("Application started")))
+        .then_some(ended)
     });
     if ended {
         return None;
     }
-    let mut lines: Vec<_> = program.lines().iter().filter_map(|line| Some(line.split_once(LISTENING)?.1.to_owned())).collect();
+    let mut lines: Vec<_> = program
+        .lines()
+        .iter()
+        .filter_map(|line| Some(line.split_once(LISTENING)?.1.to_owned()))
+        .collect();
     lines.sort();
     Some((program, lines))
 }
@@ -25,8 +36,16 @@ fn started(program: &mut Command, variables: &[(&str, String)]) -> Option<(Progr
 /// Where ours listens, then .NET's: one after the other, since both do at the same places.
 fn both(variables: &[(&str, String)]) -> [Option<Vec<String>>; 2] {
     let folder = Folder::new();
-    let ours = started(harmony(folder.path()).args(["hub", "--rabbitmq=embedded", "--redis=none"]), variables).map(|(_, lines)| lines);
-    let theirs = started(dotnet(&peer().expect("the peer"), "refhub").current_dir(folder.path()), variables).map(|(_, lines)| lines);
+    let ours = started(
+        harmony(folder.path()).args(["hub", "--rabbitmq=embedded", "--redis=none"]),
+        variables,
+    )
+    .map(|(_, lines)| lines);
+    let theirs = started(
+        dotnet(&peer().expect("the peer"), "refhub").current_dir(folder.path()),
+        variables,
+    )
+    .map(|(_, lines)| lines);
     [ours, theirs]
 }
 
@@ -44,19 +63,40 @@ fn the_same_settings_listen_at_the_same_places() {
         &[("ASPNETCORE_URLS", "http://127.0.0.1:{0}/path")],
         &[("ASPNETCORE_URLS", "127.0.0.1:{0}")],
         &[("ASPNETCORE_URLS", "http://localhost:0")],
-        &[("ASPNETCORE_URLS", "http://127.0.0.1:{0}"), ("URLS", "http://127.0.0.1:{1}")],
-        &[("ASPNETCORE_URLS", "http://127.0.0.1:{0}"), ("ASPNETCORE_HTTP_PORTS", "{1}")],
+        &[
+            ("ASPNETCORE_URLS", "http://127.0.0.1:{0}"),
+            ("URLS", "http://127.0.0.1:{1}"),
+        ],
+        &[
+            ("ASPNETCORE_URLS", "http://127.0.0.1:{0}"),
+            ("ASPNETCORE_HTTP_PORTS", "{1}"),
+        ],
         &[("ASPNETCORE_HTTP_PORTS", "{0};{1}")],
         &[("ASPNETCORE_HTTP_PORTS", "{0}"), ("HTTP_PORTS", "{1}")],
-        &[("URLS", "http://127.0.0.1:{0}"), ("Kestrel__Endpoints__A__Url", "http://127.0.0.1:{1}")],
+        &[
+            ("URLS", "http://127.0.0.1:{0}"),
+            ("Kestrel__Endpoints__A__Url", "http://127.0.0.1:{1}"),
+        ],
         &[("Kestrel__Endpoints__A__Protocols", "Http1")],
-        &[("URLS", "https://127.0.0.1:{0}"), ("Kestrel__Certificates__Default__Path", "gone.pfx")],
-        &[("URLS", "https://127.0.0.1:{0}"), ("Kestrel__Certificates__Default__Subject", "nobody")],
+        &[
+            ("URLS", "https://127.0.0.1:{0}"),
+            ("Kestrel__Certificates__Default__Path", "gone.pfx"),
+        ],
+        &[
+            ("URLS", "https://127.0.0.1:{0}"),
+            ("Kestrel__Certificates__Default__Subject", "nobody"),
+        ],
     ];
     for case in cases {
         let ports = [free_port(), free_port()];
-        let filled = |text: &str| text.replace("{0}", &ports[0].to_string()).replace("{1}", &ports[1].to_string());
-        let variables: Vec<_> = case.iter().map(|(name, value)| (*name, filled(value))).collect();
+        let filled = |text: &str| {
+            text.replace("{0}", &ports[0].to_string())
+                .replace("{1}", &ports[1].to_string())
+        };
+        let variables: Vec<_> = case
+            .iter()
+            .map(|(name, value)| (*name, filled(value)))
+            .collect();
         let [ours, theirs] = both(&variables);
         assert_eq!(ours, theirs, "{variables:?}");
     }
@@ -70,8 +110,16 @@ fn each_endpoint_has_its_own_certificate() {
     let folder = Folder::new();
     let made = |name: &str| {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
-        let file = |ending, text: &str| folder.write(&format!("{name}.{ending}"), text).display().to_string();
-        [file("pem", &made.cert.pem()), file("key", &made.signing_key.serialize_pem())]
+        let file = |ending, text: &str| {
+            folder
+                .write(&format!("{name}.{ending}"), text)
+                .display()
+                .to_string()
+        };
+        [
+            file("pem", &made.cert.pem()),
+            file("key", &made.signing_key.serialize_pem()),
+        ]
     };
     let ([default, default_key], [own, own_key]) = (made("default.example"), made("own.example"));
     let ports = [free_port(), free_port()];
@@ -86,16 +134,32 @@ fn each_endpoint_has_its_own_certificate() {
     ];
     let certificates = || {
         ports.map(|port| {
-            let shown = run(Command::new("openssl").args(["s_client", "-connect", &format!("127.0.0.1:{port}")]));
+            let shown = run(Command::new("openssl").args([
+                "s_client",
+                "-connect",
+                &format!("127.0.0.1:{port}"),
+            ]));
             let shown = text(&shown.stdout);
             let end = "-----END CERTIFICATE-----";
-            shown.split_once("-----BEGIN").and_then(|(_, rest)| rest.split_once(end)).map(|(certificate, _)| certificate.to_owned()).unwrap_or(shown)
+            shown
+                .split_once("-----BEGIN")
+                .and_then(|(_, rest)| rest.split_once(end))
+                .map(|(certificate, _)| certificate.to_owned())
+                .unwrap_or(shown)
         })
     };
-    let ours = started(harmony(folder.path()).args(["hub", "--rabbitmq=embedded", "--redis=none"]), &variables).expect("our hub");
+    let ours = started(
+        harmony(folder.path()).args(["hub", "--rabbitmq=embedded", "--redis=none"]),
+        &variables,
+    )
+    .expect("our hub");
     let by_ours = certificates();
     drop(ours);
-    let _theirs = started(dotnet(&peer().expect("the peer"), "refhub").current_dir(folder.path()), &variables).expect("the .NET hub");
+    let _theirs = started(
+        dotnet(&peer().expect("the peer"), "refhub").current_dir(folder.path()),
+        &variables,
+    )
+    .expect("the .NET hub");
     assert_eq!(by_ours, certificates());
     assert_ne!(by_ours[0], by_ours[1]);
 }

@@ -17,11 +17,16 @@ const ENDED: &str = "ended";
 
 /// Everything that comes soon; acknowledgements come when they come, and pings too.
 fn hear(socket: &mut WebSocket, said: &mut Vec<Value>) {
-    socket.stream.set_read_timeout(Some(SOON)).expect("a time-out");
+    socket
+        .stream
+        .set_read_timeout(Some(SOON))
+        .expect("a time-out");
     while socket.stream.peek(&mut [0]).is_ok() {
         match socket.next() {
             Frame::Text(text) => {
-                let messages = text.split('\u{1e}').filter(|text| !text.is_empty() && !text.contains("\"type\":6") && !text.contains("\"type\":8"));
+                let messages = text.split('\u{1e}').filter(|text| {
+                    !text.is_empty() && !text.contains("\"type\":6") && !text.contains("\"type\":8")
+                });
                 said.extend(messages.map(Value::from));
             }
             Frame::Close(code) => said.push(code.into()),
@@ -34,7 +39,10 @@ fn hear(socket: &mut WebSocket, said: &mut Vec<Value>) {
 fn converse(address: &str, words: &[Vec<u8>]) -> Vec<Value> {
     let request = b"POST /signalRHub/negotiate?negotiateVersion=1&useStatefulReconnect=true HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
     let negotiated: Value = serde_json::from_str(&http(address, request).body).expect("JSON");
-    let path = format!("/signalRHub?id={}", negotiated["connectionToken"].as_str().expect("a token"));
+    let path = format!(
+        "/signalRHub?id={}",
+        negotiated["connectionToken"].as_str().expect("a token")
+    );
     let (mut socket, answer) = WebSocket::upgrade(address, &path);
     let mut said = vec![Value::from(answer.status)];
     for word in words {
@@ -61,7 +69,8 @@ fn converse(address: &str, words: &[Vec<u8>]) -> Vec<Value> {
 
 fn words(random: &mut Random) -> Vec<Vec<u8>> {
     let version = random.pick(&["2", "2", "2", "2", "1"]);
-    let mut words = vec![format!("{{\"protocol\":\"json\",\"version\":{version}}}\u{1e}").into_bytes()];
+    let mut words =
+        vec![format!("{{\"protocol\":\"json\",\"version\":{version}}}\u{1e}").into_bytes()];
     // What is answered for certain: a call behind a sequence may be taken for one that came before.
     let (mut call, mut answered, mut acknowledged, mut told) = (0, 0, 0, false);
     for _ in 0..=random.below(7) {
@@ -73,16 +82,28 @@ fn words(random: &mut Random) -> Vec<Vec<u8>> {
             }
             3..6 => {
                 told = true;
-                format!("{{\"type\":9,\"sequenceId\":{}}}\u{1e}", random.pick(&["-1", "0", "1", "1", "2", "2", "3", "4"]))
+                format!(
+                    "{{\"type\":9,\"sequenceId\":{}}}\u{1e}",
+                    random.pick(&["-1", "0", "1", "1", "2", "2", "3", "4"])
+                )
             }
-            6 if random.one_in(3) => (*random.pick(&["close", "{\"type\":7}\u{1e}", "x\u{1e}", "{\"type\":9}\u{1e}"])).to_owned(),
+            6 if random.one_in(3) => (*random.pick(&[
+                "close",
+                "{\"type\":7}\u{1e}",
+                "x\u{1e}",
+                "{\"type\":9}\u{1e}",
+            ]))
+            .to_owned(),
             6 => "{\"type\":6}\u{1e}".to_owned(),
-            7 => "{\"type\":1,\"target\":\"ListenForBoardEvents\",\"arguments\":[\"b\"]}\u{1e}".to_owned(),
+            7 => "{\"type\":1,\"target\":\"ListenForBoardEvents\",\"arguments\":[\"b\"]}\u{1e}"
+                .to_owned(),
             _ => {
                 call += 1;
                 answered += u64::from(!told);
                 let target = random.pick(&["Nope", "ListenForBoardEvents"]);
-                format!("{{\"type\":1,\"invocationId\":\"{call}\",\"target\":\"{target}\",\"arguments\":[\"b\"]}}\u{1e}")
+                format!(
+                    "{{\"type\":1,\"invocationId\":\"{call}\",\"target\":\"{target}\",\"arguments\":[\"b\"]}}\u{1e}"
+                )
             }
         };
         words.push(word.into_bytes());

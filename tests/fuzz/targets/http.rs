@@ -32,10 +32,18 @@ thread_local! {
 async fn talk(server: &Arc<Server<Mute>>, bytes: &[u8]) -> Vec<u8> {
     let (mut near, far) = tokio::io::duplex(1 << 20);
     let server = server.clone();
-    let serving = tokio::spawn(serve_http(far, CancellationToken::new(), move |mut request| {
-        let server = server.clone();
-        async move { endpoint::answer(&server, "/hub", &mut request).await.unwrap_or_else(|| answer::text(StatusCode::NOT_FOUND, "")) }
-    }));
+    let serving = tokio::spawn(serve_http(
+        far,
+        CancellationToken::new(),
+        move |mut request| {
+            let server = server.clone();
+            async move {
+                endpoint::answer(&server, "/hub", &mut request)
+                    .await
+                    .unwrap_or_else(|| answer::text(StatusCode::NOT_FOUND, ""))
+            }
+        },
+    ));
     near.write_all(bytes).await.expect("room");
     near.shutdown().await.expect("an end");
     let mut said = Vec::new();

@@ -14,7 +14,8 @@ fuzz_target!(|bytes: &[u8]| {
             let _ = arguments.texts::<1>();
             let _ = arguments.value();
         }
-        let _ = Broadcast::framed(&[(Protocol::Json, &bytes[..taken])]).frame(Protocol::MessagePack);
+        let _ =
+            Broadcast::framed(&[(Protocol::Json, &bytes[..taken])]).frame(Protocol::MessagePack);
     }
     if let Ok(value) = Value::from_json(bytes) {
         let written = value.to_json(Naming::AsDeclared);

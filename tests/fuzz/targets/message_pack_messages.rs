@@ -9,11 +9,13 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(Cut::Message(message, taken)) = Protocol::MessagePack.cut(bytes, 32_768) {
         assert!(taken <= bytes.len());
-        if let Ok(ClientMessage::Invocation { arguments, .. }) = Protocol::MessagePack.read(message) {
+        if let Ok(ClientMessage::Invocation { arguments, .. }) = Protocol::MessagePack.read(message)
+        {
             let _ = arguments.texts::<2>();
             let _ = arguments.value();
         }
-        let _ = Broadcast::framed(&[(Protocol::MessagePack, &bytes[..taken])]).frame(Protocol::Json);
+        let _ =
+            Broadcast::framed(&[(Protocol::MessagePack, &bytes[..taken])]).frame(Protocol::Json);
     }
     if let Ok(value) = Value::from_message_pack(bytes) {
         let _ = value.to_json(Naming::Camel);

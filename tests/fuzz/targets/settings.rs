@@ -9,7 +9,9 @@ use std::path::Path;
 
 fuzz_target!(|data: (&[u8], &str, &str)| {
     let (bytes, key, value) = data;
-    let Ok(document) = Document::parse(bytes) else { return };
+    let Ok(document) = Document::parse(bytes) else {
+        return;
+    };
     assert_eq!(document.to_bytes(), bytes, "what is not edited stays");
     let layers = Layers::of_files([(Path::new("appsettings.json"), &document)]);
     for entry in document.entries() {
@@ -20,8 +22,17 @@ fuzz_target!(|data: (&[u8], &str, &str)| {
     if edited.set(&path, &NewValue::Text(value.to_owned())).is_ok() {
         let again = Document::parse(&edited.to_bytes()).expect("an edit leaves what parses");
         assert_eq!(again.get(&path), Some(value), "an edit reads as it was set");
-        assert_eq!(edited.entries(), again.entries(), "the tree is that of the text");
-        assert!(!edited.set(&path, &NewValue::Text(value.to_owned())).expect("the same again"), "twice changes nothing");
+        assert_eq!(
+            edited.entries(),
+            again.entries(),
+            "the tree is that of the text"
+        );
+        assert!(
+            !edited
+                .set(&path, &NewValue::Text(value.to_owned()))
+                .expect("the same again"),
+            "twice changes nothing"
+        );
     }
     let mut removed = document;
     if removed.remove(&path) {

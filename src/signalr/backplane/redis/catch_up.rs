@@ -19,11 +19,22 @@ impl Shared {
         self.mark_with(redis, 0).await
     }
 
-    async fn mark_with(&self, redis: &mut MultiplexedConnection, number: u64) -> Result<(), RedisError> {
+    async fn mark_with(
+        &self,
+        redis: &mut MultiplexedConnection,
+        number: u64,
+    ) -> Result<(), RedisError> {
         if !self.log.is_available() {
             return ::redis::cmd("PING").query_async(redis).await;
         }
-        let marked = self.log.ask_for_mark(redis, &self.channel(&format!("internal:mark:{}", self.server)), number).await;
+        let marked = self
+            .log
+            .ask_for_mark(
+                redis,
+                &self.channel(&format!("internal:mark:{}", self.server)),
+                number,
+            )
+            .await;
         match marked {
             Err(error) if is_forbidden(&error) => {
                 self.log.unavailable.store(true, Ordering::Relaxed);
@@ -42,17 +53,33 @@ impl Shared {
     }
 
     /// Delivers what was missed, then what was held back, once everything is subscribed again.
-    pub(super) async fn catch_up(self: &Arc<Self>, redis: &mut MultiplexedConnection) -> Result<(), RedisError> {
-        let Some(number) = self.log.await_mark() else { return self.mark(redis).await };
+    pub(super) async fn catch_up(
+        self: &Arc<Self>,
+        redis: &mut MultiplexedConnection,
+    ) -> Result<(), RedisError> {
+        let Some(number) = self.log.await_mark() else {
+            return self.mark(redis).await;
+        };
         self.mark_with(redis, number).await?;
         let reached = async {
-            while self.log.lock().catching_up.as_ref().is_some_and(|catching_up| catching_up.end.is_none()) {
+            while self
+                .log
+                .lock()
+                .catching_up
+                .as_ref()
+                .is_some_and(|catching_up| catching_up.end.is_none())
+            {
                 self.log.marked.notified().await;
             }
         };
         // It comes on this connection, right beside the answer; only a Redis that is full has sent none.
-        if tokio::time::timeout(ANSWER_WITHIN, reached).await.is_err() && !self.log.full.load(Ordering::Relaxed) {
-            return Err(RedisError::from((ErrorKind::Client, "Redis did not say where its log ends")));
+        if tokio::time::timeout(ANSWER_WITHIN, reached).await.is_err()
+            && !self.log.full.load(Ordering::Relaxed)
+        {
+            return Err(RedisError::from((
+                ErrorKind::Client,
+                "Redis did not say where its log ends",
+            )));
         }
         let Some((since, end, mut heard)) = self.log.gap() else {
             self.release_held().await;
@@ -79,7 +106,10 @@ impl Shared {
         }
         self.release_held().await;
         if missed > 0 {
-            tracing::info!(missed, "what was published while Redis could not be heard was read from its log");
+            tracing::info!(
+                missed,
+                "what was published while Redis could not be heard was read from its log"
+            );
         }
         Ok(())
     }
@@ -90,11 +120,16 @@ impl Shared {
         loop {
             let message = {
                 let mut state = self.log.lock();
-                let Some(catching_up) = &mut state.catching_up else { return };
+                let Some(catching_up) = &mut state.catching_up else {
+                    return;
+                };
                 match catching_up.held.front() {
                     Some(message) => message.clone(),
                     None => {
-                        let end = state.catching_up.take().and_then(|catching_up| catching_up.end);
+                        let end = state
+                            .catching_up
+                            .take()
+                            .and_then(|catching_up| catching_up.end);
                         state.mark = end.map(|(mark, _)| (mark, count)).or(state.mark.take());
                         return;
                     }
@@ -116,17 +151,30 @@ impl Shared {
     }
 
     /// Appends again what this hub published last, where Redis lost it, and tells the others.
-    pub(super) async fn restore_log(&self, redis: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    pub(super) async fn restore_log(
+        &self,
+        redis: &mut MultiplexedConnection,
+    ) -> Result<(), RedisError> {
         if !self.log.is_available() {
             return Ok(());
         }
-        let mark = match self.log.ask_for_mark(redis, &self.channel(&format!("internal:mark:{}", self.server)), 0).await {
+        let mark = match self
+            .log
+            .ask_for_mark(
+                redis,
+                &self.channel(&format!("internal:mark:{}", self.server)),
+                0,
+            )
+            .await
+        {
             Err(error) if is_forbidden(&error) || is_full(&error) => return Ok(()),
             mark => mark?,
         };
         let messages: Vec<Message> = {
             let mut state = self.log.lock();
-            if state.own_epoch.is_empty() || (state.own_epoch == mark.epoch && state.own_last <= mark.end) {
+            if state.own_epoch.is_empty()
+                || (state.own_epoch == mark.epoch && state.own_last <= mark.end)
+            {
                 state.own_epoch = mark.epoch;
                 return Ok(());
             }
@@ -144,7 +192,11 @@ impl Shared {
             message_pack::write_array(&mut note, 2);
             message_pack::write_text(&mut note, &mark.end.to_string());
             message_pack::write_text(&mut note, &end.to_string());
-            ::redis::cmd("PUBLISH").arg(self.channel("internal:log")).arg(note).query_async::<()>(redis).await?;
+            ::redis::cmd("PUBLISH")
+                .arg(self.channel("internal:log"))
+                .arg(note)
+                .query_async::<()>(redis)
+                .await?;
         }
         self.log.lock().own_epoch = mark.epoch;
         Ok(())
@@ -153,8 +205,14 @@ impl Shared {
     /// Another hub appended again what Redis had lost: what of it was not heard is delivered.
     pub(super) fn restored(self: &Arc<Self>, note: &[u8]) {
         let mut reader = Reader::new(note);
-        let read = reader.array().and_then(|_| Ok((reader.text()?.to_owned(), reader.text()?.to_owned())));
-        let Ok((Some(after), Some(end))) = read.map(|(after, end)| (Place::read(&after), Place::read(&end))) else { return };
+        let read = reader
+            .array()
+            .and_then(|_| Ok((reader.text()?.to_owned(), reader.text()?.to_owned())));
+        let Ok((Some(after), Some(end))) =
+            read.map(|(after, end)| (Place::read(&after), Place::read(&end)))
+        else {
+            return;
+        };
         let shared = self.clone();
         tokio::spawn(async move {
             // The one that catches up reads it anyway; then what it delivered is known.
@@ -164,7 +222,13 @@ impl Shared {
             // A connection that is not back yet, or is lost again, is waited for: nobody says it twice.
             let mut publisher = shared.publisher.subscribe();
             let messages = loop {
-                let Ok(redis) = publisher.wait_for(Option::is_some).await.map(|redis| redis.clone()) else { return };
+                let Ok(redis) = publisher
+                    .wait_for(Option::is_some)
+                    .await
+                    .map(|redis| redis.clone())
+                else {
+                    return;
+                };
                 let Some(mut redis) = redis else { continue };
                 match shared.log.read(&mut redis, Some(after), end).await {
                     Ok(messages) => break messages,

@@ -32,7 +32,12 @@ impl Acknowledgements {
     }
 
     fn settle(&self, number: i32) {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&number);
+        let waiting = self
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .1
+            .remove(&number);
         // Who gave up waiting needs no answer.
         let _ = waiting.map(|waiting| waiting.send(()));
     }
@@ -40,7 +45,12 @@ impl Acknowledgements {
 
 impl RedisBackplane {
     /// Sends an invocation to another server's connection; false where nobody holds it.
-    pub async fn request(&self, connection: &str, id: &str, request: &Broadcast) -> Result<bool, BackplaneError> {
+    pub async fn request(
+        &self,
+        connection: &str,
+        id: &str,
+        request: &Broadcast,
+    ) -> Result<bool, BackplaneError> {
         // The channel is named without the prefix that StackExchange.Redis adds on its own.
         let return_channel = format!("{}:internal:return:{}", self.shared.hub, self.shared.server);
         let envelope = self.shared.envelope(request, Some((id, &return_channel)));
@@ -49,7 +59,12 @@ impl RedisBackplane {
     }
 
     /// Puts another server's connection into a group, or takes it out.
-    pub async fn change_group(&self, connection: &str, group: &str, add: bool) -> Result<(), BackplaneError> {
+    pub async fn change_group(
+        &self,
+        connection: &str,
+        group: &str,
+        add: bool,
+    ) -> Result<(), BackplaneError> {
         let mut redis = self.shared.publisher()?;
         let channel = self.shared.channel(&format!("connection:{connection}"));
         let mut command = ::redis::cmd("PUBSUB");
@@ -60,20 +75,39 @@ impl RedisBackplane {
             return Err(BackplaneError::NoSuchConnection(connection.to_owned()));
         }
         let (id, done) = self.shared.acknowledgements.expect();
-        let action = Some(if add { GroupAction::Add } else { GroupAction::Remove });
-        let command = envelope::write_group_command(&GroupCommand { id, server: &self.shared.server, action, group, connection });
-        self.publish_to(&self.shared.channel("internal:groups"), command).await?;
+        let action = Some(if add {
+            GroupAction::Add
+        } else {
+            GroupAction::Remove
+        });
+        let command = envelope::write_group_command(&GroupCommand {
+            id,
+            server: &self.shared.server,
+            action,
+            group,
+            connection,
+        });
+        self.publish_to(&self.shared.channel("internal:groups"), command)
+            .await?;
         let acknowledged = tokio::time::timeout(ACKNOWLEDGE_WITHIN, done).await;
         self.shared.acknowledgements.settle(id);
-        acknowledged.map_err(|_| BackplaneError::TimedOut(ACKNOWLEDGE_WITHIN)).map(drop)
+        acknowledged
+            .map_err(|_| BackplaneError::TimedOut(ACKNOWLEDGE_WITHIN))
+            .map(drop)
     }
 
     /// Returns once what Redis took before has come to this server too, or can't come: Redis does one thing
     /// after another, and so an acknowledgement sent to ourselves comes behind all of it.
     pub async fn settled(&self) {
         let (id, done) = self.shared.acknowledgements.expect();
-        let channel = self.shared.channel(&format!("internal:ack:{}", self.shared.server));
-        if self.publish_to(&channel, envelope::write_ack(id)).await.is_ok() {
+        let channel = self
+            .shared
+            .channel(&format!("internal:ack:{}", self.shared.server));
+        if self
+            .publish_to(&channel, envelope::write_ack(id))
+            .await
+            .is_ok()
+        {
             let _ = tokio::time::timeout(ACKNOWLEDGE_WITHIN, done).await;
         }
         self.shared.acknowledgements.settle(id);
@@ -82,15 +116,24 @@ impl RedisBackplane {
     /// Sends a client's answer to the server that asked.
     pub fn send_result(&self, channel: String, protocol: Protocol, completion: Vec<u8>) {
         let payload = envelope::write_completion(protocol.name(), &completion);
-        self.shared.publish_soon(format!("{}{channel}", self.shared.options.channel_prefix), payload);
+        self.shared.publish_soon(
+            format!("{}{channel}", self.shared.options.channel_prefix),
+            payload,
+        );
     }
 
     /// Tells the other servers of a token; they do without where Redis refuses.
     pub async fn announce(&self, token: &str, id: &str, lifetime: Duration) {
-        let Ok(mut redis) = self.shared.publisher() else { return };
+        let Ok(mut redis) = self.shared.publisher() else {
+            return;
+        };
         let mut command = ::redis::cmd("SET");
-        command.arg(self.shared.log.token_key(token)).arg(format!("{id} {}", self.shared.server));
-        command.arg("PX").arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
+        command
+            .arg(self.shared.log.token_key(token))
+            .arg(format!("{id} {}", self.shared.server));
+        command
+            .arg("PX")
+            .arg(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
         if let Err(error) = self.within(command.query_async::<()>(&mut redis)).await {
             tracing::debug!(%error, "a token could not be announced");
         }
@@ -106,14 +149,21 @@ impl RedisBackplane {
         Some((id.to_owned(), server.to_owned()))
     }
 
-    pub(super) async fn publish_to(&self, channel: &str, payload: Vec<u8>) -> Result<i64, BackplaneError> {
+    pub(super) async fn publish_to(
+        &self,
+        channel: &str,
+        payload: Vec<u8>,
+    ) -> Result<i64, BackplaneError> {
         let mut redis = self.shared.publisher()?;
         let mut command = ::redis::cmd("PUBLISH");
         command.arg(channel).arg(payload);
         self.within(command.query_async(&mut redis)).await
     }
 
-    async fn within<T>(&self, answer: impl Future<Output = ::redis::RedisResult<T>>) -> Result<T, BackplaneError> {
+    async fn within<T>(
+        &self,
+        answer: impl Future<Output = ::redis::RedisResult<T>>,
+    ) -> Result<T, BackplaneError> {
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(BackplaneError::Unreachable(error.to_string())),
@@ -125,7 +175,9 @@ impl RedisBackplane {
 impl Shared {
     /// Publishes from where nobody can wait for it. Who waits for what is lost with Redis asks again, or gives up.
     pub(super) fn publish_soon(&self, channel: String, payload: Vec<u8>) {
-        let Ok(mut redis) = self.publisher() else { return };
+        let Ok(mut redis) = self.publisher() else {
+            return;
+        };
         tokio::spawn(async move {
             let mut command = ::redis::cmd("PUBLISH");
             command.arg(channel).arg(payload);
@@ -141,7 +193,9 @@ impl Shared {
             Ok(command) => command,
             Err(error) => return tracing::warn!(%error, "a group command can't be read"),
         };
-        let Some(client) = self.parts.registry.client(command.connection) else { return };
+        let Some(client) = self.parts.registry.client(command.connection) else {
+            return;
+        };
         let group: Arc<str> = command.group.into();
         let name = self.channel(&format!("group:{group}"));
         let mut confirmed = None;
@@ -151,15 +205,27 @@ impl Shared {
                 Ok(false) => {}
                 Err(full) => {
                     // There is no word for it: who asked waits in vain, and so learns that it was not done.
-                    self.parts.metrics.refused_joins.fetch_add(1, Ordering::Relaxed);
+                    self.parts
+                        .metrics
+                        .refused_joins
+                        .fetch_add(1, Ordering::Relaxed);
                     return tracing::warn!(connection = command.connection, %full, "a group that another server asks for is one too many");
                 }
             }
-        } else if command.action == Some(GroupAction::Remove) && self.parts.registry.leave(&client, &group) {
+        } else if command.action == Some(GroupAction::Remove)
+            && self.parts.registry.leave(&client, &group)
+        {
             self.subscriptions.release(&name);
         }
-        tracing::debug!(connection = command.connection, group = command.group, "group changed by another server");
-        let (channel, id) = (self.channel(&format!("internal:ack:{}", command.server)), command.id);
+        tracing::debug!(
+            connection = command.connection,
+            group = command.group,
+            "group changed by another server"
+        );
+        let (channel, id) = (
+            self.channel(&format!("internal:ack:{}", command.server)),
+            command.id,
+        );
         let shared = self.clone();
         tokio::spawn(async move {
             // The group's messages must reach the connection before the other server hears that they do.
@@ -179,7 +245,9 @@ impl Shared {
 
     /// A client on another server answers.
     pub(super) fn returned(&self, payload: &[u8]) {
-        let read = envelope::read_completion(payload).ok().and_then(|(name, framed)| Some((Protocol::named(name)?, framed)));
+        let read = envelope::read_completion(payload)
+            .ok()
+            .and_then(|(name, framed)| Some((Protocol::named(name)?, framed)));
         let Some((protocol, framed)) = read else {
             return tracing::warn!("a client's answer from another server can't be read");
         };
@@ -188,7 +256,13 @@ impl Shared {
             _ => return tracing::warn!("a client's answer from another server is not whole"),
         };
         if let Ok(ClientMessage::Completion { id, outcome }) = message {
-            self.parts.results.settle_from_elsewhere(&id, outcome.as_ref().map(|value| *value).map_err(|error| &**error));
+            self.parts.results.settle_from_elsewhere(
+                &id,
+                outcome
+                    .as_ref()
+                    .map(|value| *value)
+                    .map_err(|error| &**error),
+            );
         }
     }
 }

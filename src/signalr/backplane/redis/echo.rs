@@ -5,8 +5,8 @@
 //! answers may be little behind, one that fell silent much more, so that the log still has all of it when it comes
 //! back, and one that stays away is given up. Of ASP.NET Core's hubs, which do not answer, nothing is known, as ever.
 
-use super::{RedisBackplane, Shared};
 use super::log::{ENTRY_BYTES, LOG_BYTES, Message};
+use super::{RedisBackplane, Shared};
 use crate::message_pack::{self, MessagePackError, Reader};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,7 +64,15 @@ impl Echoes {
     fn published(&self, bytes: u64) -> (u64, u64) {
         let mut state = self.lock();
         state.published += bytes;
-        (state.published, state.hubs.values().map(|hub| hub.heard).min().unwrap_or(state.published))
+        (
+            state.published,
+            state
+                .hubs
+                .values()
+                .map(|hub| hub.heard)
+                .min()
+                .unwrap_or(state.published),
+        )
     }
 
     /// Whether it is time for a question, among so many hubs.
@@ -78,7 +86,10 @@ impl Echoes {
         let mut state = self.lock();
         state.asked = state.published;
         let now = Instant::now();
-        state.hubs.values_mut().for_each(|hub| _ = hub.owes_since.get_or_insert(now));
+        state
+            .hubs
+            .values_mut()
+            .for_each(|hub| _ = hub.owes_since.get_or_insert(now));
         state.asked
     }
 
@@ -92,8 +103,21 @@ impl Echoes {
         let number = number.min(state.published);
         let owes_since = (number < state.asked).then(Instant::now);
         match state.hubs.get_mut(hub) {
-            Some(known) => *known = Hearer { heard: number.max(known.heard), owes_since },
-            None => _ = state.hubs.insert(hub.to_owned(), Hearer { heard: number, owes_since }),
+            Some(known) => {
+                *known = Hearer {
+                    heard: number.max(known.heard),
+                    owes_since,
+                }
+            }
+            None => {
+                _ = state.hubs.insert(
+                    hub.to_owned(),
+                    Hearer {
+                        heard: number,
+                        owes_since,
+                    },
+                )
+            }
         }
         drop(state);
         self.answered.notify_waiters();
@@ -116,10 +140,18 @@ impl Echoes {
         let owes = |hub: &Hearer| hub.owes_since.map_or(Duration::ZERO, |since| now - since);
         state.hubs.retain(|_, hub| owes(hub) < GIVEN_UP_AFTER);
         let lags = |hub: &Hearer| {
-            let ahead = if owes(hub) < SILENT_AFTER { AHEAD } else { AHEAD_OF_SILENT };
+            let ahead = if owes(hub) < SILENT_AFTER {
+                AHEAD
+            } else {
+                AHEAD_OF_SILENT
+            };
             state.published - hub.heard >= ahead / hubs
         };
-        state.hubs.iter().find(|(_, hub)| lags(hub)).map(|(name, _)| name.clone())
+        state
+            .hubs
+            .iter()
+            .find(|(_, hub)| lags(hub))
+            .map(|(name, _)| name.clone())
     }
 }
 
@@ -128,7 +160,9 @@ impl RedisBackplane {
     pub async fn leave(&self) {
         self.shared.echoes.left.store(true, Ordering::Relaxed);
         let goodbye = write(GOODBYE, &self.shared.server);
-        let _ = self.publish_to(&self.shared.channel("internal:log"), goodbye).await;
+        let _ = self
+            .publish_to(&self.shared.channel("internal:log"), goodbye)
+            .await;
     }
 }
 
@@ -138,7 +172,9 @@ impl Shared {
         let (began, mut complained) = (Instant::now(), false);
         loop {
             let answered = self.echoes.answered.notified();
-            let Some(hub) = self.echoes.laggard(self.hub_count(), Instant::now()) else { return };
+            let Some(hub) = self.echoes.laggard(self.hub_count(), Instant::now()) else {
+                return;
+            };
             if !complained && hub != self.server && began.elapsed() > SILENT_AFTER {
                 complained = true;
                 tracing::warn!(hub, "publishing waits for a hub that does not keep up");
@@ -155,7 +191,10 @@ impl Shared {
 
     /// Takes note of what Redis took, and asks where it is time to.
     pub(super) fn published(&self, messages: Vec<Message>) {
-        let bytes = messages.iter().map(|(channel, payload)| channel.len() + payload.len() + ENTRY_BYTES).sum::<usize>();
+        let bytes = messages
+            .iter()
+            .map(|(channel, payload)| channel.len() + payload.len() + ENTRY_BYTES)
+            .sum::<usize>();
         let (until, heard) = self.echoes.published(bytes as u64);
         self.log.published(messages, until, heard);
         if self.echoes.is_due(self.hub_count()) {
@@ -165,7 +204,10 @@ impl Shared {
 
     /// Asks all hubs to say that they have heard what was published until now.
     pub(super) fn ask(&self) {
-        self.publish_soon(self.channel("internal:log"), write(self.echoes.question(), &self.server));
+        self.publish_soon(
+            self.channel("internal:log"),
+            write(self.echoes.question(), &self.server),
+        );
     }
 
     /// Another hub's question, or ours.
@@ -183,7 +225,10 @@ impl Shared {
             if server == shared.server {
                 shared.echoes.answer(&server, number);
             } else {
-                shared.publish_soon(shared.channel(&format!("internal:mark:{server}")), write(number, &shared.server));
+                shared.publish_soon(
+                    shared.channel(&format!("internal:mark:{server}")),
+                    write(number, &shared.server),
+                );
             }
         });
     }
@@ -201,6 +246,8 @@ fn write(number: u64, server: &str) -> Vec<u8> {
 pub(super) fn read(bytes: &[u8]) -> Result<(u64, &str), MessagePackError> {
     let mut reader = Reader::new(bytes);
     reader.array()?;
-    let number = reader.unsigned()?.map_err(|_| MessagePackError("a number of 0 or more"))?;
+    let number = reader
+        .unsigned()?
+        .map_err(|_| MessagePackError("a number of 0 or more"))?;
     Ok((number, reader.text()?))
 }

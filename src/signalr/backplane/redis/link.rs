@@ -11,8 +11,8 @@ use crate::connection_string::redis::RedisOptions;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::io::AsyncDNSResolver;
 use ::redis::{
-    AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo, PushInfo, RedisConnectionInfo, RedisError, RedisFuture,
-    ServerErrorKind, Value,
+    AsyncConnectionConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo, PushInfo,
+    RedisConnectionInfo, RedisError, RedisFuture, ServerErrorKind, Value,
 };
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,7 +51,11 @@ pub(super) async fn connect_until_it_works(
 
 /// Connects to the server that serves a key: the first of the endpoints that is a primary, and in a cluster the one
 /// that it names.
-async fn find(options: &RedisOptions, key: &str, push: Option<Arc<Push>>) -> Result<(Endpoint, MultiplexedConnection), RedisError> {
+async fn find(
+    options: &RedisOptions,
+    key: &str,
+    push: Option<Arc<Push>>,
+) -> Result<(Endpoint, MultiplexedConnection), RedisError> {
     let named = match &options.service_name {
         Some(name) => vec![ask_sentinels(options, name).await?],
         None => options.endpoints.clone(),
@@ -62,11 +66,22 @@ async fn find(options: &RedisOptions, key: &str, push: Option<Arc<Push>>) -> Res
         let found = async {
             let mut connection = connect(options, &endpoint, push.clone()).await?;
             if choose && !is_primary(&mut connection).await {
-                return Err(RedisError::from((ErrorKind::Client, "it is a replica", endpoint.to_string())));
+                return Err(RedisError::from((
+                    ErrorKind::Client,
+                    "it is a replica",
+                    endpoint.to_string(),
+                )));
             }
-            match ::redis::cmd("EXISTS").arg(key).query_async::<Value>(&mut connection).await {
+            match ::redis::cmd("EXISTS")
+                .arg(key)
+                .query_async::<Value>(&mut connection)
+                .await
+            {
                 Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Moved) => {
-                    let keeper = error.redirect_node().and_then(|(node, _)| Endpoint::parse(node, 6379)).ok_or(error)?;
+                    let keeper = error
+                        .redirect_node()
+                        .and_then(|(node, _)| Endpoint::parse(node, 6379))
+                        .ok_or(error)?;
                     let connection = connect(options, &keeper, push.clone()).await?;
                     Ok((keeper, connection))
                 }
@@ -86,15 +101,31 @@ async fn find(options: &RedisOptions, key: &str, push: Option<Arc<Push>>) -> Res
 async fn ask_sentinels(options: &RedisOptions, name: &str) -> Result<Endpoint, RedisError> {
     let mut last = RedisError::from((ErrorKind::Client, "no sentinel"));
     // Sentinels seldom have the password that their servers have; both ways are tried.
-    let open = RedisOptions { user: None, password: None, ..options.clone() };
+    let open = RedisOptions {
+        user: None,
+        password: None,
+        ..options.clone()
+    };
     for endpoint in &options.endpoints {
         for options in [options, &open] {
             let mut command = ::redis::cmd("SENTINEL");
             command.arg("get-master-addr-by-name").arg(name);
-            let asked = async { command.query_async::<Option<(String, u16)>>(&mut connect(options, endpoint, None).await?).await };
+            let asked = async {
+                command
+                    .query_async::<Option<(String, u16)>>(
+                        &mut connect(options, endpoint, None).await?,
+                    )
+                    .await
+            };
             match asked.await {
                 Ok(Some((host, port))) => return Ok(Endpoint::new(host, port)),
-                Ok(None) => last = RedisError::from((ErrorKind::Client, "no sentinel knows the service", name.to_owned())),
+                Ok(None) => {
+                    last = RedisError::from((
+                        ErrorKind::Client,
+                        "no sentinel knows the service",
+                        name.to_owned(),
+                    ))
+                }
                 Err(error) => last = error,
             }
         }
@@ -110,12 +141,21 @@ async fn is_primary(connection: &mut MultiplexedConnection) -> bool {
     }
 }
 
-async fn connect(options: &RedisOptions, endpoint: &Endpoint, push: Option<Arc<Push>>) -> Result<MultiplexedConnection, RedisError> {
+async fn connect(
+    options: &RedisOptions,
+    endpoint: &Endpoint,
+    push: Option<Arc<Push>>,
+) -> Result<MultiplexedConnection, RedisError> {
     let (host, port) = (endpoint.host.clone(), endpoint.port);
     let address = if options.tls {
         // The name on the certificate, which may not be that of the address.
         let host = options.tls_host.clone().unwrap_or(host);
-        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+        ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure: false,
+            tls_params: None,
+        }
     } else {
         ConnectionAddr::Tcp(host, port)
     };
@@ -126,7 +166,8 @@ async fn connect(options: &RedisOptions, endpoint: &Endpoint, push: Option<Arc<P
     if let Some(password) = &options.password {
         settings = settings.set_password(password.reveal());
     }
-    let client = ::redis::Client::open(address.into_connection_info()?.set_redis_settings(settings))?;
+    let client =
+        ::redis::Client::open(address.into_connection_info()?.set_redis_settings(settings))?;
     let mut config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(options.connect_timeout))
         .set_response_timeout(Some(options.async_timeout))
@@ -134,14 +175,20 @@ async fn connect(options: &RedisOptions, endpoint: &Endpoint, push: Option<Arc<P
     if let Some(push) = push {
         config = config.set_push_sender(move |info: PushInfo| push(info));
     }
-    client.get_multiplexed_async_connection_with_config(&config).await
+    client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
 }
 
 /// Looks up one host, whatever it is asked for.
 struct Always(String);
 
 impl AsyncDNSResolver for Always {
-    fn resolve<'a, 'b: 'a>(&'a self, _: &'b str, port: u16) -> RedisFuture<'a, Box<dyn Iterator<Item = SocketAddr> + Send + 'a>> {
+    fn resolve<'a, 'b: 'a>(
+        &'a self,
+        _: &'b str,
+        port: u16,
+    ) -> RedisFuture<'a, Box<dyn Iterator<Item = SocketAddr> + Send + 'a>> {
         Box::pin(async move {
             let addresses = tokio::net::lookup_host((self.0.as_str(), port)).await?;
             Ok(Box::new(addresses) as Box<dyn Iterator<Item = SocketAddr> + Send>)
@@ -173,23 +220,41 @@ pub enum GreetingError {
 pub async fn greet(options: &RedisOptions, within: Duration) -> Result<Greeting, GreetingError> {
     let greeting = async {
         let (_, mut connection) = find(options, "harmony", None).await?;
-        ::redis::cmd("PING").query_async::<Value>(&mut connection).await?;
-        ::redis::cmd("INFO").arg("server").query_async::<String>(&mut connection).await
+        ::redis::cmd("PING")
+            .query_async::<Value>(&mut connection)
+            .await?;
+        ::redis::cmd("INFO")
+            .arg("server")
+            .query_async::<String>(&mut connection)
+            .await
     };
     match tokio::time::timeout(within, greeting).await {
         Ok(Ok(info)) => {
-            let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or_default();
-            Ok(Greeting { version: version.trim().to_owned() })
+            let version = info
+                .lines()
+                .find_map(|line| line.strip_prefix("redis_version:"))
+                .unwrap_or_default();
+            Ok(Greeting {
+                version: version.trim().to_owned(),
+            })
         }
         Ok(Err(error)) => {
             let text = error.to_string();
             if error.kind() == ErrorKind::RESP3NotSupported {
                 return Err(GreetingError::TooOld(text));
             }
-            let refused = ["WRONGPASS", "NOAUTH", "NOPERM", "AUTH"].iter().any(|code| text.contains(code))
+            let refused = ["WRONGPASS", "NOAUTH", "NOPERM", "AUTH"]
+                .iter()
+                .any(|code| text.contains(code))
                 || error.kind() == ErrorKind::AuthenticationFailed;
-            Err(if refused { GreetingError::Refused(text) } else { GreetingError::Unreachable(text) })
+            Err(if refused {
+                GreetingError::Refused(text)
+            } else {
+                GreetingError::Unreachable(text)
+            })
         }
-        Err(_) => Err(GreetingError::Unreachable(format!("no answer within {within:?}"))),
+        Err(_) => Err(GreetingError::Unreachable(format!(
+            "no answer within {within:?}"
+        ))),
     }
 }

@@ -160,12 +160,19 @@ impl Log {
     }
 
     /// Appends messages and publishes them, as one transaction.
-    pub(super) async fn publish(&self, redis: &mut MultiplexedConnection, messages: &[Message]) -> Result<(), RedisError> {
+    pub(super) async fn publish(
+        &self,
+        redis: &mut MultiplexedConnection,
+        messages: &[Message],
+    ) -> Result<(), RedisError> {
         if self.is_available() {
             match self.append(redis, messages, true).await {
                 Err(error) if is_full(&error) => {
                     tracing::warn!(%error, "Redis is full; its log of messages is emptied");
-                    ::redis::cmd("DEL").arg(&self.key).query_async::<()>(redis).await?;
+                    ::redis::cmd("DEL")
+                        .arg(&self.key)
+                        .query_async::<()>(redis)
+                        .await?;
                 }
                 Err(error) if is_forbidden(&error) => {
                     self.unavailable.store(true, Ordering::Relaxed);
@@ -181,11 +188,23 @@ impl Log {
         pipeline.query_async(redis).await
     }
 
-    pub(super) async fn append(&self, redis: &mut MultiplexedConnection, messages: &[Message], publish: bool) -> Result<(), RedisError> {
+    pub(super) async fn append(
+        &self,
+        redis: &mut MultiplexedConnection,
+        messages: &[Message],
+        publish: bool,
+    ) -> Result<(), RedisError> {
         let mut pipeline = ::redis::pipe();
         pipeline.atomic();
         for (place, (channel, payload)) in messages.iter().enumerate() {
-            pipeline.cmd("XADD").arg(&self.key).arg("*").arg("c").arg(channel).arg("p").arg(payload);
+            pipeline
+                .cmd("XADD")
+                .arg(&self.key)
+                .arg("*")
+                .arg("c")
+                .arg(channel)
+                .arg("p")
+                .arg(payload);
             if place + 1 < messages.len() {
                 pipeline.ignore();
             }
@@ -193,7 +212,13 @@ impl Log {
                 pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
             }
         }
-        pipeline.cmd("XTRIM").arg(&self.key).arg("MAXLEN").arg("~").arg(self.length(messages)).ignore();
+        pipeline
+            .cmd("XTRIM")
+            .arg(&self.key)
+            .arg("MAXLEN")
+            .arg("~")
+            .arg(self.length(messages))
+            .ignore();
         let (last,) = pipeline.query_async::<(String,)>(redis).await?;
         if let Some(place) = Place::read(&last) {
             let mut state = self.lock();
@@ -241,12 +266,24 @@ impl Log {
     }
 
     /// Has Redis publish a mark with a number to a channel; the place that it names.
-    pub(super) async fn ask_for_mark(&self, redis: &mut MultiplexedConnection, channel: &str, number: u64) -> Result<Mark, RedisError> {
+    pub(super) async fn ask_for_mark(
+        &self,
+        redis: &mut MultiplexedConnection,
+        channel: &str,
+        number: u64,
+    ) -> Result<Mark, RedisError> {
         let mut command = ::redis::cmd("EVAL");
         command.arg(MARK).arg(2).arg(&self.key).arg(&self.epoch_key);
-        command.arg(crate::hex::encode(&crate::secret::random::<8>())).arg(KEPT_SECONDS).arg(channel).arg(number);
+        command
+            .arg(crate::hex::encode(&crate::secret::random::<8>()))
+            .arg(KEPT_SECONDS)
+            .arg(channel)
+            .arg(number);
         let (epoch, end) = command.query_async::<(String, String)>(redis).await?;
-        Ok(Mark { epoch, end: Place::read(&end).unwrap_or_default() })
+        Ok(Mark {
+            epoch,
+            end: Place::read(&end).unwrap_or_default(),
+        })
     }
 
     /// The listening connection is gone: what comes next is held back.
@@ -272,7 +309,9 @@ impl Log {
         if let Some(catching_up) = &mut state.catching_up
             && catching_up.held.len() < HELD
         {
-            catching_up.held.push_back((channel.to_owned(), payload.to_vec()));
+            catching_up
+                .held
+                .push_back((channel.to_owned(), payload.to_vec()));
             return false;
         }
         self.note(&mut state, channel, payload);
@@ -281,9 +320,16 @@ impl Log {
 
     pub(super) fn note(&self, state: &mut State, channel: &str, payload: &[u8]) {
         let now = Instant::now();
-        state.heard.push_back((now, self.hasher.hash_one((channel, payload))));
+        state
+            .heard
+            .push_back((now, self.hasher.hash_one((channel, payload))));
         state.heard_count += 1;
-        while state.heard.len() > DIGESTS || state.heard.front().is_some_and(|(at, _)| now - *at > HEARD_KEPT) {
+        while state.heard.len() > DIGESTS
+            || state
+                .heard
+                .front()
+                .is_some_and(|(at, _)| now - *at > HEARD_KEPT)
+        {
             state.heard.pop_front();
         }
     }
@@ -299,12 +345,24 @@ impl Log {
     /// A mark, in its place among the messages.
     pub(super) fn mark(&self, payload: &[u8]) {
         let text = std::str::from_utf8(payload).unwrap_or_default();
-        let [epoch, end, number] = text.split(' ').collect::<Vec<_>>()[..] else { return };
-        let (Some(end), Ok(number)) = (Place::read(end), number.parse::<u64>()) else { return };
+        let [epoch, end, number] = text.split(' ').collect::<Vec<_>>()[..] else {
+            return;
+        };
+        let (Some(end), Ok(number)) = (Place::read(end), number.parse::<u64>()) else {
+            return;
+        };
         let mut state = self.lock();
-        let (mark, heard) = (Mark { epoch: epoch.to_owned(), end }, state.heard_count);
+        let (mark, heard) = (
+            Mark {
+                epoch: epoch.to_owned(),
+                end,
+            },
+            state.heard_count,
+        );
         match &mut state.catching_up {
-            Some(catching_up) if catching_up.awaited == Some(number) => catching_up.end = Some((mark, catching_up.held.len())),
+            Some(catching_up) if catching_up.awaited == Some(number) => {
+                catching_up.end = Some((mark, catching_up.held.len()))
+            }
             Some(_) => {}
             None => state.mark = Some((mark, heard)),
         }
@@ -316,7 +374,11 @@ impl Log {
     /// delivering it may be broken off.
     pub(super) fn held_before_mark(&self) -> Option<Message> {
         match &self.lock().catching_up {
-            Some(CatchingUp { held, end: Some((_, 1..)), .. }) => held.front().cloned(),
+            Some(CatchingUp {
+                held,
+                end: Some((_, 1..)),
+                ..
+            }) => held.front().cloned(),
             _ => None,
         }
     }
@@ -339,20 +401,33 @@ impl Log {
         // The first connection of all missed nothing.
         let (mark, count) = state.mark.clone()?;
         let same = mark.epoch == end.epoch && mark.end <= end.end;
-        Some((same.then_some(mark.end), end.end, Log::heard_since(&state, if same { count } else { 0 })))
+        Some((
+            same.then_some(mark.end),
+            end.end,
+            Log::heard_since(&state, if same { count } else { 0 }),
+        ))
     }
 
     /// What was heard since a count, by its digests.
     pub(super) fn heard_since(state: &State, count: usize) -> Counts {
-        let known = state.heard_count.saturating_sub(count).min(state.heard.len());
+        let known = state
+            .heard_count
+            .saturating_sub(count)
+            .min(state.heard.len());
         let mut counts = Counts::new();
-        state.heard.iter().skip(state.heard.len() - known).for_each(|(_, digest)| *counts.entry(*digest).or_default() += 1);
+        state
+            .heard
+            .iter()
+            .skip(state.heard.len() - known)
+            .for_each(|(_, digest)| *counts.entry(*digest).or_default() += 1);
         counts
     }
 
     /// Counts a message.
     pub(super) fn count(&self, counts: &mut Counts, (channel, payload): &Message) {
-        *counts.entry(self.hasher.hash_one((channel.as_str(), payload.as_slice()))).or_default() += 1;
+        *counts
+            .entry(self.hasher.hash_one((channel.as_str(), payload.as_slice())))
+            .or_default() += 1;
     }
 
     /// Whether a message is one of those counted, which it then is once less.
@@ -367,18 +442,33 @@ impl Log {
     }
 
     /// The log's messages behind one place, up to another.
-    pub(super) async fn read(&self, redis: &mut MultiplexedConnection, after: Option<Place>, end: Place) -> Result<Vec<Message>, RedisError> {
+    pub(super) async fn read(
+        &self,
+        redis: &mut MultiplexedConnection,
+        after: Option<Place>,
+        end: Place,
+    ) -> Result<Vec<Message>, RedisError> {
         let mut messages = Vec::new();
         let mut from = after.map_or_else(|| "-".to_owned(), |after| format!("({after}"));
         loop {
             let mut command = ::redis::cmd("XRANGE");
-            command.arg(&self.key).arg(&from).arg(end.to_string()).arg("COUNT").arg(CHUNK);
+            command
+                .arg(&self.key)
+                .arg(&from)
+                .arg(end.to_string())
+                .arg("COUNT")
+                .arg(CHUNK);
             let entries: Vec<Entry> = command.query_async(redis).await?;
-            let Some((last, _)) = entries.last() else { return Ok(messages) };
+            let Some((last, _)) = entries.last() else {
+                return Ok(messages);
+            };
             from = format!("({last}");
             for (_, fields) in entries {
                 if let [(_, channel), (_, payload)] = &mut { fields }[..] {
-                    messages.push((String::from_utf8_lossy(channel).into_owned(), std::mem::take(payload)));
+                    messages.push((
+                        String::from_utf8_lossy(channel).into_owned(),
+                        std::mem::take(payload),
+                    ));
                 }
             }
         }
@@ -392,5 +482,8 @@ pub(super) fn is_full(error: &RedisError) -> bool {
 
 /// What will not be better the next time: no streams, no scripts, no permission for them.
 pub(super) fn is_forbidden(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) || ["NOPERM", "unknown command", "WRONGTYPE"].iter().any(|part| error.to_string().contains(part))
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
+        || ["NOPERM", "unknown command", "WRONGTYPE"]
+            .iter()
+            .any(|part| error.to_string().contains(part))
 }

@@ -33,8 +33,19 @@ struct Subscription {
 impl Subscriptions {
     /// Those that are wanted for as long as the server is there.
     pub(super) fn always(channels: impl IntoIterator<Item = String>) -> Self {
-        let wanted = |channel: String| (channel.into(), Subscription { wanted: 1, ..Subscription::default() });
-        Subscriptions { table: Mutex::new(channels.into_iter().map(wanted).collect()), changed: Notify::new() }
+        let wanted = |channel: String| {
+            (
+                channel.into(),
+                Subscription {
+                    wanted: 1,
+                    ..Subscription::default()
+                },
+            )
+        };
+        Subscriptions {
+            table: Mutex::new(channels.into_iter().map(wanted).collect()),
+            changed: Notify::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Subscription>> {
@@ -70,7 +81,9 @@ impl Subscriptions {
 
     /// Whether anybody here is in a channel's reach.
     pub(super) fn is_wanted(&self, channel: &str) -> bool {
-        self.lock().get(channel).is_some_and(|subscription| subscription.wanted > 0)
+        self.lock()
+            .get(channel)
+            .is_some_and(|subscription| subscription.wanted > 0)
     }
 
     /// What differs between the table and Redis.
@@ -78,9 +91,16 @@ impl Subscriptions {
         let mut subscriptions = self.lock();
         subscriptions.retain(|_, subscription| subscription.wanted > 0 || subscription.confirmed);
         let pick = |wanted: bool| {
-            let differs = |subscription: &Subscription| (subscription.wanted > 0) == wanted && subscription.confirmed != wanted;
-            let channels = subscriptions.iter().filter(|(_, subscription)| differs(subscription));
-            channels.map(|(channel, _)| channel.clone()).take(CHANNELS_PER_COMMAND).collect()
+            let differs = |subscription: &Subscription| {
+                (subscription.wanted > 0) == wanted && subscription.confirmed != wanted
+            };
+            let channels = subscriptions
+                .iter()
+                .filter(|(_, subscription)| differs(subscription));
+            channels
+                .map(|(channel, _)| channel.clone())
+                .take(CHANNELS_PER_COMMAND)
+                .collect()
         };
         (pick(true), pick(false))
     }
@@ -102,7 +122,9 @@ impl Subscriptions {
 
     /// The connection is gone, and all subscriptions with it.
     fn lose_all(&self) {
-        self.lock().values_mut().for_each(|subscription| subscription.confirmed = false);
+        self.lock()
+            .values_mut()
+            .for_each(|subscription| subscription.confirmed = false);
     }
 }
 
@@ -115,10 +137,14 @@ pub(super) async fn listen_task(shared: Arc<Shared>) {
             let (listener, lost) = (shared.clone(), lost.clone());
             Box::new(move |push: PushInfo| listener.push(push, &lost))
         };
-        let mut connection = connect_until_it_works(&shared.options, shared.log.key(), Some(push), "listening").await;
+        let mut connection =
+            connect_until_it_works(&shared.options, shared.log.key(), Some(push), "listening")
+                .await;
         let alive = {
             let (connection, shared) = (connection.clone(), shared.clone());
-            AbortOnDropHandle::new(tokio::spawn(async move { keep_alive(&shared, connection, &lost, true).await }))
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                keep_alive(&shared, connection, &lost, true).await
+            }))
         };
         tokio::select! {
             result = subscribe_for_ever(&shared, &mut connection) => {
@@ -136,7 +162,11 @@ pub(super) async fn listen_task(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    fn push(self: &Arc<Self>, push: PushInfo, lost: &Notify) -> Result<(), std::convert::Infallible> {
+    fn push(
+        self: &Arc<Self>,
+        push: PushInfo,
+        lost: &Notify,
+    ) -> Result<(), std::convert::Infallible> {
         match (push.kind, push.data.as_slice()) {
             (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
                 if let Ok(channel) = std::str::from_utf8(channel) {
@@ -150,7 +180,10 @@ impl Shared {
     }
 }
 
-async fn subscribe_for_ever(shared: &Arc<Shared>, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
+async fn subscribe_for_ever(
+    shared: &Arc<Shared>,
+    connection: &mut MultiplexedConnection,
+) -> Result<(), RedisError> {
     loop {
         let (missing, spare) = shared.subscriptions.difference();
         if missing.is_empty() && spare.is_empty() {
