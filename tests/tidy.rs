@@ -1,95 +1,18 @@
-//! The rules of the house: who may import whom, a sentence at the head of each file, files that end in time.
+//! The rules of the house: who may import whom, a sentence at the head of each file, short files.
 
-use std::collections::BTreeMap;
+mod imports;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What each module of `src` may import; the same table stands in `lib.rs`. Unlisted is forbidden.
-const IMPORTS: [(&str, &[&str]); 25] = [
-    ("main", &["cli"]),
-    (
-        "cli",
-        &[
-            "terminal",
-            "plan",
-            "checkout",
-            "schema",
-            "appsettings",
-            "connection_string",
-            "containers",
-            "templates",
-            "hub_process",
-            "hub_client",
-            "instance",
-            "hub",
-            "signalr",
-            "broker",
-            "listen",
-            "tls",
-            "telemetry",
-            "secret",
-            "hex",
-        ],
-    ),
-    ("terminal", &[]),
-    ("plan", &[]),
-    ("checkout", &[]),
-    ("schema", &["appsettings"]),
-    ("appsettings", &["json", "hex"]),
-    ("connection_string", &["secret"]),
-    (
-        "containers",
-        &["connection_string", "broker", "signalr", "secret", "hex"],
-    ),
-    ("templates", &[]),
-    ("hub_process", &["hub_client", "instance"]),
-    ("hub_client", &["connection_string"]),
-    ("instance", &[]),
-    (
-        "hub",
-        &[
-            "signalr",
-            "broker",
-            "appsettings",
-            "connection_string",
-            "listen",
-            "tls",
-            "telemetry",
-            "json",
-            "json_web_token",
-            "secret",
-        ],
-    ),
-    (
-        "signalr",
-        &["connection_string", "json", "message_pack", "secret", "hex"],
-    ),
-    ("broker", &["connection_string"]),
-    ("listen", &[]),
-    ("tls", &["secret"]),
-    ("telemetry", &[]),
-    ("json", &[]),
-    ("message_pack", &[]),
-    ("json_web_token", &[]),
-    ("hex", &[]),
-    ("secret", &[]),
-    ("lib", &[]),
-];
-
-/// Inside `signalr`, a file may import only those before it.
-const ENGINE: [&str; 13] = [
-    "metrics",
-    "gate",
-    "value",
-    "transport/websocket",
-    "protocol",
-    "broadcast",
-    "outbox",
-    "registry",
-    "delivery",
-    "results",
-    "backplane",
-    "clients",
-    "connection",
+/// Circles that are being taken apart; nothing may join them.
+const CIRCLES: [&str; 6] = [
+    "src/appsettings",
+    "src/cli",
+    "src/containers/docker",
+    "src/hub",
+    "src/hub_process",
+    "src/signalr",
 ];
 
 /// A crate that is a door to something outside is opened in one place only.
@@ -189,85 +112,52 @@ fn code(text: &str) -> String {
         .join("\n")
 }
 
-/// The names that follow `crate::` in a file.
-fn imports(text: &str) -> Vec<String> {
-    let name = |rest: &str| {
-        rest.chars()
-            .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
-            .collect::<String>()
-    };
-    let text = code(text);
-    let mut found: Vec<String> = text
-        .split("crate::")
-        .skip(1)
-        .map(name)
-        .filter(|name| !name.is_empty())
+/// What each module may import, as the table in the documentation of `lib.rs` says.
+fn import_table() -> BTreeMap<String, BTreeSet<String>> {
+    let documentation = std::fs::read_to_string(root().join("src/lib.rs")).expect("lib.rs");
+    let rows = documentation
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | [`"));
+    let mut table: BTreeMap<_, BTreeSet<_>> = rows
+        .map(|row| {
+            let (name, rest) = row.split_once('`').expect("a name between backticks");
+            let (_, allowed) = rest
+                .trim_end_matches([' ', '|'])
+                .rsplit_once('|')
+                .unwrap_or_default();
+            let allowed = allowed.split(',').map(|name| name.trim().to_owned());
+            (name.to_owned(), allowed.collect())
+        })
         .collect();
-    for group in text.split("crate::{").skip(1) {
-        let group = group.split(';').next().unwrap_or_default();
-        found.extend(
-            group
-                .split([',', '{', '}'])
-                .map(|part| name(part.trim()))
-                .filter(|name| !name.is_empty() && !name.starts_with(char::is_uppercase)),
-        );
-    }
-    found
+    table.insert("main".into(), BTreeSet::from(["cli".into()]));
+    table.insert("lib".into(), BTreeSet::new());
+    table
 }
 
 #[test]
-fn imports_point_down_only() {
-    let table: BTreeMap<_, _> = IMPORTS.into();
+fn imports_follow_the_table_in_the_crates_documentation() {
+    let table = import_table();
     let mut wrong = Vec::new();
-    for (path, text) in sources("src") {
+    for (path, imports) in imports::of_the_crate() {
         let own = module(&path);
         let allowed = table
             .get(own)
-            .unwrap_or_else(|| panic!("{path} is in no table"));
-        for import in imports(&text) {
-            if import != own
-                && table.contains_key(import.as_str())
-                && !allowed.contains(&import.as_str())
-            {
-                wrong.push(format!("{path} imports {import}"));
-            }
-        }
+            .unwrap_or_else(|| panic!("lib.rs does not list {own}"));
+        let others = imports.iter().filter(|import| module(import) != own);
+        let forbidden = others.filter(|import| !allowed.contains(module(import)));
+        wrong.extend(forbidden.map(|import| format!("{path} imports {import}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn the_table_stands_in_the_crates_documentation() {
-    let documentation = std::fs::read_to_string(root().join("src/lib.rs")).expect("lib.rs");
-    for (name, allowed) in IMPORTS {
-        if name == "main" || name == "lib" {
-            continue;
-        }
-        let row = documentation
-            .lines()
-            .find(|line| line.contains(&format!("| [`{name}`]")))
-            .unwrap_or_else(|| panic!("{name} is not in lib.rs"));
-        for import in allowed {
-            assert!(
-                row.contains(import),
-                "lib.rs does not say that {name} may import {import}"
-            );
-        }
-    }
-}
-
-#[test]
-fn inside_the_engine_imports_point_down_too() {
-    for (place, name) in ENGINE.iter().enumerate() {
-        let text = code(
-            &std::fs::read_to_string(root().join(format!("src/signalr/{name}.rs")))
-                .expect("a file"),
-        );
-        for later in &ENGINE[place + 1..] {
-            let import = format!("crate::signalr::{}::", later.replace('/', "::"));
-            assert!(!text.contains(&import), "signalr/{name}.rs imports {later}");
-        }
-    }
+fn no_files_import_each_other_in_a_circle() {
+    let mut circles = imports::cycles(&imports::of_the_crate());
+    circles.retain(|circle| {
+        let known = |file: &String| CIRCLES.iter().any(|folder| file.starts_with(folder));
+        !circle.iter().all(known)
+    });
+    assert!(circles.is_empty(), "{circles:#?}");
 }
 
 #[test]
