@@ -47,6 +47,8 @@ pub struct Checkout {
     pub gateway: Option<PathBuf>,
     /// The folders of the other applications that use the broker.
     pub others: Vec<PathBuf>,
+    /// False where it is still to be made from the templates.
+    pub exists: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +120,7 @@ fn recognise(folder: &Path) -> Result<Option<Checkout>, CheckoutError> {
             .map(|place| folder.join(place)),
         gateway: gateway.join("ocelot.json").exists().then_some(gateway),
         others,
+        exists: true,
     }))
 }
 
@@ -134,7 +137,7 @@ fn published_beside(hub: &Path) -> Vec<PathBuf> {
 }
 
 impl Checkout {
-    /// What a folder made from the templates holds.
+    /// The folder that `up` will make from the templates.
     pub fn made(root: &Path) -> Self {
         Checkout {
             root: root.to_owned(),
@@ -142,6 +145,7 @@ impl Checkout {
             client: Some(root.join("Harmony.Client/wwwroot")),
             gateway: None,
             others: Vec::new(),
+            exists: false,
         }
     }
 }

@@ -22,7 +22,6 @@ mod status;
 mod steps;
 mod up;
 mod verify;
-mod wanted;
 
 use crate::terminal::{Colour, Terminal};
 use clap::{Args, CommandFactory, Parser, Subcommand};

@@ -5,10 +5,11 @@
 //! | module | may import |
 //! |---|---|
 //! | **what a human touches** | |
-//! | [`cli`]: one file a command | terminal, plan, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex |
+//! | [`cli`]: one file a command | terminal, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex |
 //! | [`terminal`]: the only code that prints and asks | |
 //! | **configuration and provisioning** | |
-//! | [`plan`]: steps, each with its cause | |
+//! | [`provision`]: what is to be done, step by step | |
+//! | [`project`]: one checkout's settings, edited together | checkout, schema, appsettings, connection_string, templates |
 //! | [`checkout`]: finding Harmony and its files | |
 //! | [`schema`]: what settings may say | appsettings |
 //! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json, hex |
@@ -50,7 +51,8 @@ pub mod json;
 pub mod json_web_token;
 pub mod listen;
 pub mod message_pack;
-pub mod plan;
+pub mod project;
+pub mod provision;
 pub mod schema;
 pub mod secret;
 pub mod signalr;

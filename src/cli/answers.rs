@@ -2,9 +2,9 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::up::parse_hub_url;
 use crate::appsettings::{self, SettingsFile};
 use crate::connection_string::Endpoint;
+use crate::project::parse_hub_url;
 use crate::schema;
 use crate::secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -6,6 +6,7 @@ use crate::appsettings::change::{self, Recovered};
 use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;
 use crate::instance::Instance;
+use crate::project::{EditedFiles, Scope};
 use crate::terminal::Terminal;
 use crate::terminal::prompt::{self, Reply};
 use std::path::PathBuf;
@@ -109,18 +110,27 @@ impl Context {
         }
     }
 
-    /// The checkout, and whether it is there or still to be made.
-    pub fn find_checkout(&self) -> Result<(Checkout, bool), Failure> {
+    /// Which environment's settings count, and which files an edit goes to.
+    pub fn scope(&self) -> Scope {
+        Scope {
+            environment: self.environment.clone(),
+            edits: if self.only_environment {
+                EditedFiles::OnlyTheEnvironment
+            } else {
+                EditedFiles::WhereverItIsSet
+            },
+        }
+    }
+
+    /// The checkout, there or still to be made.
+    pub fn find_checkout(&self) -> Result<Checkout, Failure> {
         let here = std::env::current_dir()
             .map_err(|error| Failure::new(Exit::Failed, "currentFolder", error.to_string()))?;
         let (found, made) = match &self.checkout {
             Some(folder) => (checkout::at(&here.join(folder))?, here.join(folder)),
             None => (checkout::find(&here)?, here.join(checkout::MADE)),
         };
-        Ok(match found {
-            Some(checkout) => (checkout, true),
-            None => (Checkout::made(&made), false),
-        })
+        Ok(found.unwrap_or_else(|| Checkout::made(&made)))
     }
 
     /// The checkout of what was brought up, else the one that is found.
@@ -132,17 +142,16 @@ impl Context {
         {
             return Ok(checkout);
         }
-        match self.find_checkout()? {
-            (checkout, true) => Ok(checkout),
-            (checkout, false) => {
-                let message = format!(
-                    "no Harmony checkout is in reach, and {} is not there",
-                    checkout.root.display()
-                );
-                Err(Failure::new(Exit::Usage, "noCheckout", message)
-                    .fix("run 'harmony up' first, or name one with --checkout DIR"))
-            }
+        let checkout = self.find_checkout()?;
+        if checkout.exists {
+            return Ok(checkout);
         }
+        let message = format!(
+            "no Harmony checkout found, and {} does not exist",
+            checkout.root.display()
+        );
+        Err(Failure::new(Exit::Usage, "noCheckout", message)
+            .fix("run 'harmony up' first, or name one with --checkout DIR"))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::containers::Service;
 use crate::containers::docker::engine::Engine;
 use crate::containers::docker::{DockerError, Found, Observer};
 use crate::hub_process::{self, Running};
-use crate::plan::{Action, Plan, Step, Target};
+use crate::provision::plan::{Action, Plan, Step, Target};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Mutex;

@@ -13,7 +13,7 @@ use crate::containers::docker::Observer;
 use crate::containers::docker::engine::{Created, Engine};
 use crate::containers::{ContainerSpec, Service, credentials};
 use crate::hub_process::{self, Running};
-use crate::plan::{Action, Step, Target};
+use crate::provision::plan::{Action, Step, Target};
 use crate::tls;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

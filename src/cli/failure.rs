@@ -8,6 +8,7 @@ use crate::hub::settings::HubSettingsError;
 use crate::hub_process::HubProcessError;
 use crate::instance::InstanceError;
 use crate::listen::ListenError;
+use crate::project::ProjectError;
 use crate::schema::Violations;
 use crate::terminal::Terminal;
 use crate::tls::TlsError;
@@ -207,6 +208,16 @@ impl From<ShapeConflict> for Failure {
     fn from(error: ShapeConflict) -> Self {
         Failure::new(Exit::SettingsInvalid, "settingsShape", error.to_string())
             .fix("make it an object, or remove it")
+    }
+}
+
+impl From<ProjectError> for Failure {
+    fn from(error: ProjectError) -> Self {
+        match error {
+            ProjectError::Settings(error) => error.into(),
+            ProjectError::Shape(error) => error.into(),
+            ProjectError::Invalid(error) => error.into(),
+        }
     }
 }
 

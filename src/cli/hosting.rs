@@ -3,7 +3,6 @@
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::services::{RabbitMqDecision, RedisDecision};
-use super::wanted::Application;
 use crate::appsettings::SettingsFile;
 use crate::appsettings::document::NewValue;
 use crate::appsettings::layers::file_names;
@@ -15,6 +14,7 @@ use crate::containers::{ContainerSpec, Published, Service};
 use crate::hub::settings::HubSettings;
 use crate::hub_process::Launch;
 use crate::instance::{Choice, State};
+use crate::project::ApplicationSettings;
 use crate::secret::Secret;
 use crate::tls;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
@@ -113,7 +113,7 @@ pub fn process(
 pub fn container(
     context: &Context,
     checkout: &Checkout,
-    settings: &Application,
+    settings: &ApplicationSettings,
     state: &State,
     hub_url: &Url,
     (redis, rabbitmq): (&RedisDecision, &RabbitMqDecision),

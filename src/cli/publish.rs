@@ -9,6 +9,7 @@ use crate::hub::settings::broker_address;
 use crate::hub_client::post;
 use crate::hub_process;
 use crate::instance::Choice;
+use crate::project::{ApplicationSettings, Scope};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -102,7 +103,7 @@ impl Source {
         } else {
             &state.environment
         };
-        let layers = super::wanted::Application::read(&checkout.hub, environment, false)?.layers();
+        let layers = ApplicationSettings::read(&checkout.hub, &Scope::of(&**environment))?.layers();
         Ok(Source::RabbitMq(broker_address(&layers)?))
     }
 

@@ -2,10 +2,10 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::wanted::{Application, Settings};
 use crate::appsettings::document::NewValue;
 use crate::appsettings::{self, SettingsFile, change, twins};
 use crate::hub_client::HubClient;
+use crate::project::{ApplicationSettings, HubUrlPlace, Project, parse_hub_url};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -131,7 +131,7 @@ fn published(
         )
         .fix("name the folder of the client's static files with --client"));
     }
-    let mut client = Application::read(&folder, &context.environment, context.only_environment)?;
+    let mut client = ApplicationSettings::read(&folder, &context.scope())?;
     let key = client_key(&client, arguments.gateway);
     warn_of_mixed_content(context, &client, &arguments.url);
     client.set(key, NewValue::Text(shown(&arguments.url)))?;
@@ -141,12 +141,7 @@ fn published(
 /// The files of a checkout: the client's, or the gateway's where the client knows only that.
 fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<SettingsFile>, Failure> {
     let checkout = context.known_checkout()?;
-    let mut settings = Settings::read(
-        &checkout,
-        true,
-        &context.environment,
-        context.only_environment,
-    )?;
+    let mut settings = Project::read(&checkout, &context.scope())?;
     if let Some(client) = &settings.client {
         warn_of_mixed_content(context, client, &arguments.url);
     }
@@ -155,8 +150,8 @@ fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<Settin
             client.set("gatewayUrl", NewValue::Text(shown(&arguments.url)))?
         }
         _ => {
-            let by_route = settings.set_hub_url(&arguments.url)?;
-            if by_route && !settings.set_docker_route(&arguments.url)? {
+            let place = settings.set_hub_url(&arguments.url)?;
+            if place == HubUrlPlace::GatewayRoute && !settings.set_docker_route(&arguments.url)? {
                 context.terminal.note("ocelot.docker.json was left alone: inside a container this machine's loopback is another one");
             }
         }
@@ -165,7 +160,7 @@ fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<Settin
 }
 
 /// The key by which a client finds the hub.
-fn client_key(client: &Application, gateway: bool) -> &'static str {
+fn client_key(client: &ApplicationSettings, gateway: bool) -> &'static str {
     let layers = client.layers();
     let only_gateway =
         layers.setting("signalrHostUrl").is_none() && layers.setting("gatewayUrl").is_some();
@@ -177,7 +172,7 @@ fn client_key(client: &Application, gateway: bool) -> &'static str {
 }
 
 /// A browser does not let an HTTPS page call a plain HTTP hub.
-fn warn_of_mixed_content(context: &Context, client: &Application, url: &Url) {
+fn warn_of_mixed_content(context: &Context, client: &ApplicationSettings, url: &Url) {
     let layers = client.layers();
     let secure = ["backendUrl", "gatewayUrl"]
         .iter()
@@ -198,7 +193,7 @@ fn shown(url: &Url) -> String {
 
 /// An address as people paste it: with a slash at its end, or the hub's own path.
 fn parse_url(text: &str) -> Result<Url, String> {
-    let mut url = super::up::parse_hub_url(text)?;
+    let mut url = parse_hub_url(text)?;
     if url.query().is_some()
         || url.fragment().is_some()
         || !url.username().is_empty()

@@ -7,7 +7,7 @@ use crate::connection_string::redis::masked;
 use crate::containers::{ContainerSpec, Service};
 use crate::hub_process::{Running, now};
 use crate::instance::{self, Choice};
-use crate::plan::{Action, Plan, Step, Target};
+use crate::provision::plan::{Action, Plan, Step, Target};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ use crate::appsettings::key_path::{KeyPath, fold, same};
 use crate::appsettings::layers::{Layers, Setting, Source, Started, file_names};
 use crate::appsettings::{self, SettingsFile, change};
 use crate::checkout::Checkout;
+use crate::project::{ApplicationSettings, Scope};
 use crate::schema::{self, APPLICATIONS};
 use answer::{Layer, List, OneSetting, Secrets, Validation, Why, Written};
 use serde_json::Value;
@@ -329,7 +330,7 @@ fn validate(context: &Context, checkout: &Checkout) -> Result<(), Failure> {
         .chain(&checkout.client)
         .chain(&checkout.others)
     {
-        let application = super::wanted::Application::read(folder, &context.environment, false)?;
+        let application = ApplicationSettings::read(folder, &Scope::of(&*context.environment))?;
         for file in application.files() {
             violations.extend(schema::all_violations(file));
         }

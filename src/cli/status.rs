@@ -12,6 +12,7 @@ use crate::hub::settings::broker_address;
 use crate::hub_client::HubClient;
 use crate::hub_process::{self, Running};
 use crate::instance::{self, Choice};
+use crate::project::{ApplicationSettings, Scope};
 use std::time::{Duration, Instant};
 use url::Url;
 
@@ -44,10 +45,9 @@ pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Fa
         Err(_) => Vec::new(),
     };
     let layers = match context.known_checkout() {
-        Ok(checkout) => super::wanted::Application::read(
+        Ok(checkout) => ApplicationSettings::read(
             &checkout.hub,
-            &state_environment(context, &state.environment),
-            false,
+            &Scope::of(state_environment(context, &state.environment)),
         )?
         .layers(),
         Err(_) => Layers::default(),

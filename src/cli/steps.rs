@@ -6,7 +6,7 @@ use super::up::Decided;
 use crate::appsettings::SettingsFile;
 use crate::containers::docker::Found;
 use crate::containers::{ContainerSpec, Service, container_name, network_name, ports};
-use crate::plan::{Action, Plan, Step, Target};
+use crate::provision::plan::{Action, Plan, Step, Target};
 
 /// Names that are listed in one cause; of more only the number is said.
 const LISTED: usize = 3;

@@ -9,23 +9,18 @@ use super::hosting::{self, Hosting};
 use super::report::{DryRun, Report, State as ReportState};
 use super::services::{RabbitMqDecision, RedisDecision, Surveyor};
 use super::steps;
-use super::wanted::{Application, Settings};
-use crate::appsettings::document::NewValue;
-use crate::appsettings::layers::Layers;
 use crate::appsettings::{self, SettingsFile};
-use crate::connection_string::redis::RedisOptions;
 use crate::containers::docker::{Found, Observer};
 use crate::containers::{ContainerSpec, Service, network_name, ports};
 use crate::hub_process::{self, Running};
 use crate::instance::State;
-use crate::plan::Plan;
-use crate::schema;
+use crate::project::{CacheAddress, HUB_URL, Project, parse_hub_url};
+use crate::provision::plan::Plan;
 use std::time::{Duration, Instant};
 use url::Url;
 
-/// Harmony's own default.
-pub const HUB_URL: &str = "https://localhost:7262";
-const LOG_LEVELS: [&str; 2] = ["Serilog:MinimumLevel:Default", "Serilog:MinimumLevel"];
+const CACHES_LEFT_ALONE: &str = "Harmony's caches (CacheProvider: Redis) read HOST:PORT only, \
+without password, TLS or IPv6; their RedisConnectionString was not changed";
 /// How often a port may be snatched away between looking and using it.
 const PORT_RACES: usize = 4;
 
@@ -184,19 +179,12 @@ async fn consent(context: &Context, plan: &Plan) -> Result<(), Failure> {
 
 async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failure> {
     let known = context.instance.state()?;
-    let (checkout, exists) = context.find_checkout()?;
-    let mut settings = Settings::read(
-        &checkout,
-        exists,
-        &context.environment,
-        context.only_environment,
-    )?;
-    for file in settings.files() {
-        schema::check(&file)?;
-    }
+    let checkout = context.find_checkout()?;
+    let mut settings = Project::read(&checkout, &context.scope())?;
+    settings.check()?;
     let layers = settings.hub.layers();
     let surveyor = Surveyor::look(context, arguments, &known).await?;
-    let caches = settings.others.iter().any(Application::caches_in_redis);
+    let caches = settings.caches_in_redis();
     let mut redis = surveyor.redis(&layers, caches).await?;
     let mut rabbitmq = surveyor.rabbitmq(&layers).await?;
 
@@ -209,46 +197,24 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
         },
     };
     if let Some(text) = &redis.connection_string {
-        settings
-            .hub
-            .set("RedisConnectionString", NewValue::Text(text.clone()))?;
+        settings.set_redis(text)?;
     }
-    if let (true, Some(options)) = (caches, &redis.options) {
-        share_cache(context, &mut settings.others, options)?;
+    if let (true, Some(options)) = (caches, &redis.options)
+        && settings.share_cache(options)? == CacheAddress::NotExpressible
+    {
+        context.terminal.warn(CACHES_LEFT_ALONE);
     }
     if let Some(address) = rabbitmq.address.as_ref().filter(|_| rabbitmq.write) {
-        let virtual_host = Some(address.virtual_host.clone()).filter(|name| name != "/");
-        for application in std::iter::once(&mut settings.hub).chain(&mut settings.others) {
-            let mut set =
-                |name: &str, value| application.set(&format!("BrokerConfiguration:{name}"), value);
-            set("Host", NewValue::Text(address.endpoint.host.clone()))?;
-            set("Port", NewValue::Integer(address.endpoint.port.into()))?;
-            set("Username", NewValue::Text(address.username.clone()))?;
-            set(
-                "Password",
-                NewValue::Text(address.password.reveal().to_owned()),
-            )?;
-            if let Some(name) = &virtual_host {
-                set("VirtualHost", NewValue::Text(name.clone()))?;
-            }
-        }
+        settings.set_broker(address)?;
     }
     if settings.hub_url().as_ref() != Some(&hub_url) {
         settings.set_hub_url(&hub_url)?;
     }
-    let (key, present) = log_level(&layers);
-    if let Some(level) = arguments
-        .log_level
-        .as_deref()
-        .filter(|level| *level != present)
-    {
-        settings.hub.set(key, NewValue::Text(level.to_owned()))?;
+    if let Some(level) = &arguments.log_level {
+        settings.set_log_level(level)?;
     }
+    settings.check_changes()?;
     let files = settings.files();
-    for file in files.iter().filter(|file| file.is_changed()) {
-        schema::check(file)?;
-        appsettings::check_access(&file.path)?;
-    }
 
     let mut state = State {
         checkout: checkout.root.clone(),
@@ -342,52 +308,4 @@ async fn decide(context: &Context, arguments: &Answers) -> Result<Decided, Failu
     };
     decided.plan = steps::plan(&decided)?;
     Ok(decided)
-}
-
-/// The key of the hub's log level, which Serilog reads in two forms, and its value.
-pub fn log_level(layers: &Layers) -> (&'static str, &str) {
-    let set = LOG_LEVELS
-        .into_iter()
-        .map(|key| (key, layers.get(key)))
-        .find(|(_, level)| !level.is_empty());
-    set.unwrap_or((LOG_LEVELS[0], "Information"))
-}
-
-/// Gives Harmony's caches the address of Redis, where it has a form that they can parse.
-fn share_cache(
-    context: &Context,
-    others: &mut [Application],
-    options: &RedisOptions,
-) -> Result<(), Failure> {
-    let Some(endpoint) = options.endpoints.first() else {
-        return Ok(());
-    };
-    if options.password.is_some() || options.tls || endpoint.host.contains(':') {
-        context.terminal.warn(
-            "Harmony's caches (CacheProvider: Redis) take HOST:PORT only, without password, TLS or IPv6; their RedisConnectionString was left alone",
-        );
-        return Ok(());
-    }
-    for application in others
-        .iter_mut()
-        .filter(|application| application.caches_in_redis())
-    {
-        application.set(
-            "RedisConnectionString",
-            NewValue::Text(endpoint.to_string()),
-        )?;
-    }
-    Ok(())
-}
-
-pub fn parse_hub_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text.trim())
-        .map_err(|error| format!("{error}; an address such as {HUB_URL} is expected"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("only http and https are possible".into());
-    }
-    if url.port() == Some(0) {
-        return Err("a hub can't be found at port 0".into());
-    }
-    Ok(url)
 }

@@ -5,8 +5,6 @@ use crate::appsettings::layers::Layers;
 use crate::cli::context::{Context, certificates};
 use crate::cli::failure::Failure;
 use crate::cli::hosting::hidden_variables;
-use crate::cli::up::HUB_URL;
-use crate::cli::wanted::Settings;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::docker::{DockerError, Observer};
 use crate::containers::ports;
@@ -15,6 +13,7 @@ use crate::hub::settings::{HubSettings, broker_address};
 use crate::hub_client::HubClient;
 use crate::hub_process;
 use crate::instance::Choice;
+use crate::project::{HUB_URL, Project};
 use crate::{schema, tls};
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
@@ -307,10 +306,10 @@ async fn free_ports(context: &Context, observer: &Observer) -> Vec<Check> {
     checks
 }
 
-fn read_settings(context: &Context) -> Result<(Settings, Vec<Check>), Failure> {
-    let (checkout, exists) = context.find_checkout()?;
+fn read_settings(context: &Context) -> Result<(Project, Vec<Check>), Failure> {
+    let checkout = context.find_checkout()?;
     let place = checkout.root.display();
-    let mut checks = vec![if exists {
+    let mut checks = vec![if checkout.exists {
         Check::ok("settings", "checkout", place.to_string())
     } else {
         Check::ok(
@@ -319,12 +318,7 @@ fn read_settings(context: &Context) -> Result<(Settings, Vec<Check>), Failure> {
             format!("none here; 'harmony up' makes {place}"),
         )
     }];
-    let settings = Settings::read(
-        &checkout,
-        exists,
-        &context.environment,
-        context.only_environment,
-    )?;
+    let settings = Project::read(&checkout, &context.scope())?;
     let violations: Vec<_> = settings
         .files()
         .iter()
@@ -362,7 +356,7 @@ fn read_settings(context: &Context) -> Result<(Settings, Vec<Check>), Failure> {
     Ok((settings, checks))
 }
 
-fn certificate(context: &Context, settings: &Settings, layers: &Layers) -> Option<Check> {
+fn certificate(context: &Context, settings: &Project, layers: &Layers) -> Option<Check> {
     let url = settings.hub_url().or_else(|| Url::parse(HUB_URL).ok())?;
     if url.scheme() != "https" {
         return Some(Check::ok(
@@ -474,7 +468,7 @@ async fn servers(context: &Context, layers: &Layers) -> Vec<Check> {
     checks
 }
 
-async fn hub(context: &Context, settings: &Settings) -> Check {
+async fn hub(context: &Context, settings: &Project) -> Check {
     let Some(url) = settings.hub_url().or_else(|| Url::parse(HUB_URL).ok()) else {
         return Check::ok("hub", "hub", "its address is not configured");
     };

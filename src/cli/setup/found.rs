@@ -5,8 +5,6 @@ use crate::cli::answers::Answers;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::services::Surveyor;
-use crate::cli::up::{HUB_URL, log_level};
-use crate::cli::wanted::Settings;
 use crate::connection_string::Endpoint;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
@@ -14,6 +12,7 @@ use crate::containers::readiness::{NotReady, ask_foreign_rabbitmq, ask_redis};
 use crate::hub::settings::broker_address;
 use crate::hub_process;
 use crate::instance::Choice;
+use crate::project::{HUB_URL, Project, log_level};
 use std::fmt;
 use std::time::Duration;
 
@@ -56,16 +55,9 @@ impl Found {
     pub async fn look(context: &Context, answers: &Answers) -> Result<Self, Failure> {
         let _step = context.terminal.step("looking at what is there");
         let state = context.instance.state()?;
-        let (checkout, exists) = context.find_checkout()?;
-        let settings = Settings::read(
-            &checkout,
-            exists,
-            &context.environment,
-            context.only_environment,
-        )?;
-        for file in settings.files() {
-            crate::schema::check(&file)?;
-        }
+        let checkout = context.find_checkout()?;
+        let settings = Project::read(&checkout, &context.scope())?;
+        settings.check()?;
         let layers = settings.hub.layers();
         let surveyor = Surveyor::look(context, answers, &state).await?;
         let ours = |service| surveyor.found(service).is_some();
@@ -73,7 +65,7 @@ impl Found {
         let (rabbitmq, user) = rabbitmq?;
         let place = checkout.root.display();
         Ok(Found {
-            checkout: if exists {
+            checkout: if checkout.exists {
                 place.to_string()
             } else {
                 format!("none here; {place} will be made")

@@ -3,13 +3,13 @@
 use super::found::{Answer, Found, Server};
 use crate::cli::answers::{Answers, Asked, HubChoice};
 use crate::cli::failure::Failure;
-use crate::cli::up::parse_hub_url;
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
 use crate::containers::readiness::{NotReady, ask_foreign_rabbitmq, ask_redis};
 use crate::instance::Choice;
+use crate::project::parse_hub_url;
 use crate::schema;
 use crate::secret::Secret;
 use crate::terminal::prompt::{self, Question, Reply};

@@ -1,0 +1,239 @@
+//! One checkout's settings, edited together: hub URL, gateway route, servers, log level, shared cache.
+
+mod application;
+mod gateway;
+
+pub use application::{ApplicationSettings, EditedFiles, Scope};
+
+use crate::appsettings::document::{NewValue, ShapeConflict};
+use crate::appsettings::layers::Layers;
+use crate::appsettings::{self, SettingsError, SettingsFile};
+use crate::checkout::Checkout;
+use crate::connection_string::Endpoint;
+use crate::connection_string::amqp::BrokerAddress;
+use crate::connection_string::redis::RedisOptions;
+use crate::schema::{self, Violations};
+use crate::templates::SETTINGS;
+use std::path::Path;
+use url::Url;
+
+/// Where Harmony's client looks for the hub unless its settings say otherwise.
+pub const HUB_URL: &str = "https://localhost:7262";
+
+/// The two keys that Serilog reads the log level from.
+const LOG_LEVELS: [&str; 2] = ["Serilog:MinimumLevel:Default", "Serilog:MinimumLevel"];
+
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Shape(#[from] ShapeConflict),
+    #[error(transparent)]
+    Invalid(#[from] Violations),
+}
+
+/// The settings of a checkout's applications, read and written together.
+#[derive(Debug, Clone)]
+pub struct Project {
+    pub hub: ApplicationSettings,
+    pub client: Option<ApplicationSettings>,
+    /// The other applications that use the broker.
+    pub others: Vec<ApplicationSettings>,
+    gateway: Option<SettingsFile>,
+    /// The gateway's routes inside Harmony's own compose file.
+    docker_gateway: Option<SettingsFile>,
+}
+
+/// Where the address of the hub was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HubUrlPlace {
+    Client,
+    GatewayRoute,
+}
+
+/// Whether Harmony's caches could be given the address of Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheAddress {
+    Written,
+    /// They read `HOST:PORT` only: no password, TLS or IPv6.
+    NotExpressible,
+}
+
+impl Project {
+    /// Reads a checkout's settings; from the templates where the checkout is still to be made.
+    pub fn read(checkout: &Checkout, scope: &Scope) -> Result<Self, SettingsError> {
+        if !checkout.exists {
+            let [hub, client] = &SETTINGS;
+            return Ok(Project {
+                hub: ApplicationSettings::planned(&checkout.root, hub, scope)?,
+                client: Some(ApplicationSettings::planned(&checkout.root, client, scope)?),
+                others: Vec::new(),
+                gateway: None,
+                docker_gateway: None,
+            });
+        }
+        let routes = |name: &str| {
+            let folder = checkout.gateway.as_ref();
+            folder.map_or(Ok(None), |folder| SettingsFile::read(&folder.join(name)))
+        };
+        let read = |folder: &Path| ApplicationSettings::read(folder, scope);
+        let others = checkout.others.iter().map(|folder| read(folder));
+        Ok(Project {
+            hub: read(&checkout.hub)?,
+            client: checkout.client.as_deref().map(read).transpose()?,
+            others: others.collect::<Result<_, _>>()?,
+            gateway: routes("ocelot.json")?,
+            docker_gateway: routes("ocelot.docker.json")?,
+        })
+    }
+
+    /// Checks every file against its schema.
+    pub fn check(&self) -> Result<(), Violations> {
+        self.files().iter().try_for_each(schema::check)
+    }
+
+    /// Checks the changed files: valid against their schemas, and writable.
+    pub fn check_changes(&self) -> Result<(), ProjectError> {
+        for file in self.files().iter().filter(|file| file.is_changed()) {
+            schema::check(file)?;
+            appsettings::check_access(&file.path)?;
+        }
+        Ok(())
+    }
+
+    /// Where clients find the hub: as the client's settings or the gateway's route say.
+    pub fn hub_url(&self) -> Option<Url> {
+        let client = self
+            .client
+            .as_ref()
+            .map(|client| client.layers().get("signalrHostUrl").to_owned());
+        let direct = client
+            .filter(|url| !url.is_empty())
+            .and_then(|url| Url::parse(url.trim()).ok());
+        direct.or_else(|| gateway::route_url(self.gateway.as_ref()?))
+    }
+
+    /// Sets where clients find the hub: in the client's own settings where they have the key or
+    /// nothing else leads there, else in the gateway's route.
+    pub fn set_hub_url(&mut self, url: &Url) -> Result<HubUrlPlace, ShapeConflict> {
+        let route = self.gateway.as_ref().is_some_and(gateway::has_route);
+        if let Some(client) = &mut self.client {
+            let layers = client.layers();
+            let has_own = layers.setting("signalrHostUrl").is_some();
+            let by_gateway = route && layers.setting("gatewayUrl").is_some();
+            if has_own || !by_gateway {
+                let text = url.as_str().trim_end_matches('/').to_owned();
+                client.set("signalrHostUrl", NewValue::Text(text))?;
+                return Ok(HubUrlPlace::Client);
+            }
+        }
+        if let Some(gateway) = &mut self.gateway {
+            gateway::set_route(gateway, url)?;
+        }
+        Ok(HubUrlPlace::GatewayRoute)
+    }
+
+    /// Points the gateway inside Harmony's compose file at a hub, where that gateway can reach it:
+    /// false where the URL means a machine's own loopback, which is another one in a container.
+    pub fn set_docker_route(&mut self, url: &Url) -> Result<bool, ShapeConflict> {
+        let loopback = Endpoint::new(url.host_str().unwrap_or_default(), 0).is_loopback();
+        match &mut self.docker_gateway {
+            Some(gateway) if !loopback => gateway::set_route(gateway, url).map(|()| true),
+            found => Ok(found.is_none()),
+        }
+    }
+
+    /// Sets the hub's log level where Serilog reads it.
+    pub fn set_log_level(&mut self, level: &str) -> Result<(), ShapeConflict> {
+        let layers = self.hub.layers();
+        let (key, present) = log_level(&layers);
+        if level == present {
+            return Ok(());
+        }
+        self.hub.set(key, NewValue::Text(level.to_owned()))
+    }
+
+    /// Sets the hub's Redis.
+    pub fn set_redis(&mut self, connection_string: &str) -> Result<(), ShapeConflict> {
+        let value = NewValue::Text(connection_string.to_owned());
+        self.hub.set("RedisConnectionString", value)
+    }
+
+    /// Whether an application keeps its cache in Redis.
+    pub fn caches_in_redis(&self) -> bool {
+        self.others.iter().any(ApplicationSettings::caches_in_redis)
+    }
+
+    /// Gives Harmony's caches the address of Redis, where it has a form that they can parse.
+    pub fn share_cache(&mut self, redis: &RedisOptions) -> Result<CacheAddress, ShapeConflict> {
+        let Some(endpoint) = redis.endpoints.first() else {
+            return Ok(CacheAddress::Written);
+        };
+        if redis.password.is_some() || redis.tls || endpoint.host.contains(':') {
+            return Ok(CacheAddress::NotExpressible);
+        }
+        for application in &mut self.others {
+            if application.caches_in_redis() {
+                let value = NewValue::Text(endpoint.to_string());
+                application.set("RedisConnectionString", value)?;
+            }
+        }
+        Ok(CacheAddress::Written)
+    }
+
+    /// Sets RabbitMQ's address and credentials in every application that uses the broker.
+    pub fn set_broker(&mut self, address: &BrokerAddress) -> Result<(), ShapeConflict> {
+        let text = |text: &str| NewValue::Text(text.to_owned());
+        let mut values = vec![
+            ("Host", text(&address.endpoint.host)),
+            ("Port", NewValue::Integer(address.endpoint.port.into())),
+            ("Username", text(&address.username)),
+            ("Password", text(address.password.reveal())),
+        ];
+        if address.virtual_host != "/" {
+            values.push(("VirtualHost", text(&address.virtual_host)));
+        }
+        for application in std::iter::once(&mut self.hub).chain(&mut self.others) {
+            for (name, value) in &values {
+                application.set(&format!("BrokerConfiguration:{name}"), value.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All files, changed or not.
+    pub fn files(&self) -> Vec<SettingsFile> {
+        let applications = std::iter::once(&self.hub)
+            .chain(&self.client)
+            .chain(&self.others);
+        applications
+            .flat_map(ApplicationSettings::files)
+            .chain(&self.gateway)
+            .chain(&self.docker_gateway)
+            .cloned()
+            .collect()
+    }
+}
+
+/// The key of the hub's log level, which Serilog reads in two forms, and its value.
+pub fn log_level(layers: &Layers) -> (&'static str, &str) {
+    let set = LOG_LEVELS
+        .into_iter()
+        .map(|key| (key, layers.get(key)))
+        .find(|(_, level)| !level.is_empty());
+    set.unwrap_or((LOG_LEVELS[0], "Information"))
+}
+
+/// Reads the address of a hub as people write it.
+pub fn parse_hub_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text.trim())
+        .map_err(|error| format!("{error}; expected an address such as {HUB_URL}"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("only http and https are possible".into());
+    }
+    if url.port() == Some(0) {
+        return Err("a hub cannot be reached at port 0".into());
+    }
+    Ok(url)
+}
