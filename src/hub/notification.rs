@@ -2,7 +2,7 @@
 //!
 //! Each notification is a row: its name (whose place is its number), the event that clients hear,
 //! the group that hears it and the fields of its one argument. Bodies are read with
-//! [`shape`](super::shape) and written anew, so what reaches clients is complete and well formed
+//! [`shape`] and written anew, so what reaches clients is complete and well formed
 //! whatever the publisher left out. Source: spec, harmony-contract.md 5 and 6; golden `lenient.json`.
 
 use super::shape::{self, Field, Record, ShapeError, Value};
