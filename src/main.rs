@@ -1,8 +1,7 @@
 //! The `harmony` executable: arguments in, exit code out; the rest is the library.
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    harmony::cli::run(harmony::cli::Cli::parse())
+    harmony::cli::run(std::env::args_os())
 }

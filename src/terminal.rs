@@ -92,6 +92,11 @@ impl Terminal {
         );
     }
 
+    /// What is wrong with the arguments, as clap words it.
+    pub fn usage(&self, text: &str) {
+        line(&mut anstream::stderr(), &text);
+    }
+
     /// An error as text.
     pub fn error(&self, message: &str, why: &str, fix: &str) {
         let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();

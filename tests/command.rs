@@ -6,5 +6,6 @@ pub mod checkouts;
 mod docker;
 mod drift;
 mod faults;
+mod help;
 mod rehost;
 mod setup;

@@ -129,9 +129,14 @@ impl Asked {
         match text {
             "container" => Ok(Asked::Container),
             text if text == without => Ok(Asked::Without),
-            text => Endpoint::parse(text, port)
-                .map(Asked::Server)
-                .ok_or_else(|| format!("container, HOST:PORT or {without} is expected")),
+            text => match misspelt(text, ["container", without]) {
+                Some(word) => Err(format!(
+                    "did you mean '{word}'? A host of that name is written '{text}:{port}'"
+                )),
+                None => Endpoint::parse(text, port)
+                    .map(Asked::Server)
+                    .ok_or_else(|| format!("container, HOST:PORT or {without} is expected")),
+            },
         }
     }
 
@@ -143,6 +148,14 @@ impl Asked {
             Asked::Without => without.into(),
         }
     }
+}
+
+/// The word that was meant, where the text is nearly one of them.
+fn misspelt<'w>(text: &str, words: [&'w str; 2]) -> Option<&'w str> {
+    let text = text.to_ascii_lowercase();
+    words
+        .into_iter()
+        .find(|word| strsim::damerau_levenshtein(&text, word) <= word.len() / 4)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! What every command starts from: flags and environment variables, read once.
 
-use super::Global;
 use super::failure::{Exit, Failure};
+use super::global::Global;
 use crate::appsettings::change::{self, Recovered};
 use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;

@@ -17,7 +17,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(Debug, clap::Args)]
 pub struct DownArguments {
-    /// Also delete the data that is kept in volumes
+    /// Also delete the data in volumes
     #[arg(long)]
     volumes: bool,
 }

@@ -1,7 +1,8 @@
 //! `harmony hub`: serve in the foreground, configured as the .NET hub is.
 
 use super::failure::{Exit, Failure};
-use super::{Global, runtime};
+use super::global::Global;
+use super::runtime;
 use crate::appsettings::layers::{Layers, Started};
 use crate::hub;
 use crate::hub::settings::{HubEndpoint, HubSettings, LogLevel};
@@ -13,26 +14,38 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 
-const HELP: &str = "\
-Serves Harmony's hub in the foreground, configured exactly as the .NET one.
+pub const HELP: &str = "\
+Run the hub in the foreground, configured like the .NET hub
 
 Usage: harmony hub [--settings DIR] [--urls URLS] [--environment NAME] [--Key=Value …]
 
-  --settings DIR      the folder of appsettings.json and appsettings.NAME.json [default: here]
-  --urls URLS         addresses to listen on, separated by ';' [default: http://localhost:5000]
-  --environment NAME  the .NET environment [default: DOTNET_ENVIRONMENT, ASPNETCORE_ENVIRONMENT, Production]
+Options:
+  --settings DIR      Folder of appsettings.json and appsettings.NAME.json [default: .]
+  --urls URLS         Addresses to listen on, separated by ';' [default: http://localhost:5000]
+  --environment NAME  .NET environment to use [default: DOTNET_ENVIRONMENT,
+                      else ASPNETCORE_ENVIRONMENT, else Production]
   --rabbitmq embedded --redis none
-                      alone in one process: notifications by POST to Admin:Url, fan-out in memory
-  --Key=Value         any setting, such as --BrokerConfiguration:Host=mq --RedisConnectionString=cache:6379
+                      One process alone: notifications by HTTP, no other hubs
+  --Key=Value         Any setting, such as --BrokerConfiguration:Host=mq
 
-Settings: appsettings.json, appsettings.NAME.json, environment variables (BrokerConfiguration__Host,
-ASPNETCORE_URLS, Kestrel__Certificates__Default__Path …), then the command line; the last wins.
-Served: /signalRHub, /healthz/ready, /healthz/live; / where HubPage:Enabled; on Admin:Url (loopback) /metrics
-and POST /notifications.";
+Settings are read from appsettings.json, then appsettings.NAME.json, then environment variables
+(BrokerConfiguration__Host, ASPNETCORE_URLS, Kestrel__Certificates__Default__Path), then the
+command line. The last one wins.
+
+It serves /signalRHub, /healthz/ready and /healthz/live; / where HubPage:Enabled is true; and on
+Admin:Url, an address of this machine, /metrics and POST /notifications.
+
+Examples:
+  # Serve the settings of a folder
+  harmony hub --settings harmony/Harmony.SignalR
+  # Without Redis and RabbitMQ, on another port
+  harmony hub --rabbitmq embedded --redis none --urls http://localhost:5080
+  # Override one setting
+  harmony hub --rabbitmq embedded --redis none --Serilog:MinimumLevel:Default=Debug";
 
 #[derive(Debug, clap::Args)]
 pub struct HubArguments {
-    /// Settings as .NET takes them on its command line
+    /// Settings, written as .NET takes them on its command line
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -87,7 +100,7 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
     let settings = HubSettings::read(&layers, &environment, &folder)?;
     telemetry::start_logging(level(settings.log_level));
     raise_file_limit();
-    runtime(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(
+    runtime::start(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(
         settings,
         own.background,
         &environment,

@@ -21,13 +21,13 @@ const WAITING: usize = 256;
 
 #[derive(Debug, clap::Args)]
 pub struct LogsArguments {
-    /// Whose [default: all]
+    /// Whose logs [default: all]
     #[arg(value_enum)]
     sources: Vec<Source>,
-    /// Go on with what comes, also after restarts
+    /// Follow new output, across restarts
     #[arg(short, long)]
     follow: bool,
-    /// The last lines of each
+    /// Number of last lines to show of each
     #[arg(long, default_value_t = 100)]
     tail: usize,
 }

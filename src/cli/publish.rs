@@ -20,16 +20,16 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub struct PublishArguments {
-    /// The notification's type, such as CardTitleChanged
+    /// Notification type, such as CardTitleChanged
     #[arg(value_name = "TYPE")]
     notification: String,
-    /// The board that it concerns
+    /// Board whose clients get it
     #[arg(long, value_name = "ID")]
     board: Option<String>,
-    /// A field of the body; Card.Title reaches into objects
+    /// Field of the body, such as Title=Hello; Card.Title=Hello sets a field of an object
     #[arg(long = "field", value_name = "KEY=VALUE", value_parser = parse_field)]
     fields: Vec<(String, String)>,
-    /// A file with the whole body
+    /// File with the whole body
     #[arg(long, value_name = "FILE", conflicts_with_all = ["board", "fields"])]
     body: Option<PathBuf>,
 }

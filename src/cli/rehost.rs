@@ -16,16 +16,16 @@ const ASK_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub struct RehostArguments {
-    /// Where the hub is
+    /// URL where clients find the hub
     #[arg(value_name = "URL", value_parser = parse_url)]
     url: Url,
-    /// A published client: the folder that holds its appsettings.json
+    /// Folder of a published client's appsettings.json
     #[arg(long, value_name = "DIR")]
     client: Option<PathBuf>,
-    /// The URL is that of a gateway: it goes into the client's gatewayUrl, not into the gateway's route
+    /// The URL is a gateway's: write it to the client's gatewayUrl, not to the gateway's route
     #[arg(long)]
     gateway: bool,
-    /// Do not ask whether a hub answers there
+    /// Do not check that a hub answers there
     #[arg(long)]
     no_check: bool,
 }

@@ -23,20 +23,20 @@ pub struct RejectedArguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum RejectedCommand {
-    /// Those that wait, oldest first
+    /// List the messages, oldest first
     List {
-        /// At most so many
+        /// Number of messages to list at most
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
-    /// One of them, whole
+    /// Show one message whole
     Show {
         /// Its number in the list
         number: usize,
     },
-    /// Send them the way they came first
+    /// Send messages again, the way they first came
     Retry(Which),
-    /// Delete them for good
+    /// Delete messages for good
     Drop(Which),
 }
 
@@ -45,7 +45,7 @@ struct Which {
     /// Numbers in the list
     #[arg(required_unless_present = "all")]
     numbers: Vec<usize>,
-    /// All of them
+    /// All messages
     #[arg(long)]
     all: bool,
 }

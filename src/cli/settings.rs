@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub struct SettingsArguments {
-    /// The application whose settings they are
+    /// Application whose settings to use
     #[arg(
         long,
         value_name = "NAME",
@@ -26,7 +26,7 @@ pub struct SettingsArguments {
         global = true
     )]
     app: String,
-    /// Show secrets as they are
+    /// Show secrets in clear text
     #[arg(long, global = true)]
     show_secrets: bool,
     #[command(subcommand)]
@@ -35,21 +35,21 @@ pub struct SettingsArguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum SettingsCommand {
-    /// The effective value of a key
+    /// Print the value of a key
     Get { key: String },
-    /// Set a key, in appsettings.json or with --environment in that environment's file
+    /// Set a key in appsettings.json, or with --environment in that environment's file
     Set { key: String, value: String },
     /// Remove a key from the same file
     Unset { key: String },
-    /// Every effective key, its value and where it comes from
+    /// List every key, its value and where it comes from
     List,
-    /// What each layer says of a key, and which one wins
+    /// Show each layer's value of a key, and which one wins
     Why { key: String },
-    /// All values that an application could not use, at once
+    /// Check the settings of every application
     Validate,
-    /// Bring back the files as they were before the last change
+    /// Undo the last change
     Undo,
-    /// The JSON Schema of an application's settings
+    /// Print the JSON Schema of an application's settings
     Schema {
         #[arg(value_name = "APP")]
         application: String,

@@ -20,7 +20,7 @@ const ASK_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub struct StatusArguments {
-    /// How it is written: text, json, or variables for a shell (env) or for .NET (dotnet-env), secrets included
+    /// Output format; env and dotnet-env print variables for a shell, with secrets
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -1,4 +1,4 @@
-//! `harmony verify`: a notification published, and heard over a WebSocket through every hub given.
+//! `harmony verify`: send a test notification, check that clients of every hub given receive it.
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
@@ -16,7 +16,7 @@ const EVENT: &str = "OnCardTitleChanged";
 
 #[derive(Debug, clap::Args)]
 pub struct VerifyArguments {
-    /// Hubs that must hear it [default: the one that is up]
+    /// Hub URLs to check [default: the running hub]
     #[arg(value_name = "URL")]
     hubs: Vec<Url>,
 }

@@ -1,0 +1,67 @@
+//! The command line as clap reads it: one variant per command.
+
+use super::answers::Answers;
+use super::down::DownArguments;
+use super::global::Global;
+use super::hub::HubArguments;
+use super::logs::LogsArguments;
+use super::publish::PublishArguments;
+use super::rehost::RehostArguments;
+use super::rejected::RejectedArguments;
+use super::settings::SettingsArguments;
+use super::status::StatusArguments;
+use super::verify::VerifyArguments;
+use clap::{Parser, Subcommand};
+
+/// Harmony's real-time hub in one command: settings, Redis, RabbitMQ and a SignalR server
+#[derive(Debug, Parser)]
+#[command(name = "harmony", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer a few questions, see the changes, then start everything
+    #[command(visible_alias = "init")]
+    Setup(Answers),
+    /// Start everything as configured; return once clients can connect
+    #[command(visible_alias = "start")]
+    Up(Answers),
+    /// Stop the hub and the containers; keep the data unless --volumes is given
+    #[command(visible_alias = "stop")]
+    Down(DownArguments),
+    /// Point the client, or the gateway's route, at another hub URL
+    Rehost(RehostArguments),
+    /// Show what runs, where, since when, and whether it is healthy
+    #[command(visible_alias = "ps")]
+    Status(StatusArguments),
+    /// Show the logs of Redis, RabbitMQ and the hub, in one stream
+    Logs(LogsArguments),
+    /// Check for problems and show how to fix them
+    Doctor,
+    /// Send a test notification and check that clients receive it
+    Verify(VerifyArguments),
+    /// List, show, resend or delete messages that could not be delivered
+    Rejected(RejectedArguments),
+    /// Read and change the settings of Harmony's applications
+    Settings(SettingsArguments),
+    /// Run the hub in the foreground, configured like the .NET hub
+    #[command(disable_help_flag = true, override_help = super::hub::HELP)]
+    Hub(HubArguments),
+    /// Send one notification, as Harmony.Api sends it
+    Publish(PublishArguments),
+    /// Print a completion script for a shell
+    Completions {
+        /// Shell to complete for
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// Print the version
+    #[command(hide = true)]
+    Version,
+}

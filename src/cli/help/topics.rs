@@ -1,0 +1,85 @@
+//! What `--help` says beside the flags: groups, the global options that mean something, examples.
+
+/// A command and the global options that mean something to it.
+pub struct Topic {
+    pub path: &'static str,
+    options: &'static [&'static [&'static str]],
+}
+
+impl Topic {
+    pub fn takes(&self, option: &str) -> bool {
+        self.options.iter().any(|options| options.contains(&option))
+    }
+
+    /// Its examples: for each a comment and a line. A test runs them all.
+    pub fn examples(&self) -> Vec<(&'static str, &'static str)> {
+        let head = format!("== {}\n", self.path);
+        let Some((_, text)) = EXAMPLES.split_once(&head) else {
+            return Vec::new();
+        };
+        let text = text.split("\n\n").next().unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines
+            .chunks_exact(2)
+            .map(|pair| (pair[0].trim_start_matches("# "), pair[1]))
+            .collect()
+    }
+}
+
+const EXAMPLES: &str = include_str!("examples.txt");
+
+const fn topic(path: &'static str, options: &'static [&'static [&'static str]]) -> Topic {
+    Topic { path, options }
+}
+
+/// The commands in groups, in the order of the help.
+pub const GROUPS: [(&str, &[&str]); 5] = [
+    ("Set up", &["setup", "up", "down", "rehost"]),
+    ("Look", &["status", "logs", "doctor", "verify", "rejected"]),
+    ("Settings", &["settings"]),
+    ("Serve", &["hub", "publish"]),
+    ("More", &["completions", "man", "help"]),
+];
+
+const OUTPUT: &[&str] = &["json", "quiet", "verbose", "color"];
+const INSTANCE: &[&str] = &["instance"];
+const PROJECT: &[&str] = &["checkout", "environment", "instance"];
+const CHANGES: &[&str] = &["dry_run", "detailed_exitcode"];
+const QUESTIONS: &[&str] = &["yes"];
+const ANSWERS: &[&str] = &["answers", "record_answers"];
+const PATIENCE: &[&str] = &["timeout"];
+
+pub const TOPICS: &[Topic] = &[
+    topic(
+        "setup",
+        &[PROJECT, OUTPUT, CHANGES, QUESTIONS, ANSWERS, PATIENCE],
+    ),
+    topic(
+        "up",
+        &[PROJECT, OUTPUT, CHANGES, QUESTIONS, ANSWERS, PATIENCE],
+    ),
+    topic("down", &[INSTANCE, OUTPUT, CHANGES, QUESTIONS, PATIENCE]),
+    topic("rehost", &[PROJECT, OUTPUT, CHANGES]),
+    topic("status", &[PROJECT, OUTPUT]),
+    topic("logs", &[INSTANCE, OUTPUT]),
+    topic("doctor", &[PROJECT, OUTPUT]),
+    topic("verify", &[PROJECT, OUTPUT, PATIENCE]),
+    topic("rejected", &[PROJECT, OUTPUT]),
+    topic("rejected list", &[PROJECT, OUTPUT]),
+    topic("rejected show", &[PROJECT, OUTPUT]),
+    topic("rejected retry", &[PROJECT, OUTPUT, CHANGES]),
+    topic("rejected drop", &[PROJECT, OUTPUT, CHANGES, QUESTIONS]),
+    topic("settings", &[PROJECT, OUTPUT]),
+    topic("settings get", &[PROJECT, OUTPUT]),
+    topic("settings set", &[PROJECT, OUTPUT, CHANGES]),
+    topic("settings unset", &[PROJECT, OUTPUT, CHANGES]),
+    topic("settings list", &[PROJECT, OUTPUT]),
+    topic("settings why", &[PROJECT, OUTPUT]),
+    topic("settings validate", &[PROJECT, OUTPUT]),
+    topic("settings undo", &[PROJECT, OUTPUT, CHANGES]),
+    topic("settings schema", &[&["color"]]),
+    topic("hub", &[]),
+    topic("publish", &[PROJECT, OUTPUT]),
+    topic("completions", &[]),
+    topic("man", &[]),
+];

@@ -1,0 +1,53 @@
+//! Running a command to its end, or to Ctrl-C.
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use super::global::Global;
+use crate::terminal::Terminal;
+use std::pin::pin;
+use tokio::runtime::{Builder, Runtime};
+
+/// Runs a command until its end or Ctrl-C. The first Ctrl-C waits until half-done work is undone,
+/// a second one does not.
+pub fn interruptible(
+    global: &Global,
+    terminal: Terminal,
+    command: impl AsyncFnOnce(&Context) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    start(Builder::new_current_thread())?.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Listen before the command's first step: a signal during a question would otherwise kill
+        // the process and leave the terminal in raw mode.
+        let signals = signal(SignalKind::interrupt())
+            .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+        let context = Context::new(global, terminal)?;
+        let Ok((mut interrupt, mut terminate)) = signals else {
+            return command(&context).await;
+        };
+        let mut told = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        let mut command = pin!(command(&context));
+        tokio::select! {
+            result = &mut command => return result,
+            () = told() => context.interrupted.cancel(),
+        }
+        tokio::select! {
+            biased;
+            result = &mut command => result,
+            // Free at once unless an undo is going on, which ends by itself.
+            _ = context.working.lock() => Err(Failure::interrupted()),
+            () = told() => Err(Failure::interrupted()),
+        }
+    })
+}
+
+pub fn start(mut builder: Builder) -> Result<Runtime, Failure> {
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, "runtime", error.to_string()))
+}

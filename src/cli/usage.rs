@@ -1,0 +1,82 @@
+//! From arguments to a command: help and version as text, a usage error in the format that was asked for.
+
+use super::commands::{Cli, Command};
+use super::failure::{Exit, Failure};
+use super::help;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+use std::ffi::OsString;
+
+/// What the arguments ask for.
+pub enum Invocation {
+    Command(Box<Cli>),
+    /// Help or the version.
+    Text(String),
+    /// Nothing that can be run: what is wrong, for people and for scripts.
+    Wrong {
+        text: String,
+        failure: Failure,
+        json: bool,
+    },
+}
+
+pub fn read(arguments: &[OsString]) -> Invocation {
+    let read = Cli::command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match read {
+        Ok(Cli {
+            command: None,
+            global,
+        }) if !global.json => Invocation::Text(help::start_page()),
+        Ok(Cli { command: None, .. }) => Invocation::Wrong {
+            text: String::new(),
+            failure: Failure::new(Exit::Usage, "usage", "no command given")
+                .fix("'harmony --help' lists the commands"),
+            json: true,
+        },
+        Ok(Cli {
+            command: Some(Command::Version),
+            ..
+        }) => Invocation::Text(format!("harmony {}", env!("CARGO_PKG_VERSION"))),
+        Ok(cli) => Invocation::Command(Box::new(cli)),
+        // The full help is built only when it is shown: it costs as much as many a command.
+        Err(_) => match help::command().try_get_matches_from(arguments) {
+            Err(error) => shown(&error, arguments),
+            Ok(_) => Invocation::Text(help::start_page()),
+        },
+    }
+}
+
+fn shown(error: &clap::Error, arguments: &[OsString]) -> Invocation {
+    let text = error.render().ansi().to_string();
+    let text = text.trim_end().to_owned();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Text(text),
+        _ => Invocation::Wrong {
+            failure: failure(&error.render().to_string()),
+            text,
+            json: arguments
+                .iter()
+                .take_while(|argument| *argument != "--")
+                .any(|argument| argument == "--json"),
+        },
+    }
+}
+
+/// clap's error as data: its first paragraph is the message, its tips are the fix.
+fn failure(text: &str) -> Failure {
+    let mut paragraphs = text.split("\n\n");
+    let message = paragraphs.next().unwrap_or_default();
+    let lines = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let tips: Vec<_> = paragraphs
+        .flat_map(str::lines)
+        .filter_map(|line| line.trim().strip_prefix("tip: "))
+        .collect();
+    let fix = if tips.is_empty() {
+        "--help shows what is accepted".to_owned()
+    } else {
+        tips.join("; ")
+    };
+    Failure::new(Exit::Usage, "usage", lines.trim_start_matches("error: ")).fix(fix)
+}
