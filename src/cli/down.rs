@@ -5,7 +5,7 @@ use super::failure::{Exit, Failure};
 use super::report::{DryRun, StepReport};
 use crate::containers::Service;
 use crate::containers::docker::engine::Engine;
-use crate::containers::docker::{DockerError, Found, Observer};
+use crate::containers::docker::{DockerError, ObservedContainer, Observer};
 use crate::hub_process::{self, Running};
 use crate::provision::plan::{Action, Plan, Step, Target};
 use serde::Serialize;
@@ -62,7 +62,7 @@ pub async fn run(context: &Context, arguments: DownArguments) -> Result<(), Fail
     if !there.volumes.is_empty() && !context.yes {
         agree_to_loss(context, &there.volumes).await?;
     }
-    let engine = observer.map(Observer::into_engine);
+    let engine = observer.map(Engine::new);
     let took = Mutex::new(Vec::new());
     let act = async |step: &Step| {
         let since = Instant::now();
@@ -95,7 +95,7 @@ pub async fn run(context: &Context, arguments: DownArguments) -> Result<(), Fail
 /// What of an instance is there, in Docker.
 #[derive(Default)]
 struct There {
-    containers: Vec<Found>,
+    containers: Vec<ObservedContainer>,
     networks: Vec<String>,
     /// Only looked for where they are to go.
     volumes: Vec<String>,

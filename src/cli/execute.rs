@@ -9,7 +9,6 @@ use super::ready;
 use super::report::{FileReport, Report};
 use super::up::Decided;
 use crate::appsettings;
-use crate::containers::docker::Observer;
 use crate::containers::docker::engine::{Created, Engine};
 use crate::containers::{ContainerSpec, Service, credentials};
 use crate::hub_process::{self, Running};
@@ -54,7 +53,7 @@ pub async fn execute(
     let work = Work {
         context,
         decided: &decided,
-        engine: decided.docker.clone().map(Observer::into_engine),
+        engine: decided.docker.clone().map(Engine::new),
         deadline: began + context.timeout,
         ended: context.interrupted.child_token(),
         made: Mutex::default(),

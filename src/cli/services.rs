@@ -7,7 +7,7 @@ use crate::appsettings::layers::Layers;
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::{RedisOptions, rewrite};
-use crate::containers::docker::{DockerError, Found, Observer};
+use crate::containers::docker::{DockerError, ObservedContainer, Observer};
 use crate::containers::readiness::{NotReady, ask_foreign_rabbitmq, ask_redis};
 use crate::containers::whereabouts::Whereabouts;
 use crate::containers::{ContainerSpec, Service, ports};
@@ -52,7 +52,7 @@ pub struct Surveyor<'c> {
     pub state: &'c State,
     /// `Ok(None)` where there is no Docker at all.
     pub docker: Result<Option<Observer>, DockerError>,
-    pub containers: Vec<Found>,
+    pub containers: Vec<ObservedContainer>,
     pub networks: Vec<String>,
     /// Where the engine is, if it is not here: what it publishes is there.
     pub other_machine: Option<String>,
@@ -94,7 +94,7 @@ impl<'c> Surveyor<'c> {
         })
     }
 
-    pub fn found(&self, service: Service) -> Option<&Found> {
+    pub fn found(&self, service: Service) -> Option<&ObservedContainer> {
         self.containers
             .iter()
             .find(|found| found.service == service.name())

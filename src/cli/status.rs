@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::report::{HubReport, Report, ServiceReport, State};
 use crate::appsettings::layers::Layers;
 use crate::connection_string::redis::{RedisOptions, masked};
-use crate::containers::docker::{Found, Observer};
+use crate::containers::docker::{ObservedContainer, Observer};
 use crate::containers::readiness::{ask_rabbitmq, ask_redis};
 use crate::containers::{Service, container_name};
 use crate::hub::settings::broker_address;
@@ -151,7 +151,7 @@ fn state_environment(context: &Context, known: &str) -> String {
 async fn hub(
     state: &instance::State,
     running: Option<&Running>,
-    containers: &[Found],
+    containers: &[ObservedContainer],
 ) -> HubReport {
     let container = containers
         .iter()
@@ -186,7 +186,7 @@ async fn answers(hub: &str) -> bool {
 async fn redis(
     context: &Context,
     choice: Choice,
-    containers: &[Found],
+    containers: &[ObservedContainer],
     layers: &Layers,
 ) -> ServiceReport {
     let text = layers.get("RedisConnectionString");
@@ -206,7 +206,7 @@ async fn redis(
 async fn rabbitmq(
     context: &Context,
     state: &crate::instance::State,
-    containers: &[Found],
+    containers: &[ObservedContainer],
     layers: &Layers,
 ) -> ServiceReport {
     let address = broker_address(layers).ok();
@@ -237,7 +237,7 @@ fn service(
     context: &Context,
     service: Service,
     choice: Choice,
-    containers: &[Found],
+    containers: &[ObservedContainer],
     healthy: bool,
 ) -> ServiceReport {
     let found = containers

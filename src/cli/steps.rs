@@ -4,7 +4,7 @@ use super::failure::{Failure, port_in_use};
 use super::hosting::Hosting;
 use super::up::Decided;
 use crate::appsettings::SettingsFile;
-use crate::containers::docker::Found;
+use crate::containers::docker::ObservedContainer;
 use crate::containers::{ContainerSpec, Service, container_name, network_name, ports};
 use crate::provision::plan::{Action, Plan, Step, Target};
 
@@ -177,7 +177,7 @@ fn plan_container(
 }
 
 /// In words, why a container does not do as it is.
-fn difference(found: &Found, spec: &ContainerSpec) -> String {
+fn difference(found: &ObservedContainer, spec: &ContainerSpec) -> String {
     let version = env!("CARGO_PKG_VERSION");
     if found.image != spec.image {
         return format!("image changed from {} to {}", found.image, spec.image);

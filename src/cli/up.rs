@@ -10,7 +10,7 @@ use super::report::{DryRun, Report, State as ReportState};
 use super::services::{RabbitMqDecision, RedisDecision, Surveyor};
 use super::steps;
 use crate::appsettings::{self, SettingsFile};
-use crate::containers::docker::{Found, Observer};
+use crate::containers::docker::{ObservedContainer, Observer};
 use crate::containers::{ContainerSpec, Service, network_name, ports};
 use crate::hub_process::{self, Running};
 use crate::instance::State;
@@ -41,13 +41,13 @@ pub struct Decided {
     pub docker: Option<Observer>,
     /// What there was when it was decided.
     pub instance: String,
-    pub containers: Vec<Found>,
+    pub containers: Vec<ObservedContainer>,
     pub networks: Vec<String>,
     pub has_own_image: bool,
 }
 
 impl Decided {
-    pub fn found(&self, service: Service) -> Option<&Found> {
+    pub fn found(&self, service: Service) -> Option<&ObservedContainer> {
         self.containers
             .iter()
             .find(|found| found.service == service.name())
