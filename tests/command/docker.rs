@@ -268,11 +268,10 @@ fn guarded_registry(folder: &Folder) -> (Program, String) {
     let hash = run(Command::new("python3").args(["-c", "import crypt; print(crypt.crypt('Open-Sesame', crypt.mksalt(crypt.METHOD_BLOWFISH)), end='')"]));
     folder.write("htpasswd", &format!("somebody:{}\n", text(&hash.stdout)));
     let address = format!("127.0.0.1:{}", free_port());
-    let images =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tests/images/registry");
     let settings = format!(
-        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{address}\"}}\nauth: {{htpasswd: {{realm: test, path: {}}}}}\n",
-        images.display(),
+        "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{address}\"}}\nproxy: {{remoteurl: \"http://{}\"}}\nauth: {{htpasswd: {{realm: test, path: {}}}}}\n",
+        folder.path().join("images").display(),
+        registry().expect("a registry"),
         folder.path().join("htpasswd").display()
     );
     let settings = folder.write("registry.yml", &settings);
