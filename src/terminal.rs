@@ -1,6 +1,7 @@
 //! The only code that prints: results on standard output, progress on standard error, as text or JSON.
 
 pub mod prompt;
+mod wrap;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};

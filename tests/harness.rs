@@ -3,6 +3,7 @@
 pub mod program;
 pub mod raw;
 pub mod services;
+pub mod terminal;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -8,5 +8,6 @@ mod command;
 mod engine;
 mod harness;
 mod hub;
+mod prompt;
 mod settings;
 mod tidy;

@@ -1,56 +1,30 @@
 //! The only code that asks. Questions run on a thread of their own, so that Ctrl-C ends them at any
-//! moment; the terminal is then as it was before.
+//! moment; the terminal is then as it was before. Lists and confirmations are dialoguer's; text is
+//! edited by [`field`], since dialoguer's text fields know neither Esc nor pastes.
 
+pub mod field;
+pub mod keys;
+pub mod line;
+mod mode;
+mod poor;
+mod question;
+
+use super::wrap::wrapped;
 use dialoguer::theme::ColorfulTheme;
-use dialoguer::{Confirm, Input, Password, Select};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use std::io::{self, BufRead, Write};
+use dialoguer::{Confirm, FuzzySelect, Select};
+use field::{Echo, Field, answered, width};
+use mode::InputMode;
+pub use question::{Question, Reply};
+use std::io::{self, Write};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// What goes back a question where text is typed.
-pub const BACK: &str = "<";
-const SHOW_CURSOR: &[u8] = b"\x1b[?25h";
-
-/// A question: what is asked, and a sentence that helps to answer it.
-#[derive(Debug, Clone)]
-pub struct Question {
-    pub title: String,
-    pub hint: String,
-}
-
-impl Question {
-    pub fn new(title: impl Into<String>, hint: impl Into<String>) -> Self {
-        Question {
-            title: title.into(),
-            hint: hint.into(),
-        }
-    }
-
-    /// Shows the hint and returns what is left to ask.
-    fn opened(self) -> String {
-        let dim = anstyle::Style::new().dimmed();
-        if !self.hint.is_empty() {
-            // Where it can't be shown, the question can't be asked either.
-            let _ = writeln!(anstream::stderr(), "{dim}{}{dim:#}", self.hint);
-        }
-        self.title
-    }
-}
-
-/// What came of a question.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply<T> {
-    Given(T),
-    /// To the question before.
-    Back,
-    /// Ctrl-C, or the terminal went away.
-    Left,
-}
+/// Ends a paste's marks and shows the cursor.
+const AS_BEFORE: &str = "\x1b[?2004l\x1b[?25h";
 
 /// Puts the terminal back as it was, whatever a question left behind: no echo, no cursor, raw input.
 struct Restored {
-    before: Option<Termios>,
+    before: Option<InputMode>,
     /// The thread that asks, and will change the terminal when it comes to reading.
     asking: Option<JoinHandle<()>>,
 }
@@ -60,14 +34,12 @@ const READS_WITHIN: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 impl Restored {
-    /// After Ctrl-C the question's thread goes on. One that is only about to change the terminal would do so behind our
-    /// back: it is put back once that has happened, or can't any more.
-    fn await_change(&self, before: &Termios) {
+    /// After Ctrl-C the question's thread goes on. One that is only about to change the terminal would
+    /// do so behind our back: it is put back once that has happened, or cannot happen any more.
+    fn await_change(&self, before: &InputMode) {
         let Some(asking) = &self.asking else { return };
-        let is_changed =
-            || tcgetattr(io::stdin()).map_or(true, |now| now.local_modes != before.local_modes);
         let deadline = Instant::now() + READS_WITHIN;
-        while !asking.is_finished() && !is_changed() && Instant::now() < deadline {
+        while !asking.is_finished() && before.is_present() && Instant::now() < deadline {
             std::thread::sleep(LOOK_EVERY);
         }
     }
@@ -77,48 +49,23 @@ impl Drop for Restored {
     fn drop(&mut self) {
         if let Some(before) = &self.before {
             self.await_change(before);
-            // A terminal that is gone needs no care.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+            before.restore();
         }
         if !super::is_dumb() {
-            let _ = io::stderr().write_all(SHOW_CURSOR);
+            let _ = io::stderr().write_all(AS_BEFORE.as_bytes());
         }
     }
 }
 
-/// Asks for a yes.
+/// Asks for a yes; Escape goes back.
 pub async fn confirm(question: &str, default: bool) -> Reply<bool> {
     let question = question.to_owned();
-    asked(false, move || {
+    asked(Reading::Keys, move || {
         if super::is_dumb() {
-            let choice = if default { "Y/n" } else { "y/N" };
-            let line = typed(&format!("{question} [{choice}] "))?;
-            return Ok(Reply::Given(if line.is_empty() {
-                default
-            } else {
-                line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes")
-            }));
+            return poor::confirm(&question, default);
         }
         let answer = Confirm::with_theme(&theme())
             .with_prompt(question)
-            .default(default)
-            .interact_opt()?;
-        Ok(answer.map_or(Reply::Left, Reply::Given))
-    })
-    .await
-}
-
-/// Asks for one of several; Escape goes back.
-pub async fn select(question: Question, items: &[String], default: usize) -> Reply<usize> {
-    let (question, items) = (question.opened(), items.to_vec());
-    asked(false, move || {
-        if super::is_dumb() {
-            return select_by_number(&question, &items, default);
-        }
-        let items: Vec<_> = items.iter().map(|item| fitted(item)).collect();
-        let answer = Select::with_theme(&theme())
-            .with_prompt(fitted(&question))
-            .items(&items)
             .default(default)
             .interact_opt()?;
         Ok(answer.map_or(Reply::Back, Reply::Given))
@@ -126,66 +73,134 @@ pub async fn select(question: Question, items: &[String], default: usize) -> Rep
     .await
 }
 
-/// Asks for a line of text; `<` goes back.
+/// Asks for one of several; Escape goes back.
+pub async fn select(question: Question, items: &[String], default: usize) -> Reply<usize> {
+    list(question, items, default, |title, items, default, rows| {
+        Select::with_theme(&theme())
+            .with_prompt(title)
+            .report(false)
+            .items(items)
+            .default(default)
+            .max_length(rows)
+            .interact_opt()
+    })
+    .await
+}
+
+/// Asks for one of many; what is typed leaves the items that have it. Escape goes back.
+pub async fn search(question: Question, items: &[String], default: usize) -> Reply<usize> {
+    list(question, items, default, |title, items, default, rows| {
+        FuzzySelect::with_theme(&theme())
+            .with_prompt(title)
+            .report(false)
+            .items(items)
+            .default(default)
+            .max_length(rows.saturating_sub(2))
+            .interact_opt()
+    })
+    .await
+}
+
+/// Shows a hint and below it a list; both are gone once one item is chosen.
+async fn list(
+    question: Question,
+    items: &[String],
+    default: usize,
+    pick: impl FnOnce(&str, &[String], usize, usize) -> dialoguer::Result<Option<usize>>
+    + Send
+    + 'static,
+) -> Reply<usize> {
+    let items = items.to_vec();
+    asked(Reading::Keys, move || {
+        if super::is_dumb() {
+            return poor::select(&question, &items, default);
+        }
+        let term = console::Term::stderr();
+        let columns = width(&term);
+        let hint = wrapped(&question.hint, columns);
+        let dim = console::Style::new().for_stderr().dim();
+        for row in &hint {
+            term.write_line(&dim.apply_to(row).to_string())?;
+        }
+        let shown: Vec<_> = items.iter().map(|item| fitted(item, columns)).collect();
+        let rows = usize::from(term.size().0).saturating_sub(hint.len());
+        let picked = pick(&fitted(&question.title, columns), &shown, default, rows)?;
+        term.clear_last_lines(hint.len())?;
+        if let Some(item) = picked.and_then(|place| items.get(place)) {
+            term.write_str(&answered(&question.title, item.trim(), columns))?;
+        }
+        Ok(picked.map_or(Reply::Back, Reply::Given))
+    })
+    .await
+}
+
+/// Asks for a line of text; Escape goes back.
 pub async fn input(question: Question, default: &str) -> Reply<String> {
-    let (question, default) = (question.opened(), default.to_owned());
-    asked(false, move || {
-        let text = if super::is_dumb() {
-            let line = typed(&format!("{question} [{default}] "))?;
-            if line.is_empty() { default } else { line }
-        } else {
-            let theme = theme();
-            let input = Input::<String>::with_theme(&theme)
-                .with_prompt(question)
-                .allow_empty(true);
-            if default.is_empty() {
-                input.interact_text()?
-            } else {
-                input.default(default).interact_text()?
-            }
-        };
-        Ok(if text.trim() == BACK {
-            Reply::Back
-        } else {
-            Reply::Given(text.trim().to_owned())
-        })
+    text(Field {
+        question,
+        default: default.to_owned(),
+        echo: Echo::Shown,
     })
     .await
 }
 
-/// Asks for a secret, which is not shown; `<` goes back.
+/// Asks for a secret, which is not shown; Escape goes back.
 pub async fn password(question: Question) -> Reply<String> {
-    let question = question.opened();
-    asked(true, move || {
-        let text = if super::is_dumb() {
-            unseen(&question)?
-        } else {
-            Password::with_theme(&theme())
-                .with_prompt(question)
-                .allow_empty_password(true)
-                .interact()?
-        };
-        Ok(if text == BACK {
-            Reply::Back
-        } else {
-            Reply::Given(text)
-        })
+    text(Field {
+        question,
+        default: String::new(),
+        echo: Echo::Masked,
     })
     .await
 }
 
-/// Says why an answer can't be taken; the question comes again.
-pub fn object(objection: &str) {
-    let _ = writeln!(anstream::stderr(), "  {objection}");
+async fn text(field: Field) -> Reply<String> {
+    let reading = match field.echo {
+        Echo::Masked => Reading::Keys,
+        Echo::Shown => Reading::for_lines(),
+    };
+    asked(reading, move || {
+        if super::is_dumb() {
+            return Ok(poor::text(&field)?);
+        }
+        Ok(field.ask()?)
+    })
+    .await
 }
 
-/// Asks on a thread. A line that is typed where it is shown, on a poor terminal, leaves the terminal as it is.
+/// Says why an answer cannot be taken; the question comes again.
+pub fn object(objection: &str) {
+    let term = console::Term::stderr();
+    let rows = wrapped(&format!("! {objection}"), width(&term));
+    let _ = writeln!(anstream::stderr(), "{}", rows.join("\n"));
+}
+
+/// How a question reads its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Key by key, or unseen: the terminal's mode changes.
+    Keys,
+    /// A line that is typed where it is shown, on a poor terminal, which stays as it is.
+    Lines,
+}
+
+impl Reading {
+    fn for_lines() -> Self {
+        if super::is_dumb() {
+            Reading::Lines
+        } else {
+            Reading::Keys
+        }
+    }
+}
+
+/// Asks on a thread.
 async fn asked<T: Send + 'static>(
-    secret: bool,
+    reading: Reading,
     ask: impl FnOnce() -> Result<Reply<T>, dialoguer::Error> + Send + 'static,
 ) -> Reply<T> {
     let mut restored = Restored {
-        before: tcgetattr(io::stdin()).ok(),
+        before: InputMode::now(),
         asking: None,
     };
     let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -193,56 +208,10 @@ async fn asked<T: Send + 'static>(
         // Nobody waits any more after Ctrl-C.
         let _ = sender.send(ask().unwrap_or(Reply::Left));
     });
-    restored.asking = (secret || !super::is_dumb()).then_some(asking);
+    restored.asking = (reading == Reading::Keys).then_some(asking);
     let reply = receiver.await;
     restored.asking = None;
     reply.unwrap_or(Reply::Left)
-}
-
-/// Without a terminal that can move its cursor: a numbered list, and a number typed.
-fn select_by_number(
-    question: &str,
-    items: &[String],
-    default: usize,
-) -> Result<Reply<usize>, dialoguer::Error> {
-    let mut out = io::stderr();
-    writeln!(out, "{question}")?;
-    for (place, item) in items.iter().enumerate() {
-        writeln!(out, "  {}) {item}", place + 1)?;
-    }
-    loop {
-        let line = typed(&format!("Number [{}] ", default + 1))?;
-        match (line.as_str(), line.parse::<usize>()) {
-            ("", _) => return Ok(Reply::Given(default)),
-            (BACK, _) => return Ok(Reply::Back),
-            (_, Ok(number)) if (1..=items.len()).contains(&number) => {
-                return Ok(Reply::Given(number - 1));
-            }
-            _ => writeln!(out, "A number from 1 to {} is expected.", items.len())?,
-        }
-    }
-}
-
-fn typed(prompt: &str) -> io::Result<String> {
-    let mut out = io::stderr();
-    out.write_all(prompt.as_bytes())?;
-    out.flush()?;
-    let mut line = String::new();
-    if io::stdin().lock().read_line(&mut line)? == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(line.trim().to_owned())
-}
-
-/// A line that is not echoed.
-fn unseen(question: &str) -> io::Result<String> {
-    use rustix::termios::LocalModes;
-    let mut quiet = tcgetattr(io::stdin())?;
-    quiet.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(io::stdin(), OptionalActions::Now, &quiet)?;
-    let line = typed(&format!("{question} "));
-    io::stderr().write_all(b"\n")?;
-    line
 }
 
 /// Signs that every terminal can show.
@@ -262,14 +231,7 @@ fn theme() -> ColorfulTheme {
     theme
 }
 
-/// A text that stays on one line: a list that wraps can't be redrawn.
-fn fitted(text: &str) -> String {
-    let width = usize::from(console::Term::stderr().size().1)
-        .saturating_sub(6)
-        .max(10);
-    if text.chars().count() <= width {
-        text.to_owned()
-    } else {
-        text.chars().take(width - 2).chain("..".chars()).collect()
-    }
+/// A text that stays on one line: a list that wraps cannot be redrawn.
+fn fitted(text: &str, columns: usize) -> String {
+    console::truncate_str(text, columns.saturating_sub(4), "..").into_owned()
 }

@@ -3,99 +3,22 @@
 use super::bare::{Down, json};
 use crate::harness::program::{HARMONY, harmony, run, text};
 use crate::harness::services::{Part, has};
+use crate::harness::terminal::{CONTROL_C, ENTER, ESCAPE, Ended, Shape, Terminal, UP};
 use crate::harness::{Folder, free_port};
-use expectrl::process::unix::WaitStatus;
-use expectrl::session::OsSession;
-use expectrl::{Expect, Session};
 use serde_json::Value;
-use std::io::Read;
-use std::process::Command;
-use std::time::Duration;
 
-const UP: &str = "\x1b[A";
-const ESCAPE: &str = "\x1b";
-const CONTROL_C: &str = "\x03";
 const HUB: &str = "Harmony.SignalR/appsettings.json";
 
 /// A wizard in a made checkout whose configured servers nobody is, without Docker.
-struct Wizard {
-    session: OsSession,
-    transcript: String,
-}
-
-impl Wizard {
-    fn start(folder: &Folder, arguments: &[&str], term: &str) -> Self {
-        let wizard = harmony(folder.path());
-        let columns = if term == "narrow" { 40 } else { 100 };
-        // The terminal is as people have it before the wizard looks, which a program beside it could not make sure of.
-        let mut command = Command::new("sh");
-        command
-            .args([
-                "-c",
-                &format!("stty echo columns {columns} rows 30; exec \"$0\" setup \"$@\""),
-                HARMONY,
-            ])
-            .args(arguments);
-        command
-            .env_clear()
-            .envs(
-                wizard
-                    .get_envs()
-                    .filter_map(|(name, value)| Some((name, value?))),
-            )
-            .current_dir(folder.path());
-        command
-            .env("TERM", term)
-            .env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
-        let mut session = Session::spawn(command).expect("a terminal");
-        session.set_expect_timeout(Some(Duration::from_secs(30)));
-        Wizard {
-            session,
-            transcript: String::new(),
-        }
-    }
-
-    fn hear(&mut self, text: &str) {
-        match self.session.expect(text) {
-            Ok(found) => {
-                self.transcript += &String::from_utf8_lossy(found.before());
-                self.transcript += text;
-            }
-            Err(error) => panic!(
-                "{error} while waiting for '{text}' after\n{}",
-                self.transcript
-            ),
-        }
-    }
-
-    /// Hears a question and answers it.
-    fn answer(&mut self, question: &str, keys: &str) {
-        self.hear(question);
-        // The question's own line ends with what is offered: only then are keys read.
-        self.session.send(keys).expect("keys");
-    }
-
-    /// Hears a question whose answer is not shown: keys typed before the terminal is quiet are thrown away.
-    fn answer_unseen(&mut self, question: &str, keys: &str) {
-        self.hear(question);
-        crate::harness::wait_for("no echo", || {
-            (!self.session.get_process().get_echo().unwrap_or(true)).then_some(())
-        });
-        self.session.send(keys).expect("keys");
-    }
-
-    fn end(mut self) -> (i32, String, bool) {
-        let mut buffer = [0; 4096];
-        // A pseudo-terminal whose program is gone answers with an error in place of an end.
-        while let Ok(length @ 1..) = self.session.read(&mut buffer) {
-            self.transcript += &String::from_utf8_lossy(&buffer[..length]);
-        }
-        let echo = self.session.get_process().get_echo().unwrap_or(true);
-        match self.session.get_process().wait().expect("an end") {
-            WaitStatus::Exited(_, code) => (code, self.transcript, echo),
-            other => panic!("{other:?} after\n{}", self.transcript),
-        }
-    }
+fn wizard(folder: &Folder, arguments: &[&str], shape: Shape) -> Terminal {
+    let mut wizard = harmony(folder.path());
+    wizard
+        .arg("setup")
+        .args(arguments)
+        .current_dir(folder.path())
+        .env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    assert_eq!(wizard.get_program(), HARMONY);
+    Terminal::start(&wizard, shape)
 }
 
 fn made(folder: &Folder) -> String {
@@ -118,7 +41,11 @@ fn enter_all_the_way_gives_a_working_hub_and_its_answers_can_be_replayed() {
     let folder = Folder::new();
     made(&folder);
     let _down = Down(&folder, vec![]);
-    let mut wizard = Wizard::start(&folder, &["--record-answers", "answers.json"], "xterm");
+    let mut terminal = wizard(
+        &folder,
+        &["--record-answers", "answers.json"],
+        Shape::columns(100),
+    );
     for found in [
         "checkout",
         "Docker",
@@ -129,7 +56,7 @@ fn enter_all_the_way_gives_a_working_hub_and_its_answers_can_be_replayed() {
         "hub",
         "does not run",
     ] {
-        wizard.hear(found);
+        terminal.sees(found);
     }
     for (question, offered) in [
         (
@@ -144,13 +71,18 @@ fn enter_all_the_way_gives_a_working_hub_and_its_answers_can_be_replayed() {
         ("The least level that is logged", "Fatal"),
         ("It serves clients", "not started"),
     ] {
-        wizard.hear(question);
-        wizard.answer(offered, "\r");
+        terminal.sees(question);
+        terminal.answer(offered, "\r");
     }
-    wizard.hear("launch");
-    wizard.answer("Go ahead?", "\r");
-    wizard.hear("harmony verify");
-    let (code, transcript, echo) = wizard.end();
+    terminal.sees("launch");
+    terminal.answer("Go ahead?", "\r");
+    terminal.sees("harmony verify");
+    let Ended {
+        code,
+        bytes: transcript,
+        echo,
+        ..
+    } = terminal.end();
     assert_eq!((code, echo), (0, true), "{transcript}");
     assert!(folder.read(HUB).starts_with("{\n  // mine\n"));
     let answers: Value = serde_json::from_str(&folder.read("answers.json")).expect("JSON");
@@ -171,27 +103,31 @@ fn enter_all_the_way_gives_a_working_hub_and_its_answers_can_be_replayed() {
 }
 
 #[test]
-fn escape_and_a_less_than_sign_go_back_a_question() {
+fn escape_goes_back_a_question() {
     let folder = Folder::new();
     made(&folder);
     let before = folder.read(HUB);
-    let mut wizard = Wizard::start(&folder, &["--dry-run"], "xterm");
-    wizard.answer("none: one hub alone", "\r");
-    wizard.answer("none: notifications come by HTTP", ESCAPE);
-    wizard.hear("StackExchange.Redis connection string");
-    wizard.answer("none: one hub alone", "\r");
-    wizard.hear("Where notifications come from");
-    wizard.answer("none: notifications come by HTTP", "\r");
-    wizard.answer("Hub address", "<\r");
-    wizard.hear("Where notifications come from");
-    wizard.answer("none: notifications come by HTTP", "\r");
-    wizard.answer("Hub address", "ftp://x\r");
-    wizard.hear("only http and https are possible");
-    wizard.answer("Hub address", "http://localhost:7999\r");
-    wizard.answer("Fatal", "\r");
-    wizard.answer("not started", "\r");
-    wizard.hear("http://localhost:7999");
-    let (code, transcript, _) = wizard.end();
+    let mut terminal = wizard(&folder, &["--dry-run"], Shape::columns(100));
+    terminal.answer("none: one hub alone", "\r");
+    terminal.answer("none: notifications come by HTTP", ESCAPE);
+    terminal.sees("StackExchange.Redis connection string");
+    terminal.answer("none: one hub alone", "\r");
+    terminal.sees("Where notifications come from");
+    terminal.answer("none: notifications come by HTTP", "\r");
+    terminal.answer("? Hub address", ESCAPE);
+    terminal.sees("Where notifications come from");
+    terminal.answer("none: notifications come by HTTP", "\r");
+    terminal.answer("? Hub address", "ftp://x\r");
+    terminal.sees("only http and https are possible");
+    terminal.answer("? Hub address", "http://localhost:7999\r");
+    terminal.answer("Fatal", "\r");
+    terminal.answer("not started", "\r");
+    terminal.sees("http://localhost:7999");
+    let Ended {
+        code,
+        bytes: transcript,
+        ..
+    } = terminal.end();
     assert_eq!(code, 0, "{transcript}");
     assert!(
         transcript.contains("\x1b[32m+ "),
@@ -211,28 +147,33 @@ fn a_server_elsewhere_is_asked_at_once_and_its_password_never_shown() {
     let folder = Folder::new();
     made(&folder);
     let server = crate::harness::services::Redis::start();
-    let mut wizard = Wizard::start(
+    let mut terminal = wizard(
         &folder,
         &["--dry-run", "--record-answers", "answers.json"],
-        "xterm",
+        Shape::columns(100),
     );
-    wizard.hear("none: one hub alone");
-    wizard.session.send(UP).expect("a key");
-    wizard.session.send("\r").expect("a key");
-    wizard.answer("Redis address", &format!("127.0.0.1:{}\r", free_port()));
-    wizard.answer_unseen("Empty: none", "hunter2\r");
-    wizard.hear("can't be used");
-    wizard.answer("Redis address", &format!("127.0.0.1:{}\r", server.port));
-    wizard.answer_unseen("Empty: none", "\r");
-    wizard.answer("none: notifications come by HTTP", "\r");
-    wizard.answer("Hub address", "\r");
-    wizard.answer("Fatal", "\r");
-    wizard.answer("not started", "\r");
-    wizard.hear(&format!(
+    terminal.sees("none: one hub alone");
+    terminal.press(UP);
+    terminal.press(ENTER);
+    terminal.answer("Redis address", &format!("127.0.0.1:{}\r", free_port()));
+    terminal.answer("Empty: none", "hunter2\r");
+    terminal.sees("can't be used");
+    terminal.answer("Redis address", &format!("127.0.0.1:{}\r", server.port));
+    terminal.answer("Empty: none", "\r");
+    terminal.answer("none: notifications come by HTTP", "\r");
+    terminal.answer("? Hub address", "\r");
+    terminal.answer("Fatal", "\r");
+    terminal.answer("not started", "\r");
+    terminal.sees(&format!(
         "+   \"RedisConnectionString\": \"127.0.0.1:{}\"",
         server.port
     ));
-    let (code, transcript, echo) = wizard.end();
+    let Ended {
+        code,
+        bytes: transcript,
+        echo,
+        ..
+    } = terminal.end();
     assert_eq!((code, echo), (0, true), "{transcript}");
     assert!(!transcript.contains("hunter2"), "{transcript}");
 }
@@ -265,13 +206,18 @@ fn control_c_at_any_question_leaves_the_terminal_and_the_files_as_they_were() {
         let folder = Folder::new();
         made(&folder);
         let before = folder.read(HUB);
-        let mut wizard = Wizard::start(&folder, &[], "xterm");
+        let mut terminal = wizard(&folder, &[], Shape::columns(100));
         let (last, earlier) = way.split_last().expect("questions");
         for (question, keys) in earlier {
-            wizard.answer(question, keys);
+            terminal.answer(question, keys);
         }
-        wizard.answer(last.0, CONTROL_C);
-        let (code, transcript, echo) = wizard.end();
+        terminal.answer(last.0, CONTROL_C);
+        let Ended {
+            code,
+            bytes: transcript,
+            echo,
+            ..
+        } = terminal.end();
         assert_eq!((code, echo), (130, true), "at {}: {transcript}", last.0);
         let (hidden, shown) = (transcript.rfind("\x1b[?25l"), transcript.rfind("\x1b[?25h"));
         assert!(
@@ -285,10 +231,16 @@ fn control_c_at_any_question_leaves_the_terminal_and_the_files_as_they_were() {
 
 #[test]
 fn poor_terminals_will_do() {
-    for term in ["dumb", "narrow", "xterm"] {
+    let narrow = Shape::columns(40);
+    let dumb = Shape {
+        term: "dumb",
+        ..Shape::columns(100)
+    };
+    for shape in [dumb, narrow, Shape::columns(100)] {
+        let term = shape.term;
         let folder = Folder::new();
         made(&folder);
-        let mut wizard = Wizard::start(&folder, &["--dry-run", "--color", "never"], term);
+        let mut terminal = wizard(&folder, &["--dry-run", "--color", "never"], shape);
         for question in [
             "none: one",
             "none: not",
@@ -296,10 +248,14 @@ fn poor_terminals_will_do() {
             "Fatal",
             "not started",
         ] {
-            wizard.answer(question, "\r");
+            terminal.answer(question, "\r");
         }
-        wizard.hear("launch");
-        let (code, transcript, _) = wizard.end();
+        terminal.sees("launch");
+        let Ended {
+            code,
+            bytes: transcript,
+            ..
+        } = terminal.end();
         assert_eq!(code, 0, "{term}: {transcript}");
         assert!(
             ["\x1b[31m", "\x1b[32m", "\x1b[36m"]

@@ -171,7 +171,7 @@ impl fmt::Display for Found {
         }
         write!(
             formatter,
-            "\nEnter takes what is offered. Esc or '<' goes back a question. Ctrl-C leaves everything as it is.\n"
+            "\nPress Enter to accept the default. Esc goes back. Ctrl-C leaves everything as it is.\n"
         )
     }
 }
