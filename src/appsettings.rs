@@ -6,9 +6,10 @@ pub mod key_path;
 pub mod layers;
 pub mod twins;
 
+use crate::platform;
 use change::Replacement;
 use document::{Document, Entry, SyntaxError};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -163,53 +164,17 @@ fn replace_soon(target: &Path, bytes: &[u8], sync: bool) -> Result<(), SettingsE
     let mut temporary = builder
         .tempfile_in(target.parent().unwrap_or(Path::new(".")))
         .map_err(failed)?;
-    keep_mode(target, temporary.as_file()).map_err(failed)?;
+    platform::copy_access(target, temporary.as_file()).map_err(failed)?;
     temporary.write_all(bytes).map_err(failed)?;
     if sync {
         temporary.as_file().sync_all().map_err(failed)?;
     }
-    temporary
-        .persist(target)
-        .map(drop)
-        .map_err(|error| failed(error.error))
-}
-
-/// Gives a new file the permissions and the owner of the one that it replaces.
-fn keep_mode(target: &Path, file: &File) -> io::Result<()> {
-    match fs::metadata(target) {
-        Ok(metadata) => {
-            keep_owner(&metadata, file)?;
-            file.set_permissions(metadata.permissions())
-        }
-        Err(_) => open_to_all(file),
-    }
-}
-
-#[cfg(unix)]
-fn keep_owner(metadata: &fs::Metadata, file: &File) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let own = file.metadata()?;
-    if (own.uid(), own.gid()) == (metadata.uid(), metadata.gid()) {
-        return Ok(());
-    }
-    std::os::unix::fs::fchown(file, Some(metadata.uid()), Some(metadata.gid()))
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_: &fs::Metadata, _: &File) -> io::Result<()> {
-    Ok(())
-}
-
-/// A new settings file is readable like any other.
-#[cfg(unix)]
-fn open_to_all(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn open_to_all(_: &File) -> io::Result<()> {
-    Ok(())
+    let kept = temporary.into_temp_path().keep();
+    let temporary = kept.map_err(|error| failed(error.error))?;
+    platform::replace(&temporary, target).map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        failed(error)
+    })
 }
 
 fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, SettingsError> {
@@ -244,9 +209,7 @@ fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, SettingsError> {
 
 fn sync_folder(target: &Path) -> Result<(), SettingsError> {
     let folder = target.parent().unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| write_error(folder, error))
+    platform::sync_folder(folder).map_err(|error| write_error(folder, error))
 }
 
 fn write_error(path: &Path, error: io::Error) -> SettingsError {

@@ -17,6 +17,7 @@ use crate::hub::consumer::Consumer;
 use crate::hub::methods::HarmonyHub;
 use crate::hub::settings::{HUB_NAME, HUB_PATH, HubSettings};
 use crate::hub::status::Status;
+use crate::platform;
 use crate::signalr::Server;
 use crate::signalr::answer::{self, Answer};
 use crate::signalr::backplane::Backplane;
@@ -54,7 +55,7 @@ pub async fn run(
         |parts| match redis {
             None => Backplane::Local(parts.delivery),
             Some(options) => {
-                let name = new_server_name(&host_name());
+                let name = new_server_name(&platform::host_name());
                 Backplane::Redis(RedisBackplane::start(options, HUB_NAME, name, parts))
             }
         },
@@ -217,11 +218,4 @@ fn health(healthy: bool) -> Answer {
     let mut health = answer::text(status, text);
     answer::never_cache(health.headers_mut());
     health
-}
-
-fn host_name() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
 }

@@ -4,16 +4,21 @@ pub mod supervisor;
 
 use crate::hub_client::{ClientError, HubClient};
 use crate::instance::Instance;
+use crate::instance::lock::Lock;
+use crate::platform;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 use url::Url;
 
+const PID_FILE: &str = "hub.pid";
 /// A log that is larger is set aside when the hub starts; one old log is kept.
 const LARGEST_LOG: u64 = 10 << 20;
+/// A process that is killed is gone at once, unless the machine is busy.
+const KILLED_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
 
 /// What a running hub says of itself, in its pid file.
@@ -62,54 +67,23 @@ pub enum HubProcessError {
     DoesNotEnd(u32),
 }
 
-/// Held by the hub while it runs; whoever can take it knows that there is none.
-pub struct PidFile {
-    _file: File,
-}
-
-fn pid_path(instance: &Instance) -> PathBuf {
-    instance.folder.join("hub.pid")
-}
-
 fn file_error(path: &Path) -> impl FnOnce(io::Error) -> HubProcessError {
     let path = path.to_owned();
     move |error| HubProcessError::File { path, error }
 }
 
-impl PidFile {
-    /// The hub's own part: says who it is.
-    pub fn hold(folder: &Path, running: &Running) -> io::Result<Self> {
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join("hub.pid"))?;
-        file.try_lock()
-            .map_err(|_| io::Error::other("another hub of this instance is running"))?;
-        file.set_len(0)?;
-        file.write_all(&serde_json::to_vec(running)?)?;
-        file.sync_all()?;
-        Ok(PidFile { _file: file })
-    }
+/// The hub's own part: says who it is for as long as the lock is held.
+pub fn hold(folder: &Path, running: &Running) -> io::Result<Lock> {
+    Lock::take(&folder.join(PID_FILE), &serde_json::to_string(running)?)?
+        .ok_or_else(|| io::Error::other("another hub of this instance is running"))
 }
 
 /// The instance's hub, where one runs.
 pub fn find(instance: &Instance) -> Result<Option<Running>, HubProcessError> {
-    let path = pid_path(instance);
-    let mut file = match File::options().read(true).write(true).open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(file_error(&path)(error)),
-    };
-    match file.try_lock() {
-        Ok(()) => return Ok(None),
-        Err(TryLockError::WouldBlock) => {}
-        Err(TryLockError::Error(error)) => return Err(file_error(&path)(error)),
-    }
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(file_error(&path))?;
+    let path = instance.folder.join(PID_FILE);
+    let note = Lock::holder(&path).map_err(file_error(&path))?;
     // Locked but not written yet: it is just starting, and will be found the next time.
-    Ok(serde_json::from_str(&text).ok())
+    Ok(note.and_then(|note| serde_json::from_str(&note).ok()))
 }
 
 /// Starts the hub and returns once a client could connect.
@@ -135,7 +109,7 @@ pub async fn launch(
     for variable in &launch.hidden_variables {
         command.env_remove(variable);
     }
-    let mut child = command.spawn().map_err(HubProcessError::Spawn)?;
+    let mut child = platform::spawn_detached(&mut command).map_err(HubProcessError::Spawn)?;
     let deadline = Instant::now() + within;
     let mut guard = KillUnlessReady(Some(&mut child));
     loop {
@@ -175,12 +149,7 @@ impl Drop for KillUnlessReady<'_> {
     fn drop(&mut self) {
         if let Some(child) = &mut self.0 {
             // Its hub with it, which is in its group; waiting leaves no zombie behind.
-            let group = i32::try_from(child.id())
-                .ok()
-                .and_then(rustix::process::Pid::from_raw);
-            let _ = group.map(|group| {
-                rustix::process::kill_process_group(group, rustix::process::Signal::KILL)
-            });
+            let _ = platform::kill_with_children(child.id());
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -193,31 +162,36 @@ pub async fn stop(
     running: &Running,
     within: Duration,
 ) -> Result<(), HubProcessError> {
-    for (signal, within) in [
-        (rustix::process::Signal::TERM, within),
-        (rustix::process::Signal::KILL, Duration::from_secs(5)),
-    ] {
-        if signal == rustix::process::Signal::KILL {
-            // Else the hub that is killed would be started again.
-            supervisor::end(instance)?;
-        }
-        let Some(pid) = i32::try_from(running.pid)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-        else {
-            break;
-        };
-        // The lock says that the process is still ours, so the number means nobody else.
-        let _ = rustix::process::kill_process(pid, signal);
-        let deadline = Instant::now() + within;
-        while Instant::now() < deadline {
-            if find(instance)?.is_none_or(|found| found.pid != running.pid) {
-                return supervisor::end(instance);
-            }
-            tokio::time::sleep(POLL).await;
-        }
+    // The lock says that the process is still ours, so the number means nobody else. Where it can't
+    // be asked, it has no time to lose.
+    if platform::ask_to_end(running.pid).await.is_ok()
+        && has_ended(instance, running, within).await?
+    {
+        return supervisor::end(instance);
+    }
+    // Else the hub that is killed would be started again.
+    supervisor::end(instance)?;
+    let _ = platform::kill(running.pid);
+    if has_ended(instance, running, KILLED_WITHIN).await? {
+        return Ok(());
     }
     Err(HubProcessError::DoesNotEnd(running.pid))
+}
+
+/// Waits, for a time, for a hub to end.
+async fn has_ended(
+    instance: &Instance,
+    running: &Running,
+    within: Duration,
+) -> Result<bool, HubProcessError> {
+    let deadline = Instant::now() + within;
+    while find(instance)?.is_some_and(|found| found.pid == running.pid) {
+        if Instant::now() > deadline {
+            return Ok(false);
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(true)
 }
 
 /// Now, in seconds since 1970, as the pid file has it.
@@ -231,7 +205,7 @@ fn open_log(instance: &Instance) -> Result<File, HubProcessError> {
     let path = instance.log();
     fs::create_dir_all(&instance.folder).map_err(file_error(&path))?;
     if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LARGEST_LOG) {
-        fs::rename(&path, path.with_extension("log.1")).map_err(file_error(&path))?;
+        platform::replace(&path, &path.with_extension("log.1")).map_err(file_error(&path))?;
     }
     File::options()
         .create(true)

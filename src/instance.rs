@@ -1,8 +1,12 @@
 //! One instance's own files: what was chosen for it, its hub's log and lock, backups of settings.
 
+pub mod lock;
+
+use crate::platform;
+use lock::Lock;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A name for things that belong together: containers, volumes, the hub.
@@ -127,7 +131,7 @@ impl Instance {
         let text = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
         let new = self.folder.join("state.json.new");
         fs::write(&new, text)
-            .and_then(|()| fs::rename(&new, &path))
+            .and_then(|()| platform::replace(&new, &path))
             .map_err(failed)
     }
 
@@ -138,44 +142,21 @@ impl Instance {
     }
 
     /// Keeps others from working on the instance until the guard is dropped.
-    pub fn lock(&self) -> Result<fs::File, InstanceError> {
-        let path = self.folder.join("lock");
+    pub fn lock(&self) -> Result<Lock, InstanceError> {
+        let path = self.folder.join("holder");
         let failed = |error| InstanceError::File {
             path: path.clone(),
             error,
         };
         fs::create_dir_all(&self.folder).map_err(failed)?;
-        let mut file = fs::File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {
-                // Who holds it is told to whoever comes meanwhile; where that can't be written, it isn't told.
-                let command: Vec<_> = std::env::args().skip(1).take(2).collect();
-                let holder = format!(
-                    "harmony {} (pid {})\n",
-                    command.join(" "),
-                    std::process::id()
-                );
-                let _ = file
-                    .set_len(0)
-                    .and_then(|()| file.write_all(holder.as_bytes()));
-                Ok(file)
-            }
-            Err(fs::TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path)
-                    .ok()
-                    .map(|text| text.trim().to_owned())
-                    .filter(|text| !text.is_empty());
-                Err(InstanceError::Busy {
-                    name: self.name.clone(),
-                    holder,
-                })
-            }
-            Err(fs::TryLockError::Error(error)) => Err(failed(error)),
-        }
+        let command: Vec<_> = std::env::args().skip(1).take(2).collect();
+        let note = format!("harmony {} (pid {})", command.join(" "), std::process::id());
+        let lock = Lock::take(&path, &note).map_err(failed)?;
+        lock.ok_or_else(|| InstanceError::Busy {
+            name: self.name.clone(),
+            holder: fs::read_to_string(&path)
+                .ok()
+                .filter(|text| !text.is_empty()),
+        })
     }
 }

@@ -5,31 +5,32 @@
 //! | module | may import |
 //! |---|---|
 //! | **what a human touches** | |
-//! | [`cli`]: one file a command | terminal, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex |
-//! | [`terminal`]: the only code that prints and asks | |
+//! | [`cli`]: one file a command | terminal, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex, platform |
+//! | [`terminal`]: the only code that prints and asks | platform |
 //! | **configuration and provisioning** | |
 //! | [`provision`]: what is to be done, step by step | |
 //! | [`project`]: one checkout's settings, edited together | checkout, schema, appsettings, connection_string, templates |
 //! | [`checkout`]: finding Harmony and its files | |
 //! | [`schema`]: what settings may say | appsettings |
-//! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json, hex |
-//! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, signalr, secret, hex |
+//! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json, hex, platform |
+//! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, signalr, secret, hex, platform |
 //! | [`templates`]: files made where there are none | |
-//! | [`instance`]: what was chosen, and where it is remembered | |
-//! | [`hub_process`]: the hub in the background | hub_client, instance |
+//! | [`instance`]: what was chosen, and where it is remembered | platform |
+//! | [`hub_process`]: the hub in the background | hub_client, instance, platform |
 //! | [`hub_client`]: a small SignalR client, as proof | connection_string |
 //! | **the server** | |
-//! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, telemetry, json, json_web_token, secret |
+//! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, telemetry, json, json_web_token, secret, platform |
 //! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, json, message_pack, secret, hex |
 //! | **leaves** | |
 //! | [`broker`]: the one door to RabbitMQ | connection_string |
 //! | [`connection_string`]: addresses as Harmony's settings spell them | secret |
-//! | [`listen`]: addresses to listen on | |
-//! | [`tls`]: certificates | secret |
+//! | [`listen`]: addresses to listen on | platform |
+//! | [`tls`]: certificates | secret, platform |
 //! | [`telemetry`]: logs and metrics | |
 //! | [`json`]: JSON as System.Text.Json reads it | |
 //! | [`message_pack`]: MessagePack as .NET writes it | |
 //! | [`json_web_token`]: tokens as Harmony.Api signs them | |
+//! | [`platform`]: the only code that differs between operating systems | |
 //! | [`hex`]: bytes as hexadecimal digits | |
 //! | [`secret`]: texts that never print themselves | |
 //!
@@ -51,6 +52,7 @@ pub mod json;
 pub mod json_web_token;
 pub mod listen;
 pub mod message_pack;
+pub mod platform;
 pub mod project;
 pub mod provision;
 pub mod schema;

@@ -9,10 +9,6 @@ use tokio::net::TcpListener;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
 
-/// Bytes that the system may hold for a connection beside those under way; it takes up to 4 MB otherwise.
-#[cfg(target_os = "linux")]
-const UNSENT: u32 = 64 << 10;
-
 /// `scheme://host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenUrl {
@@ -144,7 +140,7 @@ impl ListenUrl {
                 let mut listeners = vec![bind(Ipv4Addr::LOCALHOST.into()).map_err(failed)?];
                 match bind(Ipv6Addr::LOCALHOST.into()) {
                     Ok(listener) => listeners.push(listener),
-                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    Err(error) if crate::platform::is_port_taken(&error) => {
                         return Err(failed(error));
                     }
                     Err(_) => {} // a machine without IPv6
@@ -190,11 +186,7 @@ fn bind(address: SocketAddr, dual_stack: bool) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(!dual_stack)?;
     }
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    // Connections take it over from the listener: what a client does not read waits where it is counted.
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_notsent_lowat(UNSENT)?;
+    crate::platform::prepare_listener(&socket)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -1,6 +1,7 @@
 //! TLS for the hub: certificates from PFX and PEM files, and the development certificate
 //! (spec: signalr.md H, Certificate).
 
+use crate::platform::{self, Readers};
 use crate::secret::Secret;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -350,8 +351,8 @@ fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), Tls
     // Browsers and .NET's own tool agree on a year.
     parameters.not_after = parameters.not_before + time::Duration::days(365);
     let certificate = parameters.self_signed(&key)?;
-    let write = |path: &Path, text: &str, mode| {
-        write_file(path, text, mode).map_err(|error| TlsError::Write {
+    let write = |path: &Path, text: &str, readers| {
+        write_file(path, text, readers).map_err(|error| TlsError::Write {
             path: path.to_owned(),
             error,
         })
@@ -361,19 +362,13 @@ fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), Tls
         error,
     })?;
     if let Some(key_path) = &source.key_path {
-        write(key_path, &key.serialize_pem(), 0o600)?;
+        write(key_path, &key.serialize_pem(), Readers::Owner)?;
     }
-    write(&source.path, &certificate.pem(), 0o644)
+    write(&source.path, &certificate.pem(), Readers::Everyone)
 }
 
-fn write_file(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
-    options.open(path)?.write_all(text.as_bytes())
+fn write_file(path: &Path, text: &str, readers: Readers) -> std::io::Result<()> {
+    platform::create_file(path, readers)?.write_all(text.as_bytes())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

@@ -15,7 +15,7 @@ const CIRCLES: [&str; 5] = [
 ];
 
 /// A crate that is a door to something outside is opened in one place only.
-const DOORS: [(&str, &str); 12] = [
+const DOORS: [(&str, &str); 15] = [
     ("bollard", "src/containers/docker.rs"),
     ("lapin", "src/broker.rs"),
     ("redis", "src/signalr/backplane/redis.rs"),
@@ -28,6 +28,9 @@ const DOORS: [(&str, &str); 12] = [
     ("tokio_tungstenite", "src/hub_client.rs"),
     ("rcgen", "src/tls.rs"),
     ("p12_keystore", "src/tls.rs"),
+    ("rustix", "src/platform.rs"),
+    ("sysinfo", "src/platform.rs"),
+    ("listeners", "src/platform.rs"),
 ];
 
 const AIM: usize = 300;
@@ -231,4 +234,27 @@ fn names_say_something() {
 fn no_second_provider_of_cryptography() {
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock");
     assert!(!lock.contains("name = \"aws-lc-rs\"") && !lock.contains("name = \"openssl\""));
+}
+
+#[test]
+fn only_the_platform_knows_the_operating_system() {
+    for (path, text) in sources("src") {
+        let text = code(&text);
+        for forbidden in [
+            "cfg(unix",
+            "cfg(windows",
+            "cfg(not(",
+            "target_os",
+            "target_family",
+            "std::os::",
+            "tokio::signal",
+            "UnixStream",
+        ] {
+            let inside = path.starts_with("src/platform");
+            assert!(
+                inside || !text.contains(forbidden),
+                "{path} has {forbidden}"
+            );
+        }
+    }
 }

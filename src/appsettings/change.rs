@@ -6,9 +6,9 @@
 //! change where all of them are whole, else takes it back; so at no moment is a mixture for good.
 
 use super::{
-    SettingsError, check_access, keep_mode, read_bytes, replace, replace_soon, sync_folder,
-    write_error,
+    SettingsError, check_access, read_bytes, replace, replace_soon, sync_folder, write_error,
 };
+use crate::platform;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::Write;
@@ -214,7 +214,7 @@ fn prepare(replacements: &[Replacement], changes: &[Change]) -> Result<(), Setti
             .create_new(true)
             .open(&change.temporary)
             .map_err(failed)?;
-        keep_mode(&change.target, &file).map_err(failed)?;
+        platform::copy_access(&change.target, &file).map_err(failed)?;
         file.write_all(&replacement.after)
             .and_then(|()| file.sync_all())
             .map_err(failed)?;
@@ -230,7 +230,7 @@ fn put(change: &Change) -> Result<(), SettingsError> {
             path: change.path.clone(),
         });
     }
-    fs::rename(&change.temporary, &change.target).map_err(failed)?;
+    platform::replace(&change.temporary, &change.target).map_err(failed)?;
     sync_folder(&change.target)
 }
 

@@ -6,6 +6,7 @@ use crate::appsettings::change::{self, Recovered};
 use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;
 use crate::instance::Instance;
+use crate::platform::{self, advice};
 use crate::project::{EditedFiles, Scope};
 use crate::terminal::Terminal;
 use crate::terminal::prompt::{self, Reply};
@@ -54,8 +55,8 @@ impl Context {
             )
             .why("it becomes part of a file's name"));
         }
-        let home = variable("HOME").map(PathBuf::from);
-        let instance = Instance::new(&global.instance, &states(home.as_deref())?)?;
+        let home = platform::home_folder();
+        let instance = Instance::new(&global.instance, &states()?)?;
         if !global.dry_run {
             recover(&instance, terminal)?;
         }
@@ -82,7 +83,7 @@ impl Context {
                         .map(PathBuf::from)
                         .or_else(|| Some(home.as_ref()?.join(".docker")))
                 }),
-                runtime: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
+                usual_host: platform::docker_host(),
             },
             home,
             interrupted: CancellationToken::new(),
@@ -177,25 +178,21 @@ fn recover(instance: &Instance, terminal: Terminal) -> Result<(), Failure> {
 }
 
 /// Where instances keep their state.
-fn states(home: Option<&std::path::Path>) -> Result<PathBuf, Failure> {
-    let given = std::env::var_os("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute());
-    given
-        .or_else(|| Some(home?.join(".local/state")))
-        .map(|path| path.join("harmony"))
-        .ok_or_else(|| {
-            Failure::new(
-                Exit::Failed,
-                "noHome",
-                "there is no place for our own files",
-            )
-            .why("neither HOME nor XDG_STATE_HOME is set")
-            .fix("set HOME")
-        })
+fn states() -> Result<PathBuf, Failure> {
+    let folder = platform::state_folder().map(|path| path.join("harmony"));
+    folder.ok_or_else(|| {
+        let (home, state) = (advice::HOME_VARIABLE, advice::STATE_VARIABLE);
+        Failure::new(
+            Exit::Failed,
+            "noHome",
+            "there is no place for our own files",
+        )
+        .why(format!("neither {home} nor {state} is set"))
+        .fix(format!("set {home}"))
+    })
 }
 
 /// Where the development certificate is kept; one for all instances, so that it is trusted once.
-pub fn certificates(home: Option<&std::path::Path>) -> Result<PathBuf, Failure> {
-    Ok(states(home)?.join("https"))
+pub fn certificates() -> Result<PathBuf, Failure> {
+    Ok(states()?.join("https"))
 }

@@ -409,13 +409,13 @@ impl Work<'_> {
 
 /// Says which certificate is used, and how to trust it.
 fn trust(context: &Context) -> Result<(), Failure> {
-    let kept = super::context::certificates(context.home.as_deref())?;
+    let kept = super::context::certificates()?;
     let certificate = tls::development_certificate(context.home.as_deref(), &kept)?;
     let path = certificate.source.path.display();
     context.terminal.note(&if certificate.by_dotnet {
         format!("HTTPS with ASP.NET Core's development certificate {path}; to trust it: dotnet dev-certs https --trust")
     } else {
-        format!("HTTPS with a certificate made for localhost; to trust it: sudo cp '{path}' /usr/local/share/ca-certificates/harmony.crt && sudo update-ca-certificates")
+        format!("HTTPS with a certificate made for localhost; to trust it: {}", crate::platform::advice::trust(&certificate.source.path))
     });
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::hub::settings::HubSettingsError;
 use crate::hub_process::HubProcessError;
 use crate::instance::InstanceError;
 use crate::listen::ListenError;
+use crate::platform::advice;
 use crate::project::ProjectError;
 use crate::schema::Violations;
 use crate::terminal::Terminal;
@@ -173,8 +174,8 @@ impl From<SettingsError> for Failure {
             )
             .why(error.to_string())
             .fix(format!(
-                "make it writable: chmod u+w '{}'; nothing was changed",
-                path.display()
+                "make it writable: {}; nothing was changed",
+                advice::make_writable(&path)
             )),
             SettingsError::Changed { .. } => {
                 Failure::new(Exit::Failed, "settingsChanged", message).fix("run the command again")
@@ -277,16 +278,12 @@ impl From<DockerError> for Failure {
                 message,
                 "install and start Docker, or leave --redis and --rabbitmq to choose what is there",
             ),
-            DockerError::NotPermitted(_) => unreachable(
-                "dockerNotPermitted",
-                message,
-                "join the docker group: sudo usermod -aG docker $USER, then log in again",
-            ),
-            DockerError::NotRunning { .. } => unreachable(
-                "dockerNotRunning",
-                message,
-                "start it: sudo systemctl start docker",
-            ),
+            DockerError::NotPermitted(_) => {
+                unreachable("dockerNotPermitted", message, advice::PERMIT_DOCKER)
+            }
+            DockerError::NotRunning { .. } => {
+                unreachable("dockerNotRunning", message, advice::START_DOCKER)
+            }
             DockerError::Image { image, error } => {
                 let (why, fix) = explain_pull(&error);
                 Failure::new(

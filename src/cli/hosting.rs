@@ -188,7 +188,7 @@ pub fn container(
             None => {
                 tls::development_certificate(
                     context.home.as_deref(),
-                    &super::context::certificates(context.home.as_deref())?,
+                    &super::context::certificates()?,
                 )?
                 .source
             }

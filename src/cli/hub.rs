@@ -6,7 +6,8 @@ use super::runtime;
 use crate::appsettings::layers::{Layers, Started};
 use crate::hub;
 use crate::hub::settings::{HubEndpoint, HubSettings, LogLevel};
-use crate::hub_process::{PidFile, Running, now, supervisor};
+use crate::hub_process::{self, Running, now, supervisor};
+use crate::platform::{self, Interruption};
 use crate::signalr::serve::Listener;
 use crate::terminal::Terminal;
 use crate::{telemetry, tls};
@@ -99,7 +100,9 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
     let layers = Layers::load(&folder, &environment, &started)?;
     let settings = HubSettings::read(&layers, &environment, &folder)?;
     telemetry::start_logging(level(settings.log_level));
-    raise_file_limit();
+    if let Err(error) = platform::raise_file_limit() {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
     runtime::start(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(
         settings,
         own.background,
@@ -107,21 +110,6 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
         &folder,
         terminal,
     ))
-}
-
-/// Each connection is a file: as many as may be, as .NET does it.
-fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            ..limit
-        },
-    ) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
-    }
 }
 
 async fn serve(
@@ -168,7 +156,7 @@ async fn serve(
                     .map(ToString::to_string)
                     .unwrap_or_default(),
             };
-            let held = PidFile::hold(&folder, &running);
+            let held = hub_process::hold(&folder, &running);
             Some(held.map_err(|error| {
                 Failure::new(
                     Exit::Failed,
@@ -227,9 +215,8 @@ fn watch(arguments: &[String], folder: Option<&Path>, terminal: Terminal) -> Res
 }
 
 fn development_certificate() -> Result<tls::CertificateSource, Failure> {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let kept = super::context::certificates(home.as_deref())?;
-    let development = tls::development_certificate(home.as_deref(), &kept)?;
+    let kept = super::context::certificates()?;
+    let development = tls::development_certificate(platform::home_folder().as_deref(), &kept)?;
     let maker = if development.by_dotnet {
         "ASP.NET Core's"
     } else {
@@ -240,18 +227,13 @@ fn development_certificate() -> Result<tls::CertificateSource, Failure> {
 }
 
 async fn stop_on_signal(stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals can't be listened to; only SIGKILL stops this hub");
-        return;
+    let mut interruption = match Interruption::listen() {
+        Ok(interruption) => interruption,
+        Err(error) => {
+            return tracing::error!(%error, "this hub can only be killed, not stopped in order");
+        }
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    interruption.asked().await;
     stop.cancel();
 }
 

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::global::Global;
+use crate::platform::Interruption;
 use crate::terminal::Terminal;
 use std::pin::pin;
 use tokio::runtime::{Builder, Runtime};
@@ -15,32 +16,24 @@ pub fn interruptible(
     command: impl AsyncFnOnce(&Context) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     start(Builder::new_current_thread())?.block_on(async {
-        use tokio::signal::unix::{SignalKind, signal};
         // Listen before the command's first step: a signal during a question would otherwise kill
         // the process and leave the terminal in raw mode.
-        let signals = signal(SignalKind::interrupt())
-            .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+        let interruption = Interruption::listen();
         let context = Context::new(global, terminal)?;
-        let Ok((mut interrupt, mut terminate)) = signals else {
+        let Ok(mut interruption) = interruption else {
             return command(&context).await;
-        };
-        let mut told = async || {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
         };
         let mut command = pin!(command(&context));
         tokio::select! {
             result = &mut command => return result,
-            () = told() => context.interrupted.cancel(),
+            () = interruption.asked() => context.interrupted.cancel(),
         }
         tokio::select! {
             biased;
             result = &mut command => result,
             // Free at once unless an undo is going on, which ends by itself.
             _ = context.working.lock() => Err(Failure::interrupted()),
-            () = told() => Err(Failure::interrupted()),
+            () = interruption.asked() => Err(Failure::interrupted()),
         }
     })
 }

@@ -104,7 +104,9 @@ impl<'c> Surveyor<'c> {
     pub fn demand_docker(&self) -> Result<(), Failure> {
         match &self.docker {
             Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(DockerError::NoSocket("/var/run/docker.sock".into()).into()),
+            Ok(None) => {
+                Err(DockerError::NoSocket(self.context.surroundings.usual_host.clone()).into())
+            }
             Err(error) => Err(error.clone().into()),
         }
     }

@@ -1,6 +1,7 @@
 //! The hub's image: this very program, with the libraries that it runs with, and nothing else.
 
 use super::{Service, container_name};
+use crate::platform;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,13 +25,7 @@ impl OwnImage {
     /// Looks at the program that runs; its libraries are those that it has loaded.
     pub fn of_this_program(instance: &str) -> io::Result<Self> {
         let executable = std::env::current_exe()?;
-        let maps = fs::read_to_string("/proc/self/maps").map_err(|error| {
-            let why = format!("the hub's image is made of this program, which has to run on Linux for that ({error})");
-            io::Error::new(error.kind(), why)
-        })?;
-        let mut libraries: Vec<_> = maps.lines().filter_map(mapped_library).collect();
-        libraries.sort();
-        libraries.dedup();
+        let libraries = platform::loaded_libraries()?;
         let digest = ring::digest::digest(&ring::digest::SHA256, &fs::read(&executable)?);
         let digest = crate::hex::encode(&digest.as_ref()[..8]);
         Ok(OwnImage {
@@ -87,16 +82,6 @@ impl OwnImage {
 /// An instance's images are called as its container is; an image's name has small letters only.
 pub fn repository(instance: &str) -> String {
     container_name(instance, Service::Hub).to_ascii_lowercase()
-}
-
-/// The library in a line of `/proc/self/maps`.
-fn mapped_library(line: &str) -> Option<PathBuf> {
-    let path = line
-        .split_whitespace()
-        .nth(5)
-        .filter(|path| path.starts_with('/'))?;
-    let name = path.rsplit('/').next()?;
-    (name.ends_with(".so") || name.contains(".so.")).then(|| path.into())
 }
 
 /// A library's own name and those of the links beside it that lead to it, by one of which programs ask for it.

@@ -1,6 +1,6 @@
 //! Ports of this machine: whether one is free, who holds it, and which one is free instead.
 
-use std::fs;
+pub use crate::platform::port_holder as holder;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -26,47 +26,6 @@ pub fn free_port() -> std::io::Result<u16> {
     }
 }
 
-/// The process that listens on a port, as `name (pid 123)`; `None` where the system does not tell us.
-pub fn holder(port: u16) -> Option<String> {
-    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .into_iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .flat_map(|table| {
-            table
-                .lines()
-                .filter_map(|line| listening_inode(line, port))
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    let processes = fs::read_dir("/proc")
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    processes
-        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-        .find_map(|pid| {
-            let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-            let links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
-            let holds = |link: &std::path::Path| {
-                inodes
-                    .iter()
-                    .any(|inode| link.as_os_str() == format!("socket:[{inode}]").as_str())
-            };
-            links.into_iter().any(|link| holds(&link)).then(|| {
-                let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-                format!("{} (pid {pid})", name.trim())
-            })
-        })
-}
-
-/// The inode of a listening socket in a line of `/proc/net/tcp`.
-fn listening_inode(line: &str, port: u16) -> Option<String> {
-    const LISTEN: &str = "0A";
-    let fields: Vec<_> = line.split_whitespace().collect();
-    let (local, state, inode) = (fields.get(1)?, fields.get(3)?, fields.get(9)?);
-    let (_, hex) = local.rsplit_once(':')?;
-    (*state == LISTEN && u16::from_str_radix(hex, 16).ok()? == port).then(|| (*inode).to_owned())
-}
-
 /// Waits, for a time, for a port that nobody can be named for any more, or only the engine's own proxy: they are
 /// about to let go of it.
 pub async fn settle(port: u16) {
@@ -84,7 +43,7 @@ pub fn is_free_on_localhost(port: u16) -> bool {
     let on = |address: IpAddr| match TcpListener::bind(SocketAddr::new(address, port)) {
         Ok(_) => true,
         // A machine without IPv6 takes nothing away.
-        Err(error) => error.kind() != std::io::ErrorKind::AddrInUse,
+        Err(error) => !crate::platform::is_port_taken(&error),
     };
     on(Ipv4Addr::LOCALHOST.into()) && on(Ipv6Addr::LOCALHOST.into())
 }

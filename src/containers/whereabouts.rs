@@ -17,8 +17,8 @@ pub struct Surroundings {
     pub configuration: Option<PathBuf>,
     /// `DOCKER_CERT_PATH`, where `DOCKER_TLS_VERIFY` asks for TLS.
     pub certificates: Option<PathBuf>,
-    /// `XDG_RUNTIME_DIR`, where rootless engines have their sockets.
-    pub runtime: Option<PathBuf>,
+    /// Where the engine is when none of these says so.
+    pub usual_host: String,
 }
 
 #[derive(Deserialize)]
@@ -94,24 +94,8 @@ impl Surroundings {
                 });
             }
         }
-        let rootless = self.runtime.iter().flat_map(|folder| {
-            [
-                folder.join("docker.sock"),
-                folder.join("podman/podman.sock"),
-            ]
-        });
-        let sockets = std::iter::once(PathBuf::from("/var/run/docker.sock")).chain(rootless);
-        let found = sockets
-            .chain([PathBuf::from("/run/podman/podman.sock")])
-            .find(|path| path.exists());
-        let host = format!(
-            "unix://{}",
-            found
-                .unwrap_or_else(|| "/var/run/docker.sock".into())
-                .display()
-        );
         Ok(Whereabouts {
-            host,
+            host: self.usual_host.clone(),
             certificates: None,
         })
     }

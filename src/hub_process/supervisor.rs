@@ -2,8 +2,9 @@
 
 use super::{HubProcessError, file_error};
 use crate::instance::Instance;
-use std::fs::{File, TryLockError};
-use std::io::{self, Read, Write};
+use crate::instance::lock::Lock;
+use crate::platform;
+use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -22,17 +23,10 @@ const POLL: Duration = Duration::from_millis(10);
 /// Runs `harmony hub` with these arguments, in a session of its own, for as long as it should run.
 /// `folder` is the instance's; `note` is told when the hub died.
 pub fn run(arguments: &[String], folder: &Path, note: impl Fn(&str)) -> io::Result<ExitStatus> {
-    // Fails where it leads a session already, which is as good.
-    let _ = rustix::process::setsid();
-    let mut file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(folder.join(PID_FILE))?;
-    file.try_lock()
-        .map_err(|_| io::Error::other("another process watches over this instance's hub"))?;
-    file.set_len(0)?;
-    write!(file, "{}", std::process::id())?;
+    platform::lead_group()?;
+    let own = std::process::id().to_string();
+    let _lock = Lock::take(&folder.join(PID_FILE), &own)?
+        .ok_or_else(|| io::Error::other("another process watches over this instance's hub"))?;
     let executable = std::env::current_exe()?;
     let (mut pause, mut ever_lived) = (FIRST_RESTART, false);
     loop {
@@ -63,29 +57,10 @@ pub fn end(instance: &Instance) -> Result<(), HubProcessError> {
     let path = instance.folder.join(PID_FILE);
     let began = Instant::now();
     let mut killed = false;
-    loop {
-        let mut file = match File::options().read(true).write(true).open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(file_error(&path)(error)),
-        };
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(file_error(&path)(error)),
-        }
+    while let Some(pid) = Lock::holder(&path).map_err(file_error(&path))? {
         if began.elapsed() > END_WITHIN && !killed {
-            let mut text = String::new();
-            file.read_to_string(&mut text).map_err(file_error(&path))?;
             // The lock says that the process is still ours, so the number means nobody else.
-            if let Some(group) = text
-                .trim()
-                .parse()
-                .ok()
-                .and_then(rustix::process::Pid::from_raw)
-            {
-                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-            }
+            let _ = pid.parse().map(platform::kill_with_children);
             killed = true;
         }
         if began.elapsed() > END_WITHIN * 10 {
@@ -96,4 +71,5 @@ pub fn end(instance: &Instance) -> Result<(), HubProcessError> {
         }
         std::thread::sleep(POLL);
     }
+    Ok(())
 }

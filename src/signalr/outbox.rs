@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use queue::Queue;
 use replay::Replay;
-use rustix::net::SendFlags;
+use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,7 +98,7 @@ impl Outbox {
         if let Some(socket) = &self.direct {
             let mut queue = self.lock();
             if queue.is_idle()
-                && let Ok(written @ 1..) = rustix::net::send(socket, frame, SendFlags::DONTWAIT)
+                && let Ok(written @ 1..) = SockRef::from(&**socket).send(frame)
             {
                 queue.wrote = true;
                 if written < frame.len() {
@@ -200,7 +200,7 @@ impl Outbox {
         let flushed = loop {
             match queue.write(|slices| match slices {
                 // The shorter way through the kernel.
-                [frame] => Ok(rustix::net::send(socket, frame, SendFlags::DONTWAIT)?),
+                [frame] => SockRef::from(&**socket).send(frame),
                 frames => socket.try_write_vectored(frames),
             }) {
                 Ok(true) => break true,

@@ -5,15 +5,14 @@
 pub mod field;
 pub mod keys;
 pub mod line;
-mod mode;
 mod poor;
 mod question;
 
 use super::wrap::wrapped;
+use crate::platform::InputMode;
 use dialoguer::theme::ColorfulTheme;
 use dialoguer::{Confirm, FuzzySelect, Select};
 use field::{Echo, Field, answered, width};
-use mode::InputMode;
 pub use question::{Question, Reply};
 use std::io::{self, Write};
 use std::thread::JoinHandle;

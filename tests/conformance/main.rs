@@ -12,11 +12,11 @@ mod test_hub;
 mod weather;
 
 use harmony::listen::ListenUrl;
+use harmony::platform;
 use harmony::signalr::gate::{Gate, GateLimits};
 use harmony::signalr::serve::{self, Listener};
 use harmony::tls;
 use std::error::Error;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut acceptor = None;
     for url in ListenUrl::parse_list(&urls)? {
         if url.tls && acceptor.is_none() {
-            let home = std::env::var_os("HOME").map(PathBuf::from);
+            let home = platform::home_folder();
             let kept = std::env::temp_dir().join("harmony-conformance");
             acceptor = Some(tls::acceptor(
                 &tls::development_certificate(home.as_deref(), &kept)?.source,
@@ -66,11 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     println!("Application started. Press Ctrl+C to shut down.");
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-    }
+    platform::Interruption::listen()?.asked().await;
     serving.cancel();
     site.stop(Instant::now() + Duration::from_secs(5)).await;
     Ok(())

@@ -13,6 +13,7 @@ use crate::hub::settings::{HubSettings, broker_address};
 use crate::hub_client::HubClient;
 use crate::hub_process;
 use crate::instance::Choice;
+use crate::platform::{self, advice};
 use crate::project::{HUB_URL, Project};
 use crate::{schema, tls};
 use std::net::{IpAddr, ToSocketAddrs};
@@ -30,7 +31,7 @@ const LITTLE_MEMORY: u64 = 512 << 20;
 
 pub async fn all(context: &Context) -> Vec<Check> {
     let mut checks = vec![
-        platform(),
+        system(),
         disk(context),
         memory(),
         localhost(),
@@ -58,13 +59,11 @@ pub async fn all(context: &Context) -> Vec<Check> {
     checks
 }
 
-fn platform() -> Check {
-    let system = rustix::system::uname();
+fn system() -> Check {
     let message = format!(
-        "harmony {} on {} {}",
+        "harmony {} on {}",
         env!("CARGO_PKG_VERSION"),
-        system.sysname().to_string_lossy(),
-        system.machine().to_string_lossy()
+        platform::description()
     );
     Check::ok("machine", "platform", message)
 }
@@ -76,10 +75,9 @@ fn disk(context: &Context) -> Check {
         .ancestors()
         .find(|folder| folder.exists())
         .unwrap_or(Path::new("/"));
-    let Ok(found) = rustix::fs::statvfs(place) else {
+    let Ok(free) = platform::free_space(place) else {
         return Check::ok("machine", "disk", "can't be measured here");
     };
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
     let message = format!("{} MB free at {}", free >> 20, place.display());
     match free {
         0..NO_DISK => Check::new("machine", "disk", Status::Failed, message)
@@ -91,16 +89,11 @@ fn disk(context: &Context) -> Check {
 }
 
 fn memory() -> Check {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
-    let Some(kilobytes) = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
-    else {
+    let Some(bytes) = platform::available_memory() else {
         return Check::ok("machine", "memory", "can't be measured here");
     };
-    let message = format!("{} MB available", kilobytes >> 10);
-    if kilobytes << 10 < LITTLE_MEMORY {
+    let message = format!("{} MB available", bytes >> 20);
+    if bytes < LITTLE_MEMORY {
         return Check::new("machine", "memory", Status::Warning, message)
             .fix("RabbitMQ alone wants some 200 MB: end what is not needed");
     }
@@ -117,7 +110,10 @@ fn localhost() -> Check {
         addresses.iter().any(IpAddr::is_ipv4),
         addresses.iter().any(IpAddr::is_ipv6),
     );
-    let fix = "put '127.0.0.1 localhost' and '::1 localhost' into /etc/hosts";
+    let fix = format!(
+        "put '127.0.0.1 localhost' and '::1 localhost' into {}",
+        advice::HOSTS_FILE
+    );
     match (four, six) {
         (true, true) => Check::ok("machine", "localhost", "means 127.0.0.1 and ::1"),
         (true, false) => Check::ok(
@@ -144,9 +140,7 @@ fn state(context: &Context) -> Check {
         .ancestors()
         .find(|folder| folder.exists())
         .unwrap_or(Path::new("/"));
-    let writable =
-        there.is_dir() && rustix::fs::access(there, rustix::fs::Access::WRITE_OK).is_ok();
-    if !writable {
+    if !platform::is_writable(there) {
         return Check::new(
             "machine",
             "own files",
@@ -154,8 +148,9 @@ fn state(context: &Context) -> Check {
             format!("{} can't be written", there.display()),
         )
         .fix(format!(
-            "make it writable, or set XDG_STATE_HOME to a folder that is: chmod u+w '{}'",
-            there.display()
+            "make it writable, or set {} to a folder that is: {}",
+            advice::STATE_VARIABLE,
+            advice::make_writable(there)
         ));
     }
     match context.instance.state() {
@@ -179,7 +174,7 @@ fn variables() -> Check {
             found.join(", ")
         ),
     )
-    .fix(format!("unset {}", found.join(" ")))
+    .fix(advice::unset(&found))
 }
 
 async fn docker(context: &Context) -> Vec<Check> {
@@ -222,7 +217,7 @@ async fn docker(context: &Context) -> Vec<Check> {
                     Status::Failed,
                     "it took a connection and does not answer",
                 )
-                .fix("restart it: sudo systemctl restart docker"),
+                .fix(advice::RESTART_DOCKER),
             ];
         }
     };
@@ -256,7 +251,7 @@ async fn docker(context: &Context) -> Vec<Check> {
                 Status::Warning,
                 format!("the engine's clock differs by {drift} s"),
             )
-            .fix("let both machines ask a time server: sudo timedatectl set-ntp true")
+            .fix(advice::SYNCHRONIZE_CLOCK)
         } else {
             Check::ok("Docker", "clock", "the engine's clock is ours")
         });
@@ -374,11 +369,8 @@ fn certificate(context: &Context, settings: &Project, layers: &Layers) -> Option
             Err(error) => Check::failed("settings", "certificate", &error.into()),
         });
     }
-    let made = certificates(context.home.as_deref())
-        .ok()?
-        .join("localhost.pem");
-    let trusted = Path::new("/usr/local/share/ca-certificates/harmony.crt").exists();
-    Some(if trusted {
+    let made = certificates().ok()?.join("localhost.pem");
+    Some(if advice::is_trusted() {
         Check::ok(
             "settings",
             "certificate",
@@ -387,8 +379,8 @@ fn certificate(context: &Context, settings: &Project, layers: &Layers) -> Option
     } else {
         let message = "a development certificate is used, which this machine does not trust: browsers will refuse it";
         Check::new("settings", "certificate", Status::Warning, message).fix(format!(
-            "sudo cp '{}' /usr/local/share/ca-certificates/harmony.crt && sudo update-ca-certificates, or dotnet dev-certs https --trust where .NET made it",
-            made.display()
+            "{}, or dotnet dev-certs https --trust where .NET made it",
+            advice::trust(&made)
         ))
     })
 }

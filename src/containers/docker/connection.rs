@@ -2,9 +2,9 @@
 
 use super::error::DockerError;
 use crate::containers::whereabouts::Whereabouts;
+use crate::platform;
 use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
-use std::path::Path;
 
 /// How long the engine may take to answer by TLS; bollard's own for the rest.
 const ANSWER_SECONDS: u64 = 120;
@@ -12,9 +12,7 @@ const ANSWER_SECONDS: u64 = 120;
 /// Finds the engine and speaks to it once.
 pub(super) async fn connect(whereabouts: &Whereabouts) -> Result<Docker, DockerError> {
     let host = whereabouts.host.as_str();
-    if let Some(path) = host.strip_prefix("unix://") {
-        check_socket(Path::new(path)).await?;
-    }
+    check_socket(host).await?;
     let failed = |error: Error| DockerError::NotRunning {
         host: host.to_owned(),
         error: error.to_string(),
@@ -39,17 +37,20 @@ pub(super) async fn connect(whereabouts: &Whereabouts) -> Result<Docker, DockerE
 }
 
 /// The engine's own connection error says too little; the socket's says what to do.
-async fn check_socket(path: &Path) -> Result<(), DockerError> {
-    let host = path.display().to_string();
-    match tokio::net::UnixStream::connect(path).await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(match error.kind() {
-            std::io::ErrorKind::NotFound => DockerError::NoSocket(host),
-            std::io::ErrorKind::PermissionDenied => DockerError::NotPermitted(host),
-            _ => DockerError::NotRunning {
-                host,
-                error: error.to_string(),
-            },
-        }),
-    }
+async fn check_socket(host: &str) -> Result<(), DockerError> {
+    let Some(Err(error)) = platform::connect(host).await else {
+        return Ok(());
+    };
+    let socket = host
+        .split_once("://")
+        .map_or(host, |(_, path)| path)
+        .to_owned();
+    Err(match error.kind() {
+        std::io::ErrorKind::NotFound => DockerError::NoSocket(socket),
+        std::io::ErrorKind::PermissionDenied => DockerError::NotPermitted(socket),
+        _ => DockerError::NotRunning {
+            host: socket,
+            error: error.to_string(),
+        },
+    })
 }

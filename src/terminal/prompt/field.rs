@@ -2,8 +2,8 @@
 
 use super::keys::{KeyDecoder, MARK_PASTES, UNMARK_PASTES};
 use super::line::{Line, LineState, Press};
-use super::mode::{InputMode, has_input};
 use super::question::{Question, Reply};
+use crate::platform::{InputMode, has_input};
 use crate::terminal::wrap::wrapped;
 use console::{Key, Term, measure_text_width};
 use std::io;

@@ -1,8 +1,8 @@
 //! Questions on a terminal that cannot move its cursor: numbered lists, and lines typed whole.
 
 use super::field::{Echo, Field};
-use super::mode::InputMode;
 use super::question::{Question, Reply};
+use crate::platform::InputMode;
 use std::io::{self, BufRead, Write};
 
 /// What goes back a question, except where it may be the answer.

@@ -1,0 +1,62 @@
+//! The only code that differs between operating systems.
+//!
+//! `unix` and `windows` offer the same functions; what reads alike on every system stands here.
+
+#[cfg(unix)]
+mod unix;
+
+#[cfg(unix)]
+use unix as system;
+
+pub use system::{
+    InputMode, Interruption, advice, ask_to_end, connect, copy_access, create_file, docker_host,
+    free_space, has_input, is_port_taken, is_writable, kill, kill_with_children, lead_group,
+    loaded_libraries, prepare_listener, raise_file_limit, replace, spawn_detached, state_folder,
+    sync_folder,
+};
+
+use listeners::{Protocol, SocketState};
+use sysinfo::System;
+
+/// Who may read a new file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    Owner,
+    Everyone,
+}
+
+/// The process that listens on a port, as `name (pid 123)`; `None` where the system does not tell.
+pub fn port_holder(port: u16) -> Option<String> {
+    let listeners = listeners::get_all().ok()?;
+    let holder = listeners.into_iter().find(|listener| {
+        listener.socket.port() == port
+            && listener.protocol == Protocol::TCP
+            && listener.state == SocketState::Listen
+    })?;
+    Some(format!(
+        "{} (pid {})",
+        holder.process.name, holder.process.pid
+    ))
+}
+
+/// The operating system and the processor, for people.
+pub fn description() -> String {
+    let system = System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned());
+    format!("{system} {}", System::cpu_arch())
+}
+
+pub fn host_name() -> String {
+    System::host_name().unwrap_or_default()
+}
+
+/// Bytes of memory that programs can still have; `None` where the system does not tell.
+pub fn available_memory() -> Option<u64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory();
+    Some(system.available_memory()).filter(|bytes| *bytes > 0)
+}
+
+/// The user's own folder.
+pub fn home_folder() -> Option<std::path::PathBuf> {
+    std::env::home_dir().filter(|folder| !folder.as_os_str().is_empty())
+}

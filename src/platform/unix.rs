@@ -1,0 +1,222 @@
+//! What Linux and macOS do in their own way.
+
+pub mod advice;
+mod input_mode;
+
+pub use input_mode::{InputMode, has_input};
+
+use super::Readers;
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+use socket2::Socket;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Bytes that the system may hold for a connection beside those under way; it takes up to 4 MB otherwise.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 64 << 10;
+/// More than this macOS refuses to a process, whatever its limit says.
+#[cfg(target_os = "macos")]
+const MOST_FILES: u64 = 10_240;
+
+/// The signals by which this process is asked to end.
+pub struct Interruption {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Interruption {
+    pub fn listen() -> io::Result<Self> {
+        Ok(Interruption {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Returns when the process is asked to end.
+    pub async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Starts a program that outlives this one and its terminal.
+pub fn spawn_detached(command: &mut Command) -> io::Result<Child> {
+    // The program leaves the terminal itself, by `lead_group`.
+    command.spawn()
+}
+
+/// Makes this process the head of a group, which `kill_with_children` ends as one.
+pub fn lead_group() -> io::Result<()> {
+    // Fails where it leads a session already, which is as good.
+    let _ = rustix::process::setsid();
+    Ok(())
+}
+
+fn pid(number: u32) -> io::Result<Pid> {
+    i32::try_from(number)
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// Asks a process to end in an orderly way.
+pub async fn ask_to_end(number: u32) -> io::Result<()> {
+    Ok(rustix::process::kill_process(pid(number)?, Signal::TERM)?)
+}
+
+pub fn kill(number: u32) -> io::Result<()> {
+    Ok(rustix::process::kill_process(pid(number)?, Signal::KILL)?)
+}
+
+/// Kills a process that leads a group, and those that it started.
+pub fn kill_with_children(number: u32) -> io::Result<()> {
+    Ok(rustix::process::kill_process_group(
+        pid(number)?,
+        Signal::KILL,
+    )?)
+}
+
+/// Each connection is a file: allows as many as may be, as .NET does.
+pub fn raise_file_limit() -> io::Result<()> {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let most = limit.maximum;
+    #[cfg(target_os = "macos")]
+    let most = Some(most.map_or(MOST_FILES, |most| most.min(MOST_FILES)));
+    let raised = Rlimit {
+        current: most,
+        ..limit
+    };
+    Ok(rustix::process::setrlimit(Resource::Nofile, raised)?)
+}
+
+/// The paths of the shared libraries that this program has loaded.
+pub fn loaded_libraries() -> io::Result<Vec<PathBuf>> {
+    let maps = fs::read_to_string("/proc/self/maps").map_err(|error| {
+        let why = format!("only a program on Linux can become an image ({error})");
+        io::Error::new(error.kind(), why)
+    })?;
+    let mut libraries: Vec<_> = maps.lines().filter_map(mapped_library).collect();
+    libraries.sort();
+    libraries.dedup();
+    Ok(libraries)
+}
+
+/// The library in a line of `/proc/self/maps`.
+fn mapped_library(line: &str) -> Option<PathBuf> {
+    let path = line
+        .split_whitespace()
+        .nth(5)
+        .filter(|path| path.starts_with('/'))?;
+    let name = path.rsplit('/').next()?;
+    (name.ends_with(".so") || name.contains(".so.")).then(|| path.into())
+}
+
+/// Where programs keep what they remember; `None` where this user has no such place.
+pub fn state_folder() -> Option<PathBuf> {
+    let given = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let below = if cfg!(target_os = "macos") {
+        "Library/Application Support"
+    } else {
+        ".local/state"
+    };
+    given
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(super::home_folder()?.join(below)))
+}
+
+/// Creates a file, or empties the one that is there.
+pub fn create_file(path: &Path, readers: Readers) -> io::Result<File> {
+    let mode = match readers {
+        Readers::Owner => 0o600,
+        Readers::Everyone => 0o644,
+    };
+    File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(path)
+}
+
+/// Gives a new file the permissions and the owner of the one that it will replace. A new settings
+/// file can be read by everyone.
+pub fn copy_access(target: &Path, file: &File) -> io::Result<()> {
+    let Ok(metadata) = fs::metadata(target) else {
+        return file.set_permissions(Permissions::from_mode(0o644));
+    };
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
+        fchown(file, Some(metadata.uid()), Some(metadata.gid()))?;
+    }
+    file.set_permissions(metadata.permissions())
+}
+
+/// Puts a file in another's place at once.
+pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Makes the names in a folder safe on disk.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Whether this user may create files in a folder.
+pub fn is_writable(folder: &Path) -> bool {
+    folder.is_dir() && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+/// Bytes that this user may still write to a folder's disk.
+pub fn free_space(folder: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(folder)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Where a container engine is, when nobody says so: the likeliest socket that exists.
+pub fn docker_host() -> String {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let below = |folder: Option<PathBuf>, names: &[&str]| -> Vec<PathBuf> {
+        let paths = |folder: PathBuf| names.iter().map(|name| folder.join(name)).collect();
+        folder.map(paths).unwrap_or_default()
+    };
+    let mut sockets = vec![PathBuf::from("/var/run/docker.sock")];
+    sockets.extend(below(runtime, &["docker.sock", "podman/podman.sock"]));
+    sockets.push("/run/podman/podman.sock".into());
+    if cfg!(target_os = "macos") {
+        let own = [
+            ".docker/run/docker.sock",
+            ".orbstack/run/docker.sock",
+            ".colima/default/docker.sock",
+            ".rd/docker.sock",
+        ];
+        sockets.extend(below(super::home_folder(), &own));
+    }
+    let found = sockets.iter().find(|path| path.exists());
+    format!("unix://{}", found.unwrap_or(&sockets[0]).display())
+}
+
+/// Knocks at an engine's local socket; `None` where the address is of another kind.
+pub async fn connect(host: &str) -> Option<io::Result<()>> {
+    let path = host.strip_prefix("unix://")?;
+    Some(tokio::net::UnixStream::connect(path).await.map(drop))
+}
+
+/// Prepares a socket that will listen.
+pub fn prepare_listener(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)?;
+    // Connections inherit it: what a client does not read waits where it is counted.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT)?;
+    Ok(())
+}
+
+/// Whether an address could not be bound because its port is in use.
+pub fn is_port_taken(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrInUse
+}
