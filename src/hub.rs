@@ -18,13 +18,13 @@ use crate::hub::methods::HarmonyHub;
 use crate::hub::settings::{HUB_NAME, HUB_PATH, HubSettings};
 use crate::hub::status::Status;
 use crate::platform;
-use crate::signalr::Server;
-use crate::signalr::answer::{self, Answer};
 use crate::signalr::backplane::Backplane;
 use crate::signalr::backplane::redis::{RedisBackplane, new_server_name};
-use crate::signalr::endpoint;
+use crate::signalr::endpoint::Endpoint;
 use crate::signalr::gate::Gate;
+use crate::signalr::response::{self, HttpResponse};
 use crate::signalr::serve::{self, Listener, Site};
+use crate::signalr::server::Server;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode, header};
@@ -61,6 +61,7 @@ pub async fn run(
         },
     );
     let hub = Arc::new(Hub {
+        endpoint: Endpoint::new(server.clone(), HUB_PATH),
         server,
         status: Arc::default(),
         page: settings.page,
@@ -108,6 +109,7 @@ pub async fn run(
 
 /// What requests are answered from.
 pub struct Hub {
+    endpoint: Endpoint<HarmonyHub>,
     pub server: Arc<Server<HarmonyHub>>,
     pub status: Arc<Status>,
     page: bool,
@@ -117,12 +119,12 @@ pub struct Hub {
 }
 
 impl Site for Hub {
-    async fn answer(&self, mut request: Request<Incoming>, secure: bool) -> Answer {
+    async fn respond(&self, mut request: Request<Incoming>, secure: bool) -> HttpResponse {
         if !self.hosts.welcome(request.headers().get(header::HOST)) {
-            return answer::text(StatusCode::BAD_REQUEST, "The request hostname is invalid.");
+            return response::text(StatusCode::BAD_REQUEST, "The request hostname is invalid.");
         }
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut response = match answer::preflight(&request) {
+        let mut response = match response::preflight(&request) {
             Some(answer) => answer,
             None => match self
                 .https_port
@@ -139,17 +141,15 @@ impl Site for Hub {
                 HeaderValue::from_static("max-age=2592000"),
             );
         }
-        answer::allow_origin(&mut response, origin);
+        response::allow_origin(&mut response, origin);
         response
     }
 }
 
 impl Hub {
-    async fn route(&self, request: &mut Request<Incoming>) -> Answer {
-        if let Some(answer) =
-            endpoint::answer(&self.server, &HUB_PATH.to_ascii_lowercase(), request).await
-        {
-            return answer;
+    async fn route(&self, request: &mut Request<Incoming>) -> HttpResponse {
+        if let Some(response) = self.endpoint.respond(request).await {
+            return response;
         }
         let path = request.uri().path().to_ascii_lowercase();
         match path.strip_suffix('/').unwrap_or(&path) {
@@ -157,7 +157,7 @@ impl Hub {
             "/healthz/live" => health(true),
             "" if self.page => page::answer(),
             _ => {
-                let mut nothing = answer::text(StatusCode::NOT_FOUND, "");
+                let mut nothing = response::text(StatusCode::NOT_FOUND, "");
                 nothing.headers_mut().remove(header::CONTENT_TYPE);
                 nothing
             }
@@ -171,7 +171,7 @@ impl Hub {
 }
 
 /// 307 to the same place by TLS, as ASP.NET Core's redirection does it.
-fn to_https(request: &Request<Incoming>, port: u16) -> Option<Answer> {
+fn to_https(request: &Request<Incoming>, port: u16) -> Option<HttpResponse> {
     let host = request.headers().get(header::HOST)?.to_str().ok()?;
     let name = host
         .rsplit_once(':')
@@ -186,7 +186,7 @@ fn to_https(request: &Request<Incoming>, port: u16) -> Option<Answer> {
         .uri()
         .path_and_query()
         .map_or("/", |place| place.as_str());
-    let mut answer = answer::text(StatusCode::TEMPORARY_REDIRECT, "");
+    let mut answer = response::text(StatusCode::TEMPORARY_REDIRECT, "");
     answer.headers_mut().remove(header::CONTENT_TYPE);
     answer.headers_mut().insert(
         header::LOCATION,
@@ -209,13 +209,13 @@ fn is_localhost(request: &Request<Incoming>) -> bool {
     })
 }
 
-fn health(healthy: bool) -> Answer {
+fn health(healthy: bool) -> HttpResponse {
     let (status, text) = if healthy {
         (StatusCode::OK, "Healthy")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "Unhealthy")
     };
-    let mut health = answer::text(status, text);
-    answer::never_cache(health.headers_mut());
+    let mut health = response::text(status, text);
+    response::never_cache(health.headers_mut());
     health
 }

@@ -1,7 +1,7 @@
 //! MessagePack read and written by hand, in the shortest form that .NET writes.
 //!
 //! A cursor that can borrow and skip, which the published libraries lack; used for the backplane's
-//! envelopes (spec: signalr.md F2) and the hub protocol (D3).
+//! envelopes (protocol.md, "Backplane") and the hub protocol (D3).
 
 use std::borrow::Cow;
 
@@ -10,14 +10,12 @@ use std::borrow::Cow;
 #[error("{0} is expected")]
 pub struct MessagePackError(pub &'static str);
 
-type Result<T> = std::result::Result<T, MessagePackError>;
-
 /// Values inside one another before a reader gives up.
 const MAXIMUM_DEPTH: usize = 64;
 
 /// What the next value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessagePackKind {
     Nil,
     Boolean,
     Integer,
@@ -30,29 +28,29 @@ pub enum Kind {
 }
 
 /// A cursor over MessagePack bytes.
-pub struct Reader<'a> {
+pub struct MessagePackReader<'a> {
     bytes: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
+impl<'a> MessagePackReader<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Reader { bytes }
+        MessagePackReader { bytes }
     }
 
     /// What comes next, without taking it.
-    pub fn kind(&self) -> Result<Kind> {
+    pub fn kind(&self) -> Result<MessagePackKind, MessagePackError> {
         Ok(
             match self.bytes.first().ok_or(MessagePackError("a value"))? {
-                0x00..=0x7f | 0xe0..=0xff | 0xcc..=0xd3 => Kind::Integer,
-                0x80..=0x8f | 0xde | 0xdf => Kind::Map,
-                0x90..=0x9f | 0xdc | 0xdd => Kind::Array,
-                0xa0..=0xbf | 0xd9..=0xdb => Kind::Text,
-                0xc0 => Kind::Nil,
+                0x00..=0x7f | 0xe0..=0xff | 0xcc..=0xd3 => MessagePackKind::Integer,
+                0x80..=0x8f | 0xde | 0xdf => MessagePackKind::Map,
+                0x90..=0x9f | 0xdc | 0xdd => MessagePackKind::Array,
+                0xa0..=0xbf | 0xd9..=0xdb => MessagePackKind::Text,
+                0xc0 => MessagePackKind::Nil,
                 0xc1 => return Err(MessagePackError("a value")),
-                0xc2 | 0xc3 => Kind::Boolean,
-                0xc4..=0xc6 => Kind::Binary,
-                0xc7..=0xc9 | 0xd4..=0xd8 => Kind::Extension,
-                0xca | 0xcb => Kind::Float,
+                0xc2 | 0xc3 => MessagePackKind::Boolean,
+                0xc4..=0xc6 => MessagePackKind::Binary,
+                0xc7..=0xc9 | 0xd4..=0xd8 => MessagePackKind::Extension,
+                0xca | 0xcb => MessagePackKind::Float,
             },
         )
     }
@@ -63,22 +61,22 @@ impl<'a> Reader<'a> {
     }
 
     /// The bytes of one value of any kind.
-    pub fn raw(&mut self) -> Result<&'a [u8]> {
+    pub fn raw(&mut self) -> Result<&'a [u8], MessagePackError> {
         let before = self.bytes;
         self.skip()?;
         Ok(&before[..before.len() - self.bytes.len()])
     }
 
     /// Takes a nil; false where something else comes.
-    pub fn nil(&mut self) -> Result<bool> {
-        let nil = self.kind()? == Kind::Nil;
+    pub fn nil(&mut self) -> Result<bool, MessagePackError> {
+        let nil = self.kind()? == MessagePackKind::Nil;
         if nil {
             self.bytes = &self.bytes[1..];
         }
         Ok(nil)
     }
 
-    pub fn boolean(&mut self) -> Result<bool> {
+    pub fn boolean(&mut self) -> Result<bool, MessagePackError> {
         match self.byte("a boolean")? {
             0xc2 => Ok(false),
             0xc3 => Ok(true),
@@ -86,7 +84,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn float(&mut self) -> Result<f64> {
+    pub fn float(&mut self) -> Result<f64, MessagePackError> {
         let bits = |bytes: &[u8]| {
             bytes
                 .iter()
@@ -100,7 +98,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An integer: one that is not negative as `Ok`, else as `Err`.
-    pub fn unsigned(&mut self) -> Result<std::result::Result<u64, i64>> {
+    pub fn unsigned(&mut self) -> Result<std::result::Result<u64, i64>, MessagePackError> {
         if let Some(0xcf) = self.bytes.first() {
             self.bytes = &self.bytes[1..];
             return Ok(Ok(self
@@ -112,7 +110,7 @@ impl<'a> Reader<'a> {
         Ok(u64::try_from(number).map_err(|_| number))
     }
 
-    pub fn extension(&mut self) -> Result<(i8, &'a [u8])> {
+    pub fn extension(&mut self) -> Result<(i8, &'a [u8]), MessagePackError> {
         let length = match self.byte("an extension")? {
             marker @ 0xd4..=0xd8 => 1 << (marker - 0xd4),
             0xc7 => self.length(1)?,
@@ -124,7 +122,7 @@ impl<'a> Reader<'a> {
         Ok((kind, self.take(length)?))
     }
 
-    pub fn array(&mut self) -> Result<usize> {
+    pub fn array(&mut self) -> Result<usize, MessagePackError> {
         match self.byte("an array")? {
             marker @ 0x90..=0x9f => Ok(usize::from(marker & 0x0f)),
             0xdc => self.length(2),
@@ -133,7 +131,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn map(&mut self) -> Result<usize> {
+    pub fn map(&mut self) -> Result<usize, MessagePackError> {
         match self.byte("a map")? {
             marker @ 0x80..=0x8f => Ok(usize::from(marker & 0x0f)),
             0xde => self.length(2),
@@ -142,16 +140,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn text(&mut self) -> Result<&'a str> {
+    pub fn text(&mut self) -> Result<&'a str, MessagePackError> {
         std::str::from_utf8(self.text_bytes()?).map_err(|_| MessagePackError("UTF-8"))
     }
 
     /// A string, with a mark in place of what is no UTF-8, as .NET reads it.
-    pub fn lenient_text(&mut self) -> Result<Cow<'a, str>> {
+    pub fn lenient_text(&mut self) -> Result<Cow<'a, str>, MessagePackError> {
         self.text_bytes().map(String::from_utf8_lossy)
     }
 
-    fn text_bytes(&mut self) -> Result<&'a [u8]> {
+    fn text_bytes(&mut self) -> Result<&'a [u8], MessagePackError> {
         let length = match self.byte("a string")? {
             marker @ 0xa0..=0xbf => usize::from(marker & 0x1f),
             0xd9 => self.length(1)?,
@@ -163,7 +161,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Binary data; a string's bytes are accepted too, as .NET does.
-    pub fn binary(&mut self) -> Result<&'a [u8]> {
+    pub fn binary(&mut self) -> Result<&'a [u8], MessagePackError> {
         let length = match self.byte("binary data")? {
             0xc4 | 0xd9 => self.length(1)?,
             0xc5 | 0xda => self.length(2)?,
@@ -174,7 +172,7 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 
-    pub fn integer(&mut self) -> Result<i64> {
+    pub fn integer(&mut self) -> Result<i64, MessagePackError> {
         let wide = |length: usize, bytes: &[u8]| {
             bytes
                 .iter()
@@ -198,11 +196,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over one value of any kind.
-    pub fn skip(&mut self) -> Result<()> {
+    pub fn skip(&mut self) -> Result<(), MessagePackError> {
         self.skip_within(MAXIMUM_DEPTH)
     }
 
-    fn skip_within(&mut self, depth: usize) -> Result<()> {
+    fn skip_within(&mut self, depth: usize) -> Result<(), MessagePackError> {
         if depth == 0 {
             return Err(MessagePackError("a value less deep"));
         }
@@ -260,20 +258,20 @@ impl<'a> Reader<'a> {
         (0..items).try_for_each(|_| self.skip_within(depth - 1))
     }
 
-    fn byte(&mut self, expected: &'static str) -> Result<u8> {
+    fn byte(&mut self, expected: &'static str) -> Result<u8, MessagePackError> {
         let (first, rest) = self.bytes.split_first().ok_or(MessagePackError(expected))?;
         self.bytes = rest;
         Ok(*first)
     }
 
-    fn length(&mut self, bytes: usize) -> Result<usize> {
+    fn length(&mut self, bytes: usize) -> Result<usize, MessagePackError> {
         Ok(self
             .take(bytes)?
             .iter()
             .fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
     }
 
-    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], MessagePackError> {
         let (taken, rest) = self
             .bytes
             .split_at_checked(length)

@@ -9,9 +9,9 @@ use crate::connection_string::amqp::BrokerAddress;
 use crate::hub::methods::HarmonyHub;
 use crate::hub::notification::{self, Outcome, TypeHeader};
 use crate::hub::status::Status;
-use crate::signalr::Server;
 use crate::signalr::broadcast::Broadcast;
-use crate::signalr::delivery::Target;
+use crate::signalr::delivery::Recipients;
+use crate::signalr::server::Server;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -164,7 +164,7 @@ impl Consumer {
                     }
                     hashes.push(hash);
                     outgoing.push((
-                        Target::Group(group.into()),
+                        Recipients::Group(group.into()),
                         Broadcast::invocation(event, &[&argument]),
                     ));
                 }
@@ -188,7 +188,7 @@ impl Consumer {
     }
 
     /// Publishes, however long the backplane takes to come back. False when told to stop meanwhile.
-    async fn publish(&self, outgoing: &[(Target, Broadcast)]) -> bool {
+    async fn publish(&self, outgoing: &[(Recipients, Broadcast)]) -> bool {
         let mut pause = FIRST_RETRY;
         loop {
             match self.server.backplane().publish(outgoing).await {

@@ -3,9 +3,9 @@
 use crate::broker::TYPE_HEADER;
 use crate::hub::Hub;
 use crate::hub::notification::{self, Outcome, TypeHeader};
-use crate::signalr::answer::{Answer, text};
 use crate::signalr::broadcast::Broadcast;
-use crate::signalr::delivery::Target;
+use crate::signalr::delivery::Recipients;
+use crate::signalr::response::{HttpResponse, text};
 use crate::signalr::serve::serve_http;
 use crate::telemetry::{self, Sample, SampleKind};
 use http_body_util::{BodyExt, Limited};
@@ -44,7 +44,7 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: CancellationToken
     }
 }
 
-async fn answer(hub: Arc<Hub>, request: Request<Incoming>) -> Answer {
+async fn answer(hub: Arc<Hub>, request: Request<Incoming>) -> HttpResponse {
     if !names_this_machine(&request) {
         return text(
             StatusCode::FORBIDDEN,
@@ -73,7 +73,7 @@ fn names_this_machine(request: &Request<Incoming>) -> bool {
     host.is_some_and(|host| host.is_loopback()) && !request.headers().contains_key(header::ORIGIN)
 }
 
-async fn notify(hub: &Hub, request: Request<Incoming>) -> Answer {
+async fn notify(hub: &Hub, request: Request<Incoming>) -> HttpResponse {
     let header = request.headers().get(TYPE_HEADER).cloned();
     let Ok(body) = Limited::new(request.into_body(), MAXIMUM_BODY)
         .collect()
@@ -95,7 +95,7 @@ async fn notify(hub: &Hub, request: Request<Incoming>) -> Answer {
             argument,
         }) => {
             let message = (
-                Target::Group(group.into()),
+                Recipients::Group(group.into()),
                 Broadcast::invocation(event, &[&argument]),
             );
             match hub.server.backplane().publish(&[message]).await {
@@ -115,7 +115,7 @@ async fn notify(hub: &Hub, request: Request<Incoming>) -> Answer {
     }
 }
 
-fn metrics(hub: &Hub) -> Answer {
+fn metrics(hub: &Hub) -> HttpResponse {
     let (engine, status) = (&hub.server.metrics, &hub.status);
     let counter = |name, help, value: &std::sync::atomic::AtomicU64| Sample {
         name,

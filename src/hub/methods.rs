@@ -2,8 +2,9 @@
 
 use crate::json_web_token::{self, Token};
 use crate::secret::Secret;
+use crate::signalr::hub::{Admission, Call, Caller, Hub, Refusal, Started};
+use crate::signalr::hub_error::HubError;
 use crate::signalr::value::Value;
-use crate::signalr::{Admission, Call, Caller, Hub, HubError, Refusal, Running};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
@@ -60,14 +61,14 @@ impl Hub for HarmonyHub {
         }
     }
 
-    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
         let known = METHODS
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(call.target));
         let (name, method) = *known.ok_or(Refusal::NoSuchMethod)?;
         call.target = name;
         let [name] = call.arguments.texts::<1>().ok_or(Refusal::Arguments)?;
-        Ok(Running::Answer(Box::pin(async move {
+        Ok(Started::Result(Box::pin(async move {
             let name = name.ok_or_else(|| {
                 HubError::of(
                     "ArgumentNullException",

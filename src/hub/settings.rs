@@ -7,7 +7,7 @@ use crate::connection_string::redis::{RedisOptions, RedisStringError};
 use crate::hub::allowed_hosts::AllowedHosts;
 use crate::listen::{ListenError, ListenUrl};
 use crate::secret::Secret;
-use crate::signalr::Options;
+use crate::signalr::options::Options;
 use crate::signalr::protocol::Protocol;
 use crate::tls::CertificateSource;
 use std::path::Path;

@@ -1,10 +1,15 @@
 //! Where broadcasts go: this process alone, or every process that shares a Redis.
 
 pub mod envelope;
+pub mod error;
+pub mod parts;
 pub mod redis;
 
+pub use error::BackplaneError;
+pub use parts::BackplaneParts;
+
 use crate::signalr::broadcast::Broadcast;
-use crate::signalr::delivery::{Delivery, Target};
+use crate::signalr::delivery::{Delivery, Recipients};
 use crate::signalr::protocol::{Completed, Protocol, ServerMessage};
 use crate::signalr::value::Naming;
 use std::sync::Arc;
@@ -16,20 +21,12 @@ pub enum Backplane {
     Redis(redis::RedisBackplane),
 }
 
-/// A backplane that can't do what it was asked, at the moment.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum BackplaneError {
-    #[error("Redis is not reachable: {0}")]
-    Unreachable(String),
-    #[error("Redis did not answer within {0:?}")]
-    TimedOut(Duration),
-    #[error("no server that shares the backplane holds the connection '{0}'")]
-    NoSuchConnection(String),
-}
-
 impl Backplane {
     /// Sends messages, in order; returns once each is accepted, by this process or by Redis.
-    pub async fn publish(&self, messages: &[(Target, Broadcast)]) -> Result<(), BackplaneError> {
+    pub async fn publish(
+        &self,
+        messages: &[(Recipients, Broadcast)],
+    ) -> Result<(), BackplaneError> {
         match self {
             Backplane::Local(delivery) => {
                 for (target, broadcast) in messages {

@@ -1,8 +1,8 @@
 //! One message for many, encoded once a protocol: the very bytes that every socket gets, frame head included.
 
 use crate::json::write_string;
+use crate::signalr::frame;
 use crate::signalr::protocol::{Protocol, RECORD_SEPARATOR, ServerMessage, message_pack};
-use crate::signalr::transport::websocket;
 use crate::signalr::value::{Naming, Value};
 use bytes::Bytes;
 use std::sync::OnceLock;
@@ -87,9 +87,7 @@ impl Broadcast {
 
     /// The message in a protocol, with its framing; `None` where it came without that one.
     pub fn payload(&self, protocol: Protocol) -> Option<&[u8]> {
-        self.form(protocol)
-            .get()
-            .map(|frame| websocket::payload(frame))
+        self.form(protocol).get().map(|frame| frame::payload(frame))
     }
 
     /// The WebSocket frame, shared. Empty, and so nothing, where what came can't be said in the protocol.

@@ -1,9 +1,9 @@
 //! Reaching clients, wherever they are connected: messages, groups, and answers from one client.
 
-use crate::signalr::HubError;
 use crate::signalr::backplane::{Backplane, BackplaneError};
 use crate::signalr::broadcast::Broadcast;
-use crate::signalr::delivery::Target;
+use crate::signalr::delivery::Recipients;
+use crate::signalr::hub_error::HubError;
 use crate::signalr::metrics::Metrics;
 use crate::signalr::registry::{Client, Registry};
 use crate::signalr::results::Results;
@@ -42,18 +42,18 @@ impl Clients {
     ) -> Result<(), HubError> {
         let broadcast = Broadcast::of(None, target, arguments, self.naming);
         let (to, broadcast) = match audience {
-            Audience::All => (Target::All, broadcast),
-            Audience::AllExcept(excluded) => (Target::All, broadcast.except(excluded)),
-            Audience::Group(group) => (Target::Group(group.into()), broadcast),
+            Audience::All => (Recipients::All, broadcast),
+            Audience::AllExcept(excluded) => (Recipients::All, broadcast.except(excluded)),
+            Audience::Group(group) => (Recipients::Group(group.into()), broadcast),
             Audience::GroupExcept(group, excluded) => {
-                (Target::Group(group.into()), broadcast.except(excluded))
+                (Recipients::Group(group.into()), broadcast.except(excluded))
             }
             Audience::Connection(id) => match self.registry.client(&id) {
                 Some(client) => {
                     client.send(&broadcast);
                     return Ok(());
                 }
-                None => (Target::Connection(id.into()), broadcast),
+                None => (Recipients::Connection(id.into()), broadcast),
             },
         };
         self.backplane.publish(&[(to, broadcast)]).await?;

@@ -1,17 +1,26 @@
-//! One client's life, whatever carries its bytes: handshake, messages, keep-alive, end.
+//! One client's connection, whatever carries its bytes: handshake, messages, keep-alive, end.
+//!
+//! A connection is a state machine written by hand, and not a task with a `select!` loop, for its
+//! cost: there are up to a hundred thousand of them. One task polls the connection, its socket and
+//! its running methods; nothing is allocated for a message that arrives, an idle connection holds no
+//! read buffer and a single timer, and broadcasts are written to its socket without waking it. A
+//! loop would need a future as large as its largest branch, a channel from its reader, and a wake
+//! for each message.
 
 mod handshake;
 mod invocations;
+mod running;
 
 use crate::signalr::gate::Admitted;
+use crate::signalr::hub::{Caller, Hub, OpeningRequest, Task};
 use crate::signalr::outbox::Queued;
 use crate::signalr::protocol::{Cut, Protocol, ProtocolError, ServerMessage};
 use crate::signalr::registry::Client;
 use crate::signalr::resume::Resume;
-use crate::signalr::sessions::Transport;
+use crate::signalr::server::Server;
 use crate::signalr::streams::Streams;
-use crate::signalr::{Caller, Hub, OpeningRequest, Server, Task};
-use invocations::Invocation;
+use crate::signalr::transport_type::TransportType;
+use running::RunningInvocation;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -63,10 +72,10 @@ pub struct Connection<H: Hub> {
     next_ping: Instant,
     /// When silence becomes an error; only a client that has pinged is held to it.
     silent_until: Option<Instant>,
-    transport: Transport,
+    transport: TransportType,
     visitor: Visitor,
     /// Invocations under way.
-    running: Vec<Invocation>,
+    running: Vec<RunningInvocation>,
     streams: Option<Box<Streams>>,
     /// A message waits for room or for its turn, and what follows it with it.
     stalled: bool,
@@ -91,7 +100,7 @@ impl<H: Hub> Connection<H> {
     pub fn new(
         server: Arc<Server<H>>,
         client: Arc<Client>,
-        transport: Transport,
+        transport: TransportType,
         visitor: Visitor,
     ) -> Self {
         let now = Instant::now();
@@ -392,7 +401,7 @@ impl<H: Hub> Connection<H> {
             }
             if !matches!(self.phase, Phase::Handshake { .. }) && now >= self.next_ping {
                 // Long polls keep themselves alive.
-                if self.transport != Transport::LongPolling && self.server.hub.raw().is_none() {
+                if self.transport != TransportType::LongPolling && self.server.hub.raw().is_none() {
                     self.send(&ServerMessage::Ping);
                 }
                 self.next_ping = now + self.server.options.keep_alive;

@@ -38,7 +38,7 @@ const BYTES_A_PAUSE: usize = 256 << 10;
 
 /// Whom a message is for.
 #[derive(Debug, Clone)]
-pub enum Target {
+pub enum Recipients {
     All,
     Group(Arc<str>),
     Connection(Arc<str>),
@@ -47,13 +47,13 @@ pub enum Target {
 /// The way to the delivery task.
 #[derive(Clone)]
 pub struct Delivery {
-    sender: mpsc::Sender<(Target, Broadcast)>,
-    queue: Arc<Queue>,
+    sender: mpsc::Sender<(Recipients, Broadcast)>,
+    queue: Arc<DeliveryQueue>,
 }
 
 /// What is known of the queue beside its content.
 #[derive(Default)]
-struct Queue {
+struct DeliveryQueue {
     bytes: AtomicUsize,
     /// Broadcasts since the start: those handed over, and those that are written.
     handed: AtomicUsize,
@@ -62,7 +62,7 @@ struct Queue {
     drained: Notify,
 }
 
-impl Queue {
+impl DeliveryQueue {
     fn takes(&self, broadcast: &Broadcast) {
         self.bytes.fetch_add(broadcast.size(), Ordering::Relaxed);
         self.handed.fetch_add(1, Ordering::Relaxed);
@@ -73,7 +73,7 @@ impl Delivery {
     /// Starts the task; it ends when the last `Delivery` is gone.
     pub fn start(registry: Arc<Registry>, metrics: Arc<Metrics>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING_AT_MOST);
-        let queue = Arc::<Queue>::default();
+        let queue = Arc::<DeliveryQueue>::default();
         tokio::spawn(deliver(registry, metrics, receiver, queue.clone()));
         Delivery { sender, queue }
     }
@@ -83,7 +83,7 @@ impl Delivery {
     }
 
     /// Hands a message over; waits while too many wait.
-    pub async fn send(&self, target: Target, broadcast: Broadcast) {
+    pub async fn send(&self, target: Recipients, broadcast: Broadcast) {
         while self.waiting() >= WAITING || self.queue.bytes.load(Ordering::Relaxed) >= BYTES_AT_MOST
         {
             self.queue.drained.notified().await;
@@ -97,7 +97,7 @@ impl Delivery {
     }
 
     /// Hands a message over where waiting is not possible; false where it had to be dropped.
-    pub fn try_send(&self, target: Target, broadcast: Broadcast) -> bool {
+    pub fn try_send(&self, target: Recipients, broadcast: Broadcast) -> bool {
         let Ok(room) = self.sender.try_reserve() else {
             return false;
         };
@@ -152,8 +152,8 @@ async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) -> boo
 async fn deliver(
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
-    mut receiver: mpsc::Receiver<(Target, Broadcast)>,
-    queue: Arc<Queue>,
+    mut receiver: mpsc::Receiver<(Recipients, Broadcast)>,
+    queue: Arc<DeliveryQueue>,
 ) {
     let mut batch = Vec::new();
     let mut dirty = Vec::new();
@@ -175,9 +175,9 @@ async fn deliver(
                 }
             };
             delivered += match target {
-                Target::All => registry.visit_all(broadcast, visit),
-                Target::Group(group) => registry.visit_group(group, broadcast, visit),
-                Target::Connection(id) => {
+                Recipients::All => registry.visit_all(broadcast, visit),
+                Recipients::Group(group) => registry.visit_group(group, broadcast, visit),
+                Recipients::Connection(id) => {
                     registry.client(id).as_ref().map(visit).into_iter().count()
                 }
             };

@@ -11,7 +11,7 @@ mod replay;
 pub use backlog::Backlog;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use queue::Queue;
+use queue::FrameQueue;
 use replay::Replay;
 use socket2::SockRef;
 use std::collections::VecDeque;
@@ -50,7 +50,7 @@ pub enum Queued {
 
 /// The queue in front of one connection's socket.
 pub struct Outbox {
-    queue: Mutex<Queue>,
+    queue: Mutex<FrameQueue>,
     limits: OutboxLimits,
     overflowed: AtomicBool,
     /// Wakes whoever writes.
@@ -144,7 +144,7 @@ impl Outbox {
         }
     }
 
-    fn recount(&self, queue: &mut Queue) {
+    fn recount(&self, queue: &mut FrameQueue) {
         let now = queue.cost();
         self.backlog.recount(&mut queue.counted, now);
     }
@@ -172,7 +172,7 @@ impl Outbox {
     /// message, then all of them.
     pub fn replay(&self, sequence: impl FnOnce(i64) -> Bytes) {
         let mut queue = self.lock();
-        let Queue {
+        let FrameQueue {
             frames,
             bytes,
             begun,
@@ -303,7 +303,7 @@ impl Outbox {
         self.overflowed.store(false, Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, FrameQueue> {
         // A panic elsewhere leaves the queue whole: every change to it is a single step.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! What a request has to be before anybody looks at what it asks for, as Kestrel has it.
+//! What every request must be, as Kestrel has it, and how its query and headers are read.
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::uri::PathAndQuery;
@@ -137,4 +137,43 @@ fn resolved(path: &str) -> Option<String> {
         segments.push("");
     }
     Some(format!("/{}", segments.join("/")))
+}
+
+/// The client's token: `Authorization: Bearer`, else `access_token`, since a browser's WebSocket has no headers.
+pub fn bearer_token<B>(request: &Request<B>) -> Option<String> {
+    let header = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let bearer = header
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    bearer
+        .map(|(_, token)| token.trim().to_owned())
+        .or_else(|| query(request, "access_token").filter(|token| !token.is_empty()))
+}
+
+/// Whether the client wants server-sent events.
+pub fn accepts_events<B>(request: &Request<B>) -> bool {
+    request
+        .headers()
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|accept| {
+            accept.to_str().is_ok_and(|accept| {
+                accept
+                    .split(',')
+                    .any(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+            })
+        })
+}
+
+/// A value of the query, several of one name with commas between them; names are matched without regard to case.
+pub fn query<B>(request: &Request<B>, name: &str) -> Option<String> {
+    let query = request.uri().query()?;
+    let values = url::form_urlencoded::parse(query.as_bytes())
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    values
+        .map(|(_, value)| value.into_owned())
+        .reduce(|all, value| format!("{all},{value}"))
 }

@@ -11,29 +11,29 @@ use tokio::sync::oneshot;
 const MAXIMUM_PENDING: usize = 100_000;
 
 /// A client's answer: its value, or the text of its error.
-pub type Answer = Result<Value, String>;
+pub type ClientResult = Result<Value, String>;
 
 /// Every invocation of a client that waits.
 #[derive(Default)]
 pub struct Results {
-    pending: Mutex<HashMap<String, Pending>>,
+    pending: Mutex<HashMap<String, OwedResult>>,
 }
 
-struct Pending {
+struct OwedResult {
     /// Who owes it.
     connection: Arc<str>,
-    waits: Waits,
+    waits: Asker,
 }
 
-enum Waits {
-    Here(oneshot::Sender<Answer>),
+enum Asker {
+    Here(oneshot::Sender<ClientResult>),
     /// On the server that listens on this channel.
     Elsewhere(String),
 }
 
 /// What is to become of an answer.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Owed {
+pub enum Settlement {
     /// Nobody asked.
     Nothing,
     Settled,
@@ -42,38 +42,38 @@ pub enum Owed {
 }
 
 /// An answer that is waited for; dropping it stops the waiting.
-pub struct Waiting<'r> {
+pub struct PendingResult<'r> {
     pub id: String,
     results: &'r Results,
-    receiver: oneshot::Receiver<Answer>,
+    receiver: oneshot::Receiver<ClientResult>,
 }
 
-impl Waiting<'_> {
-    pub async fn answer(&mut self) -> Option<Answer> {
+impl PendingResult<'_> {
+    pub async fn answer(&mut self) -> Option<ClientResult> {
         (&mut self.receiver).await.ok()
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingResult<'_> {
     fn drop(&mut self) {
         self.results.lock().remove(&self.id);
     }
 }
 
 impl Results {
-    /// Waits for an answer from a connection, under an id that nobody else can guess.
-    pub fn expect(&self, connection: &str) -> Waiting<'_> {
+    /// Asker for an answer from a connection, under an id that nobody else can guess.
+    pub fn expect(&self, connection: &str) -> PendingResult<'_> {
         let id =
             base64::engine::general_purpose::STANDARD_NO_PAD.encode(crate::secret::random::<16>());
         let (sender, receiver) = oneshot::channel();
         self.lock().insert(
             id.clone(),
-            Pending {
+            OwedResult {
                 connection: connection.into(),
-                waits: Waits::Here(sender),
+                waits: Asker::Here(sender),
             },
         );
-        Waiting {
+        PendingResult {
             id,
             results: self,
             receiver,
@@ -87,9 +87,9 @@ impl Results {
         if room {
             pending.insert(
                 id.to_owned(),
-                Pending {
+                OwedResult {
                     connection: connection.clone(),
-                    waits: Waits::Elsewhere(channel.to_owned()),
+                    waits: Asker::Elsewhere(channel.to_owned()),
                 },
             );
         }
@@ -102,30 +102,30 @@ impl Results {
         connection: &str,
         id: &str,
         outcome: Result<Option<Encoded<'_>>, &str>,
-    ) -> Owed {
+    ) -> Settlement {
         let mut pending = self.lock();
         if pending
             .get(id)
             .is_none_or(|pending| *pending.connection != *connection)
         {
-            return Owed::Nothing;
+            return Settlement::Nothing;
         }
         match pending.remove(id).map(|pending| pending.waits) {
-            Some(Waits::Elsewhere(channel)) => Owed::Elsewhere(channel),
-            Some(Waits::Here(sender)) => {
+            Some(Asker::Elsewhere(channel)) => Settlement::Elsewhere(channel),
+            Some(Asker::Here(sender)) => {
                 drop(pending);
                 // Who gave up waiting needs no answer.
                 let _ = sender.send(answer(outcome));
-                Owed::Settled
+                Settlement::Settled
             }
-            None => Owed::Nothing,
+            None => Settlement::Nothing,
         }
     }
 
     /// An answer came by way of another server, which knows whose it is.
     pub fn settle_from_elsewhere(&self, id: &str, outcome: Result<Option<Encoded<'_>>, &str>) {
-        if let Some(Pending {
-            waits: Waits::Here(sender),
+        if let Some(OwedResult {
+            waits: Asker::Here(sender),
             ..
         }) = self.lock().remove(id)
         {
@@ -147,22 +147,22 @@ impl Results {
         let mut elsewhere = Vec::new();
         for id in gone {
             match pending.remove(&id).map(|pending| pending.waits) {
-                Some(Waits::Here(sender)) => {
+                Some(Asker::Here(sender)) => {
                     drop(sender.send(Err("Connection disconnected.".into())))
                 }
-                Some(Waits::Elsewhere(channel)) => elsewhere.push((id, channel)),
+                Some(Asker::Elsewhere(channel)) => elsewhere.push((id, channel)),
                 None => {}
             }
         }
         elsewhere
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Pending>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, OwedResult>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn answer(outcome: Result<Option<Encoded<'_>>, &str>) -> Answer {
+fn answer(outcome: Result<Option<Encoded<'_>>, &str>) -> ClientResult {
     match outcome {
         Ok(None) => Err("Client didn't provide a result.".into()),
         Ok(Some(value)) => value

@@ -1,5 +1,5 @@
 //! The receiving side of a connection that may be resumed: what came is counted, acknowledged, and not taken twice
-//! (spec: signalr.md E). The sending side is the outbox's replay.
+//! (protocol.md, "Stateful reconnect"). The sending side is the outbox's replay.
 
 use crate::signalr::protocol::{ClientMessage, ProtocolError};
 use std::time::Duration;

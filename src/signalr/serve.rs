@@ -1,8 +1,8 @@
-//! HTTP/1.1 on listeners, with TLS or without: each request is answered by a site, until it is stopped.
+//! HTTP/1.1 on listeners, with TLS or without it: a site responds to each request, until it is stopped.
 
-use crate::signalr::answer::{self, Answer};
 use crate::signalr::gate::{Admitted, Gate};
 use crate::signalr::request::{self, MAXIMUM_HEAD};
+use crate::signalr::response::{self, HttpResponse};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -34,14 +34,14 @@ pub struct Listener {
     pub tls: Option<TlsAcceptor>,
 }
 
-/// What answers requests.
+/// What responds to requests.
 pub trait Site: Send + Sync + 'static {
-    /// `secure` where the request came by TLS.
-    fn answer(
+    /// `secure` is true if the request came over TLS.
+    fn respond(
         &self,
         request: Request<Incoming>,
         secure: bool,
-    ) -> impl Future<Output = Answer> + Send;
+    ) -> impl Future<Output = HttpResponse> + Send;
 }
 
 /// Serves one listener until `stop`; its connections are tracked, so that they can be waited for.
@@ -89,7 +89,7 @@ async fn serve_connection(
     stop: CancellationToken,
 ) {
     let (secure, metrics) = (tls.is_some(), admitted.metrics().clone());
-    let answer = move |mut request: Request<Incoming>| {
+    let respond = move |mut request: Request<Incoming>| {
         // A WebSocket has still to shake hands.
         if !request.headers().contains_key(header::UPGRADE) {
             admitted.opened();
@@ -99,20 +99,20 @@ async fn serve_connection(
         async move {
             if let Err(status) = request::check(&mut request) {
                 counted.bad_requests.fetch_add(1, Ordering::Relaxed);
-                return answer::refused(status);
+                return response::refused(status);
             }
-            site.answer(request, secure).await
+            site.respond(request, secure).await
         }
     };
     let served = match tls {
         None => match refuse_http2(&stream, &stop).await {
-            Ok(()) => serve_http(stream, stop, answer)
+            Ok(()) => serve_http(stream, stop, respond)
                 .await
                 .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         },
         Some(acceptor) => match tokio::time::timeout(TLS_WITHIN, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(stream, stop, answer)
+            Ok(Ok(stream)) => serve_http(stream, stop, respond)
                 .await
                 .map_err(|error| error.to_string()),
             Ok(Err(error)) => Err(format!("a TLS handshake failed: {error}")),
@@ -146,15 +146,19 @@ async fn refuse_http2(stream: &TcpStream, stop: &CancellationToken) -> io::Resul
 }
 
 /// Speaks HTTP/1.1 on one connection until it ends, is upgraded, or `stop`.
-pub async fn serve_http<S, A, F>(stream: S, stop: CancellationToken, answer: A) -> hyper::Result<()>
+pub async fn serve_http<S, R, F>(
+    stream: S,
+    stop: CancellationToken,
+    respond: R,
+) -> hyper::Result<()>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
-    A: Fn(Request<Incoming>) -> F + Send + 'static,
-    F: Future<Output = Answer> + Send + 'static,
+    R: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = HttpResponse> + Send + 'static,
 {
     let service = service_fn(move |request| {
-        let answer = answer(request);
-        async move { Ok::<_, Infallible>(answer.await) }
+        let response = respond(request);
+        async move { Ok::<_, Infallible>(response.await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())

@@ -1,6 +1,6 @@
 //! Streams of one connection: items that its client sends to a method, and items that a method sends to it.
 
-use crate::signalr::HubError;
+use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::{Completed, ServerMessage};
 use crate::signalr::value::Value;
 use futures_util::Stream;

@@ -1,10 +1,10 @@
 //! A value as hub methods see it, whatever protocol carried it: from and to JSON and MessagePack.
 //!
 //! The two do not hold the same: bytes and instants are texts in JSON, as System.Text.Json writes
-//! them, and of their own kind in MessagePack (spec: signalr.md D2 and D3).
+//! them, and of their own kind in MessagePack (protocol.md, "Messages").
 
 use crate::json::{JsonError, Kind as JsonKind, Reader as JsonReader, write_string};
-use crate::message_pack::{self, Kind, MessagePackError, Reader};
+use crate::message_pack::{self, MessagePackError, MessagePackKind, MessagePackReader};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -144,7 +144,7 @@ impl Value {
 
     /// Reads one MessagePack value.
     pub fn from_message_pack(bytes: &[u8]) -> Result<Self, MessagePackError> {
-        read_message_pack(&mut Reader::new(bytes), MAXIMUM_DEPTH)
+        read_message_pack(&mut MessagePackReader::new(bytes), MAXIMUM_DEPTH)
     }
 
     pub fn write_message_pack(&self, out: &mut Vec<u8>) {
@@ -235,28 +235,31 @@ fn number(text: &str) -> Value {
         .unwrap_or(Value::Null)
 }
 
-fn read_message_pack(reader: &mut Reader<'_>, depth: usize) -> Result<Value, MessagePackError> {
+fn read_message_pack(
+    reader: &mut MessagePackReader<'_>,
+    depth: usize,
+) -> Result<Value, MessagePackError> {
     if depth == 0 {
         return Err(MessagePackError("a value less deep"));
     }
     Ok(match reader.kind()? {
-        Kind::Nil => {
+        MessagePackKind::Nil => {
             reader.skip()?;
             Value::Null
         }
-        Kind::Boolean => Value::Boolean(reader.boolean()?),
-        Kind::Integer => match reader.unsigned()? {
+        MessagePackKind::Boolean => Value::Boolean(reader.boolean()?),
+        MessagePackKind::Integer => match reader.unsigned()? {
             Ok(number) => i64::try_from(number).map_or(Value::Unsigned(number), Value::Integer),
             Err(number) => Value::Integer(number),
         },
-        Kind::Float => Value::Float(reader.float()?),
-        Kind::Text => Value::Text(reader.lenient_text()?.into_owned()),
-        Kind::Binary => Value::Binary(reader.binary()?.to_vec()),
-        Kind::Extension => {
+        MessagePackKind::Float => Value::Float(reader.float()?),
+        MessagePackKind::Text => Value::Text(reader.lenient_text()?.into_owned()),
+        MessagePackKind::Binary => Value::Binary(reader.binary()?.to_vec()),
+        MessagePackKind::Extension => {
             let (kind, bytes) = reader.extension()?;
             Value::Extension(kind, bytes.to_vec())
         }
-        Kind::Array => {
+        MessagePackKind::Array => {
             // The count comes from the wire: nothing is reserved by it.
             let mut items = Vec::new();
             for _ in 0..reader.array()? {
@@ -264,7 +267,7 @@ fn read_message_pack(reader: &mut Reader<'_>, depth: usize) -> Result<Value, Mes
             }
             Value::Array(items)
         }
-        Kind::Map => {
+        MessagePackKind::Map => {
             let mut members = Vec::new();
             for _ in 0..reader.map()? {
                 let key = match read_message_pack(reader, depth - 1)? {

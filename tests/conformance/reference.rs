@@ -2,8 +2,9 @@
 
 use crate::test_hub::answer;
 use harmony::signalr::clients::Audience;
+use harmony::signalr::hub::{Call, Caller, Hub, Refusal, Started};
+use harmony::signalr::hub_error::HubError;
 use harmony::signalr::value::Value;
-use harmony::signalr::{Call, Caller, Hub, HubError, Refusal, Running};
 
 pub struct ReferenceHub;
 
@@ -21,7 +22,7 @@ fn sent(
     audience: Audience,
     target: Option<String>,
     text: Option<String>,
-) -> Running {
+) -> Started {
     answer(async move {
         let argument = text.map_or(Value::Null, Value::Text);
         caller
@@ -49,7 +50,7 @@ const METHODS: [&str; 13] = [
 ];
 
 impl Hub for ReferenceHub {
-    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
         let own = || caller.id().to_owned();
         call.target = METHODS
             .into_iter()

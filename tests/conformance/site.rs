@@ -5,18 +5,20 @@ use crate::test_hub::{AuthorizedHub, EchoConnection, TestHub};
 use crate::weather::WeatherHub;
 use harmony::connection_string::redis::{RedisOptions, RedisStringError};
 use harmony::json_web_token;
-use harmony::signalr::answer::{self, Answer, text, typed};
 use harmony::signalr::backplane::Backplane;
 use harmony::signalr::backplane::redis::{RedisBackplane, new_server_name};
+use harmony::signalr::endpoint::Endpoint;
+use harmony::signalr::hub::Hub;
+use harmony::signalr::options::Options;
+use harmony::signalr::response::{self, HttpResponse, text, typed};
 use harmony::signalr::serve::Site;
-use harmony::signalr::sessions::Transport;
+use harmony::signalr::server::Server;
+use harmony::signalr::transport_type::TransportType;
 use harmony::signalr::value::{Naming, Value};
-use harmony::signalr::{Hub, Options, Server, endpoint};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, StatusCode};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
@@ -29,17 +31,18 @@ pub fn token_secret() -> &'static str {
 const REFERENCE_HUB: &str = "Harmony.SignalR.Hubs.SignalRHub";
 
 pub struct Conformance {
-    test: Arc<Server<TestHub>>,
-    without_websockets: Arc<Server<TestHub>>,
-    authorized: Arc<Server<AuthorizedHub>>,
-    echo: Arc<Server<EchoConnection>>,
-    weather: Arc<Server<WeatherHub>>,
-    reference: Arc<Server<ReferenceHub>>,
+    test: Endpoint<TestHub>,
+    without_websockets: Endpoint<TestHub>,
+    authorized: Endpoint<AuthorizedHub>,
+    echo: Endpoint<EchoConnection>,
+    weather: Endpoint<WeatherHub>,
+    reference: Endpoint<ReferenceHub>,
     redirects: AtomicU64,
 }
 
-fn alone<H: Hub>(hub: H, options: Options) -> Arc<Server<H>> {
-    Server::new(hub, options, |parts| Backplane::Local(parts.delivery))
+fn alone<H: Hub>(path: &str, hub: H, options: Options) -> Endpoint<H> {
+    let server = Server::new(hub, options, |parts| Backplane::Local(parts.delivery));
+    Endpoint::new(server, path)
 }
 
 impl Conformance {
@@ -53,44 +56,46 @@ impl Conformance {
             naming: Naming::AsDeclared,
             ..Options::default()
         };
-        let halves = vec![Transport::ServerSentEvents, Transport::LongPolling];
+        let halves = vec![TransportType::ServerSentEvents, TransportType::LongPolling];
+        let reference = Server::new(ReferenceHub, Options::default(), |parts| match redis {
+            None => Backplane::Local(parts.delivery),
+            Some(options) => Backplane::Redis(RedisBackplane::start(
+                options,
+                REFERENCE_HUB,
+                new_server_name("vm"),
+                parts,
+            )),
+        });
         Ok(Conformance {
             without_websockets: alone(
+                "/testhub-nowebsockets",
                 TestHub,
                 Options {
                     transports: halves,
                     ..test.clone()
                 },
             ),
-            test: alone(TestHub, test.clone()),
-            authorized: alone(AuthorizedHub, test),
-            echo: alone(EchoConnection, Options::default()),
-            weather: alone(WeatherHub, Options::default()),
-            reference: Server::new(ReferenceHub, Options::default(), |parts| match redis {
-                None => Backplane::Local(parts.delivery),
-                Some(options) => Backplane::Redis(RedisBackplane::start(
-                    options,
-                    REFERENCE_HUB,
-                    new_server_name("vm"),
-                    parts,
-                )),
-            }),
+            test: alone("/testhub", TestHub, test.clone()),
+            authorized: alone("/authorizedhub", AuthorizedHub, test),
+            echo: alone("/echo", EchoConnection, Options::default()),
+            weather: alone("/weatherhub", WeatherHub, Options::default()),
+            reference: Endpoint::new(reference, "/signalRHub"),
             redirects: AtomicU64::new(0),
         })
     }
 
     pub async fn stop(&self, deadline: Instant) {
         tokio::join!(
-            self.test.stop(deadline),
-            self.without_websockets.stop(deadline),
-            self.authorized.stop(deadline),
-            self.echo.stop(deadline),
-            self.weather.stop(deadline),
-            self.reference.stop(deadline)
+            self.test.server().stop(deadline),
+            self.without_websockets.server().stop(deadline),
+            self.authorized.server().stop(deadline),
+            self.echo.server().stop(deadline),
+            self.weather.server().stop(deadline),
+            self.reference.server().stop(deadline)
         );
     }
 
-    async fn route(&self, request: &mut Request<Incoming>) -> Answer {
+    async fn route(&self, request: &mut Request<Incoming>) -> HttpResponse {
         let path = request.uri().path().to_ascii_lowercase();
         if let Some(rest) = path.strip_prefix("/echoredirect") {
             return redirect(&format!("/echo{rest}"), request.uri().query());
@@ -101,7 +106,7 @@ impl Conformance {
         if path == "/redirect/negotiate" {
             let number = self.redirects.fetch_add(1, Ordering::Relaxed) + 1;
             let base = parameter(request, "baseUrl").unwrap_or_default();
-            return answer::json(
+            return response::json(
                 serde_json::json!({ "url": format!("{base}/testHub?numRedirects={number}") })
                     .to_string(),
             );
@@ -113,31 +118,13 @@ impl Conformance {
             return login(request).await;
         }
         if let Some(id) = request.uri().path().strip_prefix("/clientresult/") {
-            return client_result(&self.test, id).await;
+            return client_result(self.test.server(), id).await;
         }
-        // The longer name first: one is the beginning of the other.
-        if let Some(answer) =
-            endpoint::answer(&self.without_websockets, "/testhub-nowebsockets", request).await
-        {
-            return answer;
-        }
-        if let Some(answer) = endpoint::answer(&self.test, "/testhub", request).await {
-            return answer;
-        }
-        if let Some(answer) = endpoint::answer(&self.authorized, "/authorizedhub", request).await {
-            return answer;
-        }
-        if let Some(answer) = endpoint::answer(&self.echo, "/echo", request).await {
-            return answer;
-        }
-        if let Some(answer) = endpoint::answer(&self.weather, "/weatherhub", request).await {
-            return answer;
-        }
-        if let Some(answer) = endpoint::answer(&self.reference, "/signalrhub", request).await {
-            return answer;
+        if let Some(response) = self.at_a_hub(request).await {
+            return response;
         }
         match path.as_str() {
-            "/healthz/ready" if !self.reference.backplane().is_ready() => {
+            "/healthz/ready" if !self.reference.server().backplane().is_ready() => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "Unhealthy")
             }
             "/healthz/ready" => text(StatusCode::OK, "Healthy"),
@@ -146,15 +133,38 @@ impl Conformance {
     }
 }
 
+impl Conformance {
+    /// The response of the hub whose path the request has.
+    async fn at_a_hub(&self, request: &mut Request<Incoming>) -> Option<HttpResponse> {
+        let mut response = self.without_websockets.respond(request).await;
+        if response.is_none() {
+            response = self.test.respond(request).await;
+        }
+        if response.is_none() {
+            response = self.authorized.respond(request).await;
+        }
+        if response.is_none() {
+            response = self.echo.respond(request).await;
+        }
+        if response.is_none() {
+            response = self.weather.respond(request).await;
+        }
+        match response {
+            Some(response) => Some(response),
+            None => self.reference.respond(request).await,
+        }
+    }
+}
+
 impl Site for Conformance {
-    async fn answer(&self, mut request: Request<Incoming>, secure: bool) -> Answer {
+    async fn respond(&self, mut request: Request<Incoming>, secure: bool) -> HttpResponse {
         let origin = request.headers().get(header::ORIGIN).cloned();
         let negotiating = request
             .uri()
             .path()
             .to_ascii_lowercase()
             .ends_with("/negotiate");
-        let mut answer = match answer::preflight(&request) {
+        let mut answer = match response::preflight(&request) {
             Some(answer) => answer,
             None if request.method() == Method::OPTIONS => {
                 typed(StatusCode::NO_CONTENT, "text/plain", Vec::new())
@@ -177,13 +187,13 @@ impl Site for Conformance {
                 }
             }
         }
-        answer::allow_origin(&mut answer, origin);
+        response::allow_origin(&mut answer, origin);
         answer
     }
 }
 
 /// 307, which keeps the method and the body.
-fn redirect(path: &str, query: Option<&str>) -> Answer {
+fn redirect(path: &str, query: Option<&str>) -> HttpResponse {
     let mut answer = text(StatusCode::TEMPORARY_REDIRECT, "");
     let place = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
     if let Ok(place) = HeaderValue::from_str(&place) {
@@ -210,7 +220,7 @@ fn token(seconds: u64) -> String {
     json_web_token::sign(&claims, token_secret())
 }
 
-async fn login(request: &mut Request<Incoming>) -> Answer {
+async fn login(request: &mut Request<Incoming>) -> HttpResponse {
     let body = match Limited::new(request.body_mut(), 4096).collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => return text(StatusCode::BAD_REQUEST, ""),
@@ -218,14 +228,14 @@ async fn login(request: &mut Request<Incoming>) -> Answer {
     let given: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
     let is = |name: &str, value: &str| given[name] == value;
     if is("username", "test") && is("password", "password") {
-        answer::json(serde_json::json!({ "token": token(1800) }).to_string())
+        response::json(serde_json::json!({ "token": token(1800) }).to_string())
     } else {
         text(StatusCode::UNAUTHORIZED, "")
     }
 }
 
 /// What the client's `Result` returns, or why it does not.
-async fn client_result(server: &Server<TestHub>, id: &str) -> Answer {
+async fn client_result(server: &Server<TestHub>, id: &str) -> HttpResponse {
     match server.clients.invoke(id, "Result", &[]).await {
         Ok(Value::Integer(number)) => text(StatusCode::OK, &number.to_string()),
         Ok(other) => text(

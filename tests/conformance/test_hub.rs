@@ -4,9 +4,10 @@ use crate::site::token_secret;
 use futures_util::{StreamExt, stream};
 use harmony::json_web_token;
 use harmony::signalr::clients::Audience;
+use harmony::signalr::hub::{Admission, Call, Caller, Hub, RawHandler, Refusal, Started};
+use harmony::signalr::hub_error::HubError;
 use harmony::signalr::streams::Items;
 use harmony::signalr::value::{TIMESTAMP, Value};
-use harmony::signalr::{Admission, Call, Caller, Hub, HubError, Raw, Refusal, Running};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub struct TestHub;
@@ -18,17 +19,17 @@ pub struct AuthorizedHub;
 pub struct EchoConnection;
 
 impl Hub for EchoConnection {
-    fn invoke(&self, _: Caller, _: &mut Call<'_>) -> Result<Running, Refusal> {
+    fn invoke(&self, _: Caller, _: &mut Call<'_>) -> Result<Started, Refusal> {
         Err(Refusal::NoSuchMethod)
     }
 
-    fn raw(&self) -> Option<Raw> {
+    fn raw(&self) -> Option<RawHandler> {
         Some(<[u8]>::to_vec)
     }
 }
 
 impl Hub for AuthorizedHub {
-    fn invoke(&self, _: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
+    fn invoke(&self, _: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
         if !call.target.eq_ignore_ascii_case("Echo") {
             return Err(Refusal::NoSuchMethod);
         }
@@ -52,8 +53,8 @@ impl Hub for AuthorizedHub {
     }
 }
 
-pub fn answer(task: impl Future<Output = Result<Value, HubError>> + Send + 'static) -> Running {
-    Running::Answer(Box::pin(task))
+pub fn answer(task: impl Future<Output = Result<Value, HubError>> + Send + 'static) -> Started {
+    Started::Result(Box::pin(task))
 }
 
 fn text(arguments: &Call<'_>) -> Result<String, Refusal> {
@@ -73,7 +74,7 @@ impl Hub for TestHub {
         true
     }
 
-    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
         match call.target.to_ascii_lowercase().as_str() {
             "echo" | "echocomplexobject" => {
                 let [value] = call.arguments.arguments::<1>().ok_or(Refusal::Arguments)?;
@@ -107,10 +108,10 @@ impl Hub for TestHub {
             "sendcustomobject" => told(caller, "CustomObject", call),
             "sendcomplexobject" => nothing(call).map(|()| said(complex())),
             "stream" => {
-                nothing(call).map(|()| Running::Stream(items(["a", "b", "c"].map(Value::from))))
+                nothing(call).map(|()| Started::Stream(items(["a", "b", "c"].map(Value::from))))
             }
-            "emptystream" => nothing(call).map(|()| Running::Stream(items([]))),
-            "infinitestream" => nothing(call).map(|()| Running::Stream(endless(caller))),
+            "emptystream" => nothing(call).map(|()| Started::Stream(items([]))),
+            "infinitestream" => nothing(call).map(|()| Started::Stream(endless(caller))),
             "streamthrowexception" => Err(Refusal::Failed(HubError::of(
                 "InvalidOperationException",
                 text(call)?,
@@ -130,12 +131,12 @@ impl Hub for TestHub {
     }
 }
 
-fn said(value: Value) -> Running {
+fn said(value: Value) -> Started {
     answer(async move { Ok(value) })
 }
 
 /// Sends the one argument to the caller, under another name.
-fn told(caller: Caller, target: &'static str, call: &Call<'_>) -> Result<Running, Refusal> {
+fn told(caller: Caller, target: &'static str, call: &Call<'_>) -> Result<Started, Refusal> {
     let argument = call.arguments.arguments::<1>().ok_or(Refusal::Arguments)?;
     Ok(answer(async move {
         caller

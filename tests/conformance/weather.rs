@@ -3,8 +3,9 @@
 use crate::test_hub::answer;
 use futures_util::{StreamExt, stream};
 use harmony::signalr::clients::Audience;
+use harmony::signalr::hub::{Call, Caller, Hub, Refusal, Started};
+use harmony::signalr::hub_error::HubError;
 use harmony::signalr::value::Value;
-use harmony::signalr::{Call, Caller, Hub, HubError, Refusal, Running};
 use std::time::Duration;
 
 pub struct WeatherHub;
@@ -22,7 +23,7 @@ fn sent(
     audience: Audience,
     target: &'static str,
     arguments: Vec<Value>,
-) -> Running {
+) -> Started {
     answer(async move {
         caller.clients.send(audience, target, &arguments).await?;
         Ok(Value::Null)
@@ -30,7 +31,7 @@ fn sent(
 }
 
 impl Hub for WeatherHub {
-    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Running, Refusal> {
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
         match call.target.to_ascii_lowercase().as_str() {
             "sendmessage" => {
                 let arguments = texts::<2>(call)?.map(Value::Text).to_vec();
@@ -117,7 +118,7 @@ impl Hub for WeatherHub {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                     Ok(Value::Integer(number))
                 });
-                Ok(Running::Stream(items.boxed()))
+                Ok(Started::Stream(items.boxed()))
             }
             "uploadstream" => {
                 let [mut upload] = call.uploads::<1>()?;

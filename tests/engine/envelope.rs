@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use harmony::signalr::backplane::envelope::{
-    GroupAction, GroupCommand, Invocation, read_ack, read_group_command, read_invocation,
+    GroupAction, GroupCommand, InvocationEnvelope, read_ack, read_group_command, read_invocation,
     write_ack, write_group_command, write_invocation,
 };
 
@@ -49,7 +49,7 @@ fn invocations_are_aspnet_cores() {
     let messages = vec![("p1", [0x2a].as_slice()), ("p2", [0x2a].as_slice())];
     for (excluded, head) in [(vec![], "92 90"), (vec!["a"], "92 91 A1 61")] {
         let bytes = hex(&format!("{head} 82 A2 70 31 C4 01 2A A2 70 32 C4 01 2A"));
-        let invocation = Invocation {
+        let invocation = InvocationEnvelope {
             excluded,
             messages: messages.clone(),
             result: None,

@@ -1,7 +1,7 @@
 //! MessagePack against rmp-serde, in both directions.
 
 use harmony::message_pack::{
-    Reader, write_array, write_binary, write_integer, write_map, write_text,
+    MessagePackReader, write_array, write_binary, write_integer, write_map, write_text,
 };
 use proptest::prelude::{any, prop, proptest};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ proptest! {
         let mut ours = Vec::new();
         write_integer(&mut ours, value);
         assert_eq!(ours, rmp_serde::to_vec(&value).expect("an integer"));
-        assert_eq!(Reader::new(&ours).integer(), Ok(value));
+        assert_eq!(MessagePackReader::new(&ours).integer(), Ok(value));
     }
 
     #[test]
@@ -20,7 +20,7 @@ proptest! {
         let mut ours = Vec::new();
         write_integer(&mut ours, value);
         assert_eq!(ours, rmp_serde::to_vec(&value).expect("an integer"));
-        assert_eq!(Reader::new(&ours).integer(), Ok(value));
+        assert_eq!(MessagePackReader::new(&ours).integer(), Ok(value));
     }
 
     #[test]
@@ -32,13 +32,13 @@ proptest! {
             write_integer(&mut ours, (*value).into());
         }
         assert_eq!(ours, rmp_serde::to_vec(&entries).expect("a map"));
-        let mut reader = Reader::new(&ours);
+        let mut reader = MessagePackReader::new(&ours);
         let mut read = BTreeMap::new();
         for _ in 0..reader.map().expect("a map") {
             read.insert(reader.text().expect("a key").to_owned(), reader.integer().expect("a value") as i32);
         }
         assert_eq!(read, entries);
-        assert!(Reader::new(&ours).skip().is_ok());
+        assert!(MessagePackReader::new(&ours).skip().is_ok());
     }
 
     #[test]
@@ -46,15 +46,15 @@ proptest! {
         let bytes = vec![7; length];
         let mut ours = Vec::new();
         write_binary(&mut ours, &bytes);
-        assert_eq!(Reader::new(&ours).binary(), Ok(bytes.as_slice()));
-        assert!(Reader::new(&ours[..ours.len() - usize::from(length > 0)]).binary().is_err() || length == 0);
+        assert_eq!(MessagePackReader::new(&ours).binary(), Ok(bytes.as_slice()));
+        assert!(MessagePackReader::new(&ours[..ours.len() - usize::from(length > 0)]).binary().is_err() || length == 0);
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-        let _ = Reader::new(&bytes).skip();
-        let _ = Reader::new(&bytes).text();
-        let _ = Reader::new(&bytes).integer();
+        let _ = MessagePackReader::new(&bytes).skip();
+        let _ = MessagePackReader::new(&bytes).text();
+        let _ = MessagePackReader::new(&bytes).integer();
         let _ = harmony::signalr::backplane::envelope::read_invocation(&bytes);
         let _ = harmony::signalr::backplane::envelope::read_group_command(&bytes);
         let _ = harmony::signalr::backplane::envelope::read_ack(&bytes);
@@ -75,13 +75,13 @@ fn long_arrays_have_longer_heads() {
         let mut ours = Vec::new();
         write_array(&mut ours, length);
         assert_eq!(ours, head);
-        assert_eq!(Reader::new(&ours).array(), Ok(length));
+        assert_eq!(MessagePackReader::new(&ours).array(), Ok(length));
     }
 }
 
 #[test]
 fn endless_nesting_is_refused() {
-    assert!(Reader::new(&vec![0x91; 100_000]).skip().is_err());
+    assert!(MessagePackReader::new(&vec![0x91; 100_000]).skip().is_err());
 }
 
 #[test]

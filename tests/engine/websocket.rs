@@ -1,8 +1,6 @@
 //! WebSocket frames against tungstenite, in whatever pieces they come.
 
-use harmony::signalr::transport::websocket::{
-    Decoder, Event, FrameError, accept_key, close_frame, text_frame,
-};
+use harmony::signalr::frame::{Decoder, Event, FrameError, accept_key, close_frame, text_frame};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame, FrameHeader};

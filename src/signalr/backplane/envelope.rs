@@ -1,10 +1,10 @@
-//! The bytes that ASP.NET Core's Redis backplane publishes, written and read (spec: signalr.md F2).
+//! The bytes that ASP.NET Core's Redis backplane publishes, written and read (protocol.md, "Backplane").
 
-use crate::message_pack::{self, MessagePackError, Reader};
+use crate::message_pack::{self, MessagePackError, MessagePackReader};
 
 /// A message for many on other servers: who is left out, and the framed message per protocol.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Invocation<'a> {
+pub struct InvocationEnvelope<'a> {
     pub excluded: Vec<&'a str>,
     /// Protocol name and complete framed message (JSON with its U+001E).
     pub messages: Vec<(&'a str, &'a [u8])>,
@@ -13,7 +13,7 @@ pub struct Invocation<'a> {
 }
 
 /// Writes an invocation envelope.
-pub fn write_invocation(invocation: &Invocation<'_>) -> Vec<u8> {
+pub fn write_invocation(invocation: &InvocationEnvelope<'_>) -> Vec<u8> {
     let size: usize = invocation
         .messages
         .iter()
@@ -38,8 +38,8 @@ pub fn write_invocation(invocation: &Invocation<'_>) -> Vec<u8> {
 }
 
 /// Reads an invocation envelope.
-pub fn read_invocation(bytes: &[u8]) -> Result<Invocation<'_>, MessagePackError> {
-    let mut reader = Reader::new(bytes);
+pub fn read_invocation(bytes: &[u8]) -> Result<InvocationEnvelope<'_>, MessagePackError> {
+    let mut reader = MessagePackReader::new(bytes);
     let items = reader.array()?;
     if items < 2 {
         return Err(MessagePackError("an array of two"));
@@ -59,7 +59,7 @@ pub fn read_invocation(bytes: &[u8]) -> Result<Invocation<'_>, MessagePackError>
     } else {
         None
     };
-    Ok(Invocation {
+    Ok(InvocationEnvelope {
         excluded,
         messages,
         result,
@@ -67,7 +67,9 @@ pub fn read_invocation(bytes: &[u8]) -> Result<Invocation<'_>, MessagePackError>
 }
 
 /// Text, for which .NET takes a nil too.
-fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, MessagePackError> {
+fn optional_text<'a>(
+    reader: &mut MessagePackReader<'a>,
+) -> Result<Option<&'a str>, MessagePackError> {
     if reader.nil()? {
         Ok(None)
     } else {
@@ -75,7 +77,7 @@ fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Message
     }
 }
 
-fn optional_binary<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], MessagePackError> {
+fn optional_binary<'a>(reader: &mut MessagePackReader<'a>) -> Result<&'a [u8], MessagePackError> {
     if reader.nil()? {
         Ok(&[])
     } else {
@@ -93,7 +95,7 @@ pub fn write_completion(protocol: &str, completion: &[u8]) -> Vec<u8> {
 }
 
 pub fn read_completion(bytes: &[u8]) -> Result<(&str, &[u8]), MessagePackError> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = MessagePackReader::new(bytes);
     if reader.array()? < 2 {
         return Err(MessagePackError("an array of two"));
     }
@@ -139,7 +141,7 @@ pub fn write_group_command(command: &GroupCommand<'_>) -> Vec<u8> {
 }
 
 pub fn read_group_command(bytes: &[u8]) -> Result<GroupCommand<'_>, MessagePackError> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = MessagePackReader::new(bytes);
     if reader.array()? < 5 {
         return Err(MessagePackError("an array of five"));
     }
@@ -165,7 +167,7 @@ pub fn read_group_command(bytes: &[u8]) -> Result<GroupCommand<'_>, MessagePackE
 }
 
 /// A command's number, 32 bits.
-fn number(reader: &mut Reader<'_>) -> Result<i32, MessagePackError> {
+fn number(reader: &mut MessagePackReader<'_>) -> Result<i32, MessagePackError> {
     i32::try_from(reader.integer()?).map_err(|_| MessagePackError("a number of 32 bits"))
 }
 
@@ -178,7 +180,7 @@ pub fn write_ack(id: i32) -> Vec<u8> {
 }
 
 pub fn read_ack(bytes: &[u8]) -> Result<i32, MessagePackError> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = MessagePackReader::new(bytes);
     if reader.array()? < 1 {
         return Err(MessagePackError("an array of one"));
     }

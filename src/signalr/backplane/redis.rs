@@ -1,5 +1,5 @@
 //! ASP.NET Core's Redis backplane: the same channels and bytes, so that hubs of both kinds share one
-//! Redis (spec: signalr.md F).
+//! Redis (protocol.md, "Backplane").
 //!
 //! Two connections, as StackExchange.Redis has: one publishes, one listens. Nobody waits for the listener's
 //! handlers: they only queue.
@@ -11,12 +11,12 @@ pub mod link;
 mod log;
 mod subscriptions;
 
-use super::BackplaneError;
-use super::envelope::{self, Invocation};
+use super::envelope::{self, InvocationEnvelope};
 use crate::connection_string::redis::RedisOptions;
-use crate::signalr::Parts;
+use crate::signalr::backplane::error::BackplaneError;
+use crate::signalr::backplane::parts::BackplaneParts;
 use crate::signalr::broadcast::Broadcast;
-use crate::signalr::delivery::Target;
+use crate::signalr::delivery::Recipients;
 use crate::signalr::protocol::Protocol;
 use ::redis::RedisError;
 use ::redis::aio::MultiplexedConnection;
@@ -64,12 +64,12 @@ struct Shared {
     acknowledgements: Acknowledgements,
     log: Log,
     echoes: Echoes,
-    parts: Parts,
+    parts: BackplaneParts,
 }
 
 impl RedisBackplane {
     /// Starts connecting, and keeps at it for ever.
-    pub fn start(options: RedisOptions, hub: &str, server: String, parts: Parts) -> Self {
+    pub fn start(options: RedisOptions, hub: &str, server: String, parts: BackplaneParts) -> Self {
         let timeout = options.async_timeout;
         let prefix = format!("{}{hub}", options.channel_prefix);
         let own = ["all", "internal:groups", "internal:log"]
@@ -109,7 +109,10 @@ impl RedisBackplane {
 
     /// Publishes all in one round trip, once no other hub is too far behind. Refused while this hub itself does not
     /// hear: its own clients would miss what Redis takes.
-    pub async fn publish(&self, messages: &[(Target, Broadcast)]) -> Result<(), BackplaneError> {
+    pub async fn publish(
+        &self,
+        messages: &[(Recipients, Broadcast)],
+    ) -> Result<(), BackplaneError> {
         self.shared.await_laggards().await;
         if !self.shared.listening.load(Ordering::Acquire) {
             return Err(not_connected());
@@ -119,9 +122,9 @@ impl RedisBackplane {
             .iter()
             .map(|(target, broadcast)| {
                 let channel = match target {
-                    Target::All => self.shared.channel("all"),
-                    Target::Group(group) => self.shared.channel(&format!("group:{group}")),
-                    Target::Connection(id) => self.shared.channel(&format!("connection:{id}")),
+                    Recipients::All => self.shared.channel("all"),
+                    Recipients::Group(group) => self.shared.channel(&format!("group:{group}")),
+                    Recipients::Connection(id) => self.shared.channel(&format!("connection:{id}")),
                 };
                 (channel, self.shared.envelope(broadcast, None))
             })
@@ -190,7 +193,7 @@ impl Shared {
             broadcast.frame(Protocol::MessagePack);
         }
         let forms = [Protocol::Json, Protocol::MessagePack];
-        envelope::write_invocation(&Invocation {
+        envelope::write_invocation(&InvocationEnvelope {
             excluded: broadcast.excluded.iter().map(String::as_str).collect(),
             messages: forms
                 .into_iter()
@@ -255,12 +258,12 @@ impl Shared {
     }
 
     /// A message for clients, and for which.
-    fn read(&self, channel: &str, payload: &[u8]) -> Option<(Target, Broadcast)> {
+    fn read(&self, channel: &str, payload: &[u8]) -> Option<(Recipients, Broadcast)> {
         let name = self.name_of(channel)?;
         let target = match name.split_once(':') {
-            None if name == "all" => Target::All,
-            Some(("group", group)) => Target::Group(group.into()),
-            Some(("connection", id)) => Target::Connection(id.into()),
+            None if name == "all" => Recipients::All,
+            Some(("group", group)) => Recipients::Group(group.into()),
+            Some(("connection", id)) => Recipients::Connection(id.into()),
             _ => return None,
         };
         let invocation = match envelope::read_invocation(payload) {
@@ -300,7 +303,7 @@ impl Shared {
             self.peers_speak_message_pack.store(true, Ordering::Relaxed);
         }
         let mut broadcast = Broadcast::framed(&forms);
-        if let Target::Connection(id) = &target {
+        if let Recipients::Connection(id) = &target {
             if let (Some((id_of_call, return_channel)), Some(client)) =
                 (invocation.result, self.parts.registry.client(id))
             {

@@ -1,11 +1,11 @@
-//! A client's first message: which protocol it speaks, and whether it may come back (spec: signalr.md C).
+//! A client's first message: which protocol it speaks, and whether it may come back (protocol.md, "Handshake").
 
 use super::{Connection, Ending, Phase};
-use crate::signalr::Hub;
+use crate::signalr::frame;
+use crate::signalr::hub::Hub;
 use crate::signalr::protocol::{HIGHEST_VERSION, Handshake, Protocol, json};
 use crate::signalr::resume::Resume;
-use crate::signalr::sessions::Transport;
-use crate::signalr::transport::websocket;
+use crate::signalr::transport_type::TransportType;
 use tokio::time::Instant;
 
 impl<H: Hub> Connection<H> {
@@ -16,13 +16,13 @@ impl<H: Hub> Connection<H> {
 
     /// Handshakes are answered in JSON, whatever they ask for.
     fn refuse(&self, error: &str) {
-        self.push_control(websocket::text_frame(&json::handshake_refused(error)).into());
+        self.push_control(frame::text_frame(&json::handshake_refused(error)).into());
     }
 
     /// Takes the client's handshake, answers it, and begins to announce the client.
     pub(super) fn shake_hands(&mut self, message: &[u8]) -> Result<(), Ending> {
         let options = &self.server.options;
-        let binary = self.transport != Transport::ServerSentEvents;
+        let binary = self.transport != TransportType::ServerSentEvents;
         let handshake = match Handshake::read(message, &options.protocols, binary) {
             Ok(handshake) => handshake,
             Err((error, detail)) => {
@@ -35,8 +35,8 @@ impl<H: Hub> Connection<H> {
             }
         };
         let frame = match handshake.protocol {
-            Protocol::Json => websocket::text_frame(json::HANDSHAKE_ACCEPTED),
-            Protocol::MessagePack => websocket::binary_frame(json::HANDSHAKE_ACCEPTED),
+            Protocol::Json => frame::text_frame(json::HANDSHAKE_ACCEPTED),
+            Protocol::MessagePack => frame::binary_frame(json::HANDSHAKE_ACCEPTED),
         };
         self.client.set_protocol(handshake.protocol);
         self.push_control(frame.into());

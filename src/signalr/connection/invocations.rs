@@ -1,25 +1,18 @@
 //! What a client asks for: messages acted on, methods started, their answers and streams sent.
 
+use super::running::RunningInvocation;
 use super::{Connection, Ending, STREAM_ROOM};
+use crate::signalr::hub::{Call, Hub, Refusal, Started};
+use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::{
     ClientMessage, Completed, Encoded, Protocol, ProtocolError, ServerMessage,
 };
-use crate::signalr::results::Owed;
+use crate::signalr::results::Settlement;
 use crate::signalr::value::Value;
-use crate::signalr::{Call, Hub, HubError, Refusal, Running, Task};
 use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
-
-/// An invocation that goes on.
-pub(super) struct Invocation {
-    id: Option<String>,
-    target: String,
-    /// Streams that its client sends with it.
-    uploads: Vec<String>,
-    task: Task<Result<Value, HubError>>,
-}
 
 /// Why an invocation was not started.
 enum NotStarted {
@@ -137,7 +130,7 @@ impl<H: Hub> Connection<H> {
                     .clients
                     .results
                     .settle(&self.client.id, &id, outcome);
-                if let Owed::Elsewhere(channel) = settled {
+                if let Settlement::Elsewhere(channel) = settled {
                     self.server.clients.backplane.send_result(
                         channel,
                         protocol,
@@ -185,7 +178,7 @@ impl<H: Hub> Connection<H> {
         }
     }
 
-    /// Starts an invocation, or says why it can't be (spec: signalr.md D4).
+    /// Starts an invocation, or says why it can't be (protocol.md, "Error texts").
     fn start(
         &mut self,
         id: Option<&str>,
@@ -223,7 +216,7 @@ impl<H: Hub> Connection<H> {
             return Err(NotStarted::Breach(error));
         }
         let running = match (running, streaming) {
-            (Ok(Running::Answer(_)), false) | (Ok(Running::Stream(_)), true) if left > 0 => {
+            (Ok(Started::Result(_)), false) | (Ok(Started::Stream(_)), true) if left > 0 => {
                 Err(Refusal::Streams {
                     sent: left,
                     expected: 0,
@@ -246,17 +239,17 @@ impl<H: Hub> Connection<H> {
             }
         });
         let result = started.and_then(|running| match (running, streaming) {
-            (Running::Answer(task), false) => {
-                self.running.push(Invocation { id: id.map(str::to_owned), target: target.to_owned(), uploads: uploads.clone(), task });
+            (Started::Result(task), false) => {
+                self.running.push(RunningInvocation { id: id.map(str::to_owned), target: target.to_owned(), uploads: uploads.clone(), task });
                 Ok(())
             }
-            (Running::Answer(_), true) => {
+            (Started::Result(_), true) => {
                 Err(format!("The client attempted to invoke the non-streaming '{target}' method with a streaming invocation."))
             }
-            (Running::Stream(_), false) => {
+            (Started::Stream(_), false) => {
                 Err(format!("The client attempted to invoke the streaming '{target}' method with a non-streaming invocation."))
             }
-            (Running::Stream(items), true) => {
+            (Started::Stream(items), true) => {
                 let Some(id) = id else { return Ok(()) };
                 let streams = self.streams.get_or_insert_default();
                 if streams.is_running(id) {
@@ -271,12 +264,12 @@ impl<H: Hub> Connection<H> {
         result.map_err(NotStarted::Told)
     }
 
-    fn finish(&mut self, invocation: Invocation, outcome: Result<Value, HubError>) {
+    fn finish(&mut self, invocation: RunningInvocation, outcome: Result<Value, HubError>) {
         // The clock of silence stood still meanwhile.
         if self.silent_until.is_some() {
             self.silent_until = Some(Instant::now() + self.server.options.client_timeout);
         }
-        let Invocation {
+        let RunningInvocation {
             id,
             target,
             uploads,

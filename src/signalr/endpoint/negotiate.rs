@@ -1,96 +1,87 @@
-//! What a client is offered before it connects (spec: signalr.md A).
+//! What a client is offered before it connects (protocol.md, "Negotiation").
 
-use super::{new_id, query};
-use crate::signalr::answer::{Answer, json, text};
-use crate::signalr::sessions::Transport;
-use crate::signalr::{Hub, Server};
+use super::Endpoint;
+use super::sessions::new_id;
+use crate::signalr::hub::Hub;
+use crate::signalr::request::query;
+use crate::signalr::response::{HttpResponse, json, text};
+use crate::signalr::transport_type::TransportType;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Answers a negotiation: which transports there are, and a token for one of them.
-pub(super) async fn negotiate<H: Hub>(
-    server: &Arc<Server<H>>,
-    request: &Request<Incoming>,
-) -> Answer {
-    if request.method() != Method::POST {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "");
+impl<H: Hub> Endpoint<H> {
+    /// Offers the transports, and a token for one of them.
+    pub(super) async fn negotiate(&self, request: &Request<Incoming>) -> HttpResponse {
+        if request.method() != Method::POST {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "");
+        }
+        let version = match version(query(request, "negotiateVersion").as_deref()) {
+            Ok(version) => version,
+            Err(error) => return json(format!("{{\"error\":\"{error}\"}}")),
+        };
+        let server = &self.server;
+        let (id, token) = (new_id(), new_id());
+        // Version 0 has no token: the id opens the connection.
+        let key = if version == 0 { &id } else { &token };
+        let asked = query(request, "useStatefulReconnect")
+            .is_some_and(|asked| asked.trim().eq_ignore_ascii_case("true"));
+        let resumable = asked && server.options.resume.is_some();
+        let lifetime = server.options.disconnect_timeout;
+        let most = server.options.maximum_negotiated;
+        let accepted = !server.is_stopping()
+            && self
+                .sessions
+                .negotiated(key, id.as_str().into(), resumable, lifetime, most);
+        if !accepted {
+            server
+                .metrics
+                .refused_negotiations
+                .fetch_add(1, Ordering::Relaxed);
+            return text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many connections wait to be opened; try again later.",
+            );
+        }
+        // A WebSocket may be opened at any server that shares the backplane.
+        server.backplane().announce(key, &id, lifetime).await;
+        let stateful = if resumable {
+            "\"useStatefulReconnect\":true,"
+        } else {
+            ""
+        };
+        let token = if version == 0 {
+            String::new()
+        } else {
+            format!(",\"connectionToken\":\"{token}\"")
+        };
+        let transports: Vec<_> = server.options.transports.iter().map(offer).collect();
+        json(format!(
+            "{{{stateful}\"negotiateVersion\":{version},\"connectionId\":\"{id}\"{token},\
+             \"availableTransports\":[{}]}}",
+            transports.join(",")
+        ))
     }
-    let version = match query(request, "negotiateVersion") {
-        None => 0,
-        Some(version) => match version.trim().parse::<i32>() {
-            Err(_) => {
-                return negotiation_error("The client requested a non-integer protocol version.");
-            }
-            Ok(version) if version < 0 => {
-                return negotiation_error(&format!(
-                    "The client requested version '{version}', but the server does not support this version."
-                ));
-            }
-            Ok(version) => version.min(1),
-        },
-    };
-    let (id, token) = (new_id(), new_id());
-    // Version 0 knows no token: there the id opens the connection.
-    let key = if version == 0 {
-        id.clone()
-    } else {
-        token.clone()
-    };
-    let asked = query(request, "useStatefulReconnect")
-        .is_some_and(|asked| asked.trim().eq_ignore_ascii_case("true"));
-    let resumable = asked && server.options.resume.is_some();
-    let lifetime = server.options.disconnect_timeout;
-    let most = server.options.maximum_negotiated;
-    if server.is_stopping()
-        || !server
-            .sessions
-            .negotiated(&key, id.as_str().into(), resumable, lifetime, most)
-    {
-        server
-            .metrics
-            .refused_negotiations
-            .fetch_add(1, Ordering::Relaxed);
-        return text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Too many connections wait to be opened; try again later.",
-        );
-    }
-    // A WebSocket may be opened at any server that shares the backplane.
-    server.backplane().announce(&key, &id, lifetime).await;
-    let stateful = if resumable {
-        "\"useStatefulReconnect\":true,"
-    } else {
-        ""
-    };
-    let token = if version == 0 {
-        String::new()
-    } else {
-        format!(",\"connectionToken\":\"{token}\"")
-    };
-    let transports: Vec<_> = server
-        .options
-        .transports
-        .iter()
-        .map(|transport| {
-            let formats = if *transport == Transport::ServerSentEvents {
-                "\"Text\""
-            } else {
-                "\"Text\",\"Binary\""
-            };
-            format!(
-                "{{\"transport\":\"{}\",\"transferFormats\":[{formats}]}}",
-                transport.name()
-            )
-        })
-        .collect();
-    json(format!(
-        "{{{stateful}\"negotiateVersion\":{version},\"connectionId\":\"{id}\"{token},\"availableTransports\":[{}]}}",
-        transports.join(",")
-    ))
 }
 
-fn negotiation_error(error: &str) -> Answer {
-    json(format!("{{\"error\":\"{error}\"}}"))
+/// The version to speak, 0 or 1, or why there is none.
+fn version(asked: Option<&str>) -> Result<i32, String> {
+    let Some(asked) = asked else { return Ok(0) };
+    match asked.trim().parse::<i32>() {
+        Err(_) => Err("The client requested a non-integer protocol version.".into()),
+        Ok(version) if version < 0 => Err(format!(
+            "The client requested version '{version}', but the server does not support this \
+             version."
+        )),
+        Ok(version) => Ok(version.min(1)),
+    }
+}
+
+fn offer(transport: &TransportType) -> String {
+    let formats = match transport {
+        TransportType::ServerSentEvents => "\"Text\"",
+        TransportType::WebSockets | TransportType::LongPolling => "\"Text\",\"Binary\"",
+    };
+    let name = transport.name();
+    format!("{{\"transport\":\"{name}\",\"transferFormats\":[{formats}]}}")
 }

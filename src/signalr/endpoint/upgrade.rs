@@ -1,14 +1,18 @@
-//! From an HTTP request to a WebSocket: who may open one, and whose connection goes on over it (spec: signalr.md B and E).
+//! From an HTTP request to a WebSocket: who may open one, and which connection uses it
+//! (protocol.md, "Transports" and "Stateful reconnect").
 
-use super::{new_id, not_offered, opening, other_transport, turned_away, unknown_id};
-use crate::signalr::answer::{Answer, text, whole};
+use super::Endpoint;
+use super::refusal::{conflict, other_transport, unknown_id};
+use super::sessions::{Session, new_id};
 use crate::signalr::connection::{Connection, Visitor};
+use crate::signalr::frame;
+use crate::signalr::hub::Hub;
 use crate::signalr::outbox::Outbox;
 use crate::signalr::registry::Client;
-use crate::signalr::sessions::{Handover, Session, Transport};
+use crate::signalr::response::{HttpResponse, text, whole};
 use crate::signalr::transport::socket::Socket;
-use crate::signalr::transport::{Further, WayBack, run_websocket, websocket};
-use crate::signalr::{Hub, Server};
+use crate::signalr::transport::websocket::{Further, Handover, WayBack, run_websocket};
+use crate::signalr::transport_type::TransportType;
 use base64::Engine;
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -20,150 +24,161 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
-
-/// Opens a WebSocket: of a negotiated connection, one that comes back, or a new one where there is no token.
-pub(super) async fn open_websocket<H: Hub>(
-    server: &Arc<Server<H>>,
-    token: Option<String>,
-    key: &[u8],
-    request: &mut Request<Incoming>,
-    expires: Option<Instant>,
-) -> Answer {
-    if !server.options.transports.contains(&Transport::WebSocket) {
-        return not_offered(Transport::WebSocket);
-    }
-    if let Some(answer) = turned_away(server) {
-        return answer;
-    }
-    let mut opening = Opening {
-        id: None,
-        token: token.clone(),
-        further: None,
-        visitor: opening(server, request, expires),
-    };
-    if let Some(token) = &token {
-        match server
-            .sessions
-            .find(token, server.options.disconnect_timeout)
-        {
-            None => match server.backplane().redeem(token).await {
-                Some((id, _)) if server.sessions.adopt(token) => opening.id = Some(id.into()),
-                _ => {
-                    let mut answer = unknown_id();
-                    answer.headers_mut().remove(header::CONTENT_TYPE);
-                    return answer;
-                }
-            },
-            Some(Session::Half { .. }) => return other_transport(),
-            Some(Session::WebSocket) => return text(StatusCode::CONFLICT, ""),
-            Some(Session::Resumable { way_back, .. })
-                if way_back.renounced.load(Ordering::Relaxed) =>
-            {
-                return text(StatusCode::NO_CONTENT, "");
-            }
-            Some(Session::Resumable { sockets, .. }) => {
-                tokio::spawn(hand_over(sockets, hyper::upgrade::on(request)));
-                return switching(key);
-            }
-            Some(Session::Waiting(_)) => {
-                let bound = server.sessions.bind(token, |waiting| {
-                    opening.id = Some(waiting.id);
-                    if !waiting.resumable {
-                        return Session::WebSocket;
-                    }
-                    let (sockets, receiver) = mpsc::channel(1);
-                    let way_back = Arc::<WayBack>::default();
-                    opening.further = Some(Further {
-                        sockets: receiver,
-                        way_back: way_back.clone(),
-                    });
-                    Session::Resumable { sockets, way_back }
-                });
-                if bound.is_none() {
-                    return text(StatusCode::CONFLICT, "");
-                }
-            }
-        }
-    }
-    tokio::spawn(upgraded(
-        server.clone(),
-        opening,
-        hyper::upgrade::on(request),
-    ));
-    switching(key)
-}
 
 /// A WebSocket about to be opened.
 struct Opening {
     id: Option<Arc<str>>,
     token: Option<String>,
-    /// Set where its client may come back.
+    /// Set if its client may reconnect.
     further: Option<Further>,
     visitor: Visitor,
 }
 
-fn switching(key: &[u8]) -> Answer {
-    let mut answer = Response::new(whole(Bytes::new()));
-    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = answer.headers_mut();
+impl<H: Hub> Endpoint<H> {
+    /// Opens a WebSocket: of a negotiated connection, of one that reconnects, or of a new one if
+    /// there is no token.
+    pub(super) async fn open_websocket(
+        &self,
+        token: Option<String>,
+        request: &mut Request<Incoming>,
+        visitor: Visitor,
+    ) -> HttpResponse {
+        if let Some(refusal) = self.turn_away() {
+            return refusal;
+        }
+        let Some(key) = websocket_key(request.headers()) else {
+            return text(StatusCode::BAD_REQUEST, "");
+        };
+        let mut opening = Opening {
+            id: None,
+            token,
+            further: None,
+            visitor,
+        };
+        if let Some(token) = opening.token.clone() {
+            let lifetime = self.server.options.disconnect_timeout;
+            match self.sessions.find(&token, lifetime) {
+                None => match self.adopt(&token).await {
+                    Some(id) => opening.id = Some(id),
+                    None => return no_such_connection(),
+                },
+                Some(Session::Http { .. }) => return other_transport(),
+                Some(Session::WebSocket) => return conflict(),
+                Some(Session::Resumable { way_back, .. })
+                    if way_back.renounced.load(Ordering::Relaxed) =>
+                {
+                    return text(StatusCode::NO_CONTENT, "");
+                }
+                Some(Session::Resumable { sockets, .. }) => {
+                    tokio::spawn(hand_over(sockets, hyper::upgrade::on(request)));
+                    return switching(&key);
+                }
+                Some(Session::Negotiated(_)) => {
+                    if !self.bind(&token, &mut opening) {
+                        return conflict();
+                    }
+                }
+            }
+        }
+        let upgrade = hyper::upgrade::on(request);
+        tokio::spawn(self.clone().upgraded(opening, upgrade));
+        switching(&key)
+    }
+
+    /// Takes over a connection that another server negotiated: its id.
+    async fn adopt(&self, token: &str) -> Option<Arc<str>> {
+        let (id, _) = self.server.backplane().redeem(token).await?;
+        self.sessions.adopt(token).then(|| id.into())
+    }
+
+    /// Binds a negotiated connection to the WebSocket; false if another request did so first.
+    fn bind(&self, token: &str, opening: &mut Opening) -> bool {
+        let bound = self.sessions.bind(token, |negotiated| {
+            opening.id = Some(negotiated.id);
+            if !negotiated.resumable {
+                return Session::WebSocket;
+            }
+            let (sockets, receiver) = mpsc::channel(1);
+            let way_back = Arc::<WayBack>::default();
+            opening.further = Some(Further {
+                sockets: receiver,
+                way_back: way_back.clone(),
+            });
+            Session::Resumable { sockets, way_back }
+        });
+        bound.is_some()
+    }
+
+    /// Runs the connection once its socket is ours.
+    async fn upgraded(self, opening: Opening, upgrade: OnUpgrade) {
+        let Opening {
+            id,
+            token,
+            further,
+            visitor,
+        } = opening;
+        let server = &self.server;
+        if let Some((socket, early)) = socket(upgrade).await {
+            let direct = match &socket {
+                // If another socket may follow, only the connection's task knows the current one.
+                Socket::Plain(stream) if further.is_none() => Some(stream.clone()),
+                _ => None,
+            };
+            let id = id.unwrap_or_else(|| new_id().into());
+            let outbox = Outbox::new(server.options.outbox, direct, server.backlog.clone());
+            let client = Arc::new(Client::new(id, outbox));
+            let websockets = TransportType::WebSockets;
+            let mut connection = Connection::new(server.clone(), client, websockets, visitor);
+            if further.is_some() {
+                connection.offer_resume();
+            }
+            run_websocket(connection, socket, &early, further).await;
+        }
+        if let Some(token) = token {
+            self.sessions.remove(&token);
+        }
+    }
+}
+
+/// Without a content type, as ASP.NET Core answers a WebSocket.
+fn no_such_connection() -> HttpResponse {
+    let mut response = unknown_id();
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
+}
+
+fn switching(key: &[u8]) -> HttpResponse {
+    let mut response = Response::new(whole(Bytes::new()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::from_str(&websocket::accept_key(key)) {
+    if let Ok(accept) = HeaderValue::from_str(&frame::accept_key(key)) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
-    answer
+    response
 }
 
-/// Runs the connection once its socket is ours.
-async fn upgraded<H: Hub>(server: Arc<Server<H>>, opening: Opening, upgrade: OnUpgrade) {
-    let Opening {
-        id,
-        token,
-        further,
-        visitor,
-    } = opening;
-    if let Some((socket, early)) = socket(upgrade).await {
-        let direct = match &socket {
-            // Where another socket may follow, only the connection's task knows the present one.
-            Socket::Plain(stream) if further.is_none() => Some(stream.clone()),
-            _ => None,
-        };
-        let id = id.unwrap_or_else(|| new_id().into());
-        let client = Arc::new(Client::new(
-            id,
-            Outbox::new(server.options.outbox, direct, server.backlog.clone()),
-        ));
-        let mut connection = Connection::new(server.clone(), client, Transport::WebSocket, visitor);
-        if further.is_some() {
-            connection.offer_resume();
-        }
-        run_websocket(connection, socket, &early, further).await;
-    }
-    if let Some(token) = token {
-        server.sessions.remove(&token);
-    }
-}
-
-/// Gives a connection that goes on its new socket.
+/// Gives a connection that continues its new socket.
 async fn hand_over(sockets: mpsc::Sender<Handover>, upgrade: OnUpgrade) {
     if let Some(handover) = socket(upgrade).await {
-        // A connection that ended meanwhile wants no socket.
+        // A connection that ended meanwhile drops the socket.
         let _ = sockets.send(handover).await;
     }
 }
 
-/// The socket of an upgraded request, and what came behind it.
+/// The socket of an upgraded request, and the bytes that followed it.
 async fn socket(upgrade: OnUpgrade) -> Option<Handover> {
     let upgraded = match upgrade.await {
         Ok(upgraded) => upgraded,
         Err(error) => {
-            tracing::debug!(%error, "an upgrade came to nothing");
+            tracing::debug!(%error, "an upgrade failed");
             return None;
         }
     };
     Some(match upgraded.downcast::<TokioIo<TcpStream>>() {
-        // Copied, as a rule nothing: the buffer behind it is eight kilobytes, for as long as the connection lives.
+        // Copied, as a rule nothing: the buffer behind it takes eight kilobytes for as long as the
+        // connection lives.
         Ok(parts) => (
             Socket::Plain(Arc::new(parts.io.into_inner())),
             parts.read_buf.to_vec(),
@@ -172,23 +187,20 @@ async fn socket(upgrade: OnUpgrade) -> Option<Handover> {
     })
 }
 
-/// The client's key, where the request asks for a WebSocket in the one version that there is.
+/// The client's key, if the request asks for a WebSocket of version 13.
 pub(super) fn websocket_key(headers: &HeaderMap) -> Option<Vec<u8>> {
     let has = |name: HeaderName, wanted: &str| {
         headers
             .get_all(name)
             .iter()
             .filter_map(|value| value.to_str().ok())
-            .any(|value| {
-                value
-                    .split(',')
-                    .any(|token| token.trim().eq_ignore_ascii_case(wanted))
-            })
+            .flat_map(|value| value.split(','))
+            .any(|token| token.trim().eq_ignore_ascii_case(wanted))
     };
     let asked = has(header::CONNECTION, "upgrade")
         && has(header::UPGRADE, "websocket")
         && has(header::SEC_WEBSOCKET_VERSION, "13");
-    // Sixteen bytes, though nobody asks which.
+    // The key must be sixteen bytes; their values do not matter.
     let good = |key: &&HeaderValue| {
         base64::engine::general_purpose::STANDARD
             .decode(key.as_bytes())

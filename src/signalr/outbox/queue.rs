@@ -15,7 +15,7 @@ const FRAMES_PER_WRITE: usize = 64;
 const ROOM_KEPT: usize = 4;
 
 #[derive(Default)]
-pub(super) struct Queue {
+pub(super) struct FrameQueue {
     pub(super) frames: VecDeque<Bytes>,
     pub(super) bytes: usize,
     /// What of it is counted with all others.
@@ -29,7 +29,7 @@ pub(super) struct Queue {
     pub(super) replay: Option<Box<Replay>>,
 }
 
-impl Queue {
+impl FrameQueue {
     /// What it takes of the memory.
     pub(super) fn cost(&self) -> usize {
         self.bytes + self.frames.len() * backlog::FRAME

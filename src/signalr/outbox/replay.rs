@@ -1,4 +1,4 @@
-//! Counted messages that a client may want again on another socket (spec: signalr.md E).
+//! Counted messages that a client may want again on another socket (protocol.md, "Stateful reconnect").
 
 use bytes::Bytes;
 use std::collections::VecDeque;

@@ -1,11 +1,11 @@
-//! Hub messages as JSON, read with ASP.NET Core's strictness and written as it writes them (spec: signalr.md D2).
+//! Hub messages as JSON, read with ASP.NET Core's strictness and written as it writes them (protocol.md, "Messages").
 
-use super::{ClientMessage, Completed, Encoded, ProtocolError, RECORD_SEPARATOR, ServerMessage};
+use super::encoded::Encoded;
+use super::error::ProtocolError;
+use super::message::{ClientMessage, Completed, RECORD_SEPARATOR, ServerMessage};
 use crate::json::{Kind, Reader, write_string};
 use crate::signalr::value::Naming;
 use std::borrow::Cow;
-
-type Result<T> = std::result::Result<T, ProtocolError>;
 
 /// The answer to a good handshake.
 pub const HANDSHAKE_ACCEPTED: &[u8] = b"{}\x1e";
@@ -86,7 +86,7 @@ pub(super) fn write(message: &ServerMessage<'_>, naming: Naming) -> Vec<u8> {
 }
 
 /// Protocol and version that a handshake asks for.
-pub(super) fn read_handshake(message: &[u8]) -> Result<(Cow<'_, str>, i32)> {
+pub(super) fn read_handshake(message: &[u8]) -> Result<(Cow<'_, str>, i32), ProtocolError> {
     let (mut protocol, mut version) = (None, None);
     let mut reader = Reader::new(message);
     reader.object(|reader, name| {
@@ -110,7 +110,7 @@ pub(super) fn read_handshake(message: &[u8]) -> Result<(Cow<'_, str>, i32)> {
 }
 
 /// Reads one message, without its separator. What follows the message's object is not looked at, as in .NET.
-pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
+pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
     let mut fields = Fields::default();
     let mut reader = Reader::new(message);
     reader.object(|reader, name| fields.read(reader, &name))?;
@@ -131,7 +131,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn read(&mut self, reader: &mut Reader<'a>, name: &str) -> Result<()> {
+    fn read(&mut self, reader: &mut Reader<'a>, name: &str) -> Result<(), ProtocolError> {
         match name {
             "type" => self.kind = Some(integer(reader, "type")?),
             "invocationId" => self.invocation_id = Some(text(reader, "invocationId")?),
@@ -159,7 +159,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    fn into_message(self) -> Result<ClientMessage<'a>> {
+    fn into_message(self) -> Result<ClientMessage<'a>, ProtocolError> {
         let required = |id: Option<Cow<'a, str>>| {
             id.filter(|id| !id.is_empty())
                 .ok_or(ProtocolError::Missing("invocationId"))
@@ -201,22 +201,14 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn text<'a>(reader: &mut Reader<'a>, name: &'static str) -> Result<Cow<'a, str>> {
+fn text<'a>(reader: &mut Reader<'a>, name: &'static str) -> Result<Cow<'a, str>, ProtocolError> {
     match reader.peek()? {
         Kind::String => Ok(reader.string()?),
         _ => Err(ProtocolError::Type(name, "String")),
     }
 }
 
-fn optional_text<'a>(reader: &mut Reader<'a>, name: &'static str) -> Result<Option<Cow<'a, str>>> {
-    if reader.null()? {
-        Ok(None)
-    } else {
-        text(reader, name).map(Some)
-    }
-}
-
-fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
+fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32, ProtocolError> {
     match reader.peek()? {
         Kind::Number => reader
             .number()?
@@ -226,7 +218,7 @@ fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
     }
 }
 
-fn sequence(reader: &mut Reader<'_>) -> Result<Option<i64>> {
+fn sequence(reader: &mut Reader<'_>) -> Result<Option<i64>, ProtocolError> {
     if reader.null()? {
         return Ok(None);
     }
@@ -235,17 +227,4 @@ fn sequence(reader: &mut Reader<'_>) -> Result<Option<i64>> {
         .parse()
         .map(Some)
         .map_err(|_| ProtocolError::Type("sequenceId", "Number"))
-}
-
-/// Binds exactly `N` arguments that are strings or null; `None` where they are anything else.
-pub(super) fn bind_texts<const N: usize>(arguments: &[u8]) -> Option<[Option<String>; N]> {
-    let mut bound = Vec::with_capacity(N);
-    let mut reader = Reader::new(arguments);
-    reader
-        .array(|reader| {
-            bound.push(optional_text(reader, "argument")?.map(Cow::into_owned));
-            Ok::<_, ProtocolError>(())
-        })
-        .ok()?;
-    bound.try_into().ok()
 }

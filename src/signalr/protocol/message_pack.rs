@@ -1,17 +1,17 @@
-//! Hub messages as MessagePack, each behind its length (spec: signalr.md D3).
+//! Hub messages as MessagePack, each behind its length (protocol.md, "Messages").
 
-use super::{ClientMessage, Completed, Cut, Encoded, ProtocolError, ServerMessage};
-use crate::message_pack::{self as pack, Reader};
+use super::encoded::Encoded;
+use super::error::ProtocolError;
+use super::message::{ClientMessage, Completed, Cut, ServerMessage};
+use crate::message_pack::{self as pack, MessagePackReader};
 use crate::signalr::value::{Naming, Value};
 use std::borrow::Cow;
-
-type Result<T> = std::result::Result<T, ProtocolError>;
 
 /// A length is at most five bytes of seven bits.
 const LONGEST_PREFIX: usize = 5;
 
 /// Cuts the first message off what came.
-pub(super) fn cut(bytes: &[u8], maximum: usize) -> Result<Cut<'_>> {
+pub(super) fn cut(bytes: &[u8], maximum: usize) -> Result<Cut<'_>, ProtocolError> {
     let mut length = 0usize;
     for (place, byte) in bytes.iter().take(LONGEST_PREFIX).enumerate() {
         length |= usize::from(byte & 0x7f) << (place * 7);
@@ -33,8 +33,8 @@ pub(super) fn cut(bytes: &[u8], maximum: usize) -> Result<Cut<'_>> {
 }
 
 /// Reads one message; items behind those that are known are passed over.
-pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
-    let mut reader = Reader::new(message);
+pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
+    let mut reader = MessagePackReader::new(message);
     let items = reader.array()?;
     if items == 0 {
         return Err(ProtocolError::Missing("type"));
@@ -100,13 +100,16 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>> {
 
 /// What can't be read is no breach of the protocol, but the affair of the method that gets it; what follows it is not
 /// looked at.
-fn rest<'a>(reader: &mut Reader<'a>) -> Encoded<'a> {
+fn rest<'a>(reader: &mut MessagePackReader<'a>) -> Encoded<'a> {
     let all = reader.rest();
     Encoded::MessagePack(reader.raw().unwrap_or(all))
 }
 
 /// The streams of an invocation, which matter once its arguments are good. Old clients leave them out.
-fn streams<'a>(reader: &mut Reader<'a>, items: usize) -> Result<Vec<Cow<'a, str>>> {
+fn streams<'a>(
+    reader: &mut MessagePackReader<'a>,
+    items: usize,
+) -> Result<Vec<Cow<'a, str>>, ProtocolError> {
     let mut streams = Vec::new();
     if items > 5 {
         for _ in 0..reader.array()? {
@@ -116,7 +119,7 @@ fn streams<'a>(reader: &mut Reader<'a>, items: usize) -> Result<Vec<Cow<'a, str>
     Ok(streams)
 }
 
-fn headers(reader: &mut Reader<'_>) -> Result<()> {
+fn headers(reader: &mut MessagePackReader<'_>) -> Result<(), ProtocolError> {
     // Nobody asks for headers; they must be texts nevertheless.
     for _ in 0..reader.map()? {
         reader.lenient_text()?;
@@ -125,11 +128,13 @@ fn headers(reader: &mut Reader<'_>) -> Result<()> {
     Ok(())
 }
 
-fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32> {
+fn integer(reader: &mut MessagePackReader<'_>, name: &'static str) -> Result<i32, ProtocolError> {
     i32::try_from(reader.integer()?).map_err(|_| ProtocolError::Type(name, "Int32"))
 }
 
-fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>> {
+fn optional_text<'a>(
+    reader: &mut MessagePackReader<'a>,
+) -> Result<Option<Cow<'a, str>>, ProtocolError> {
     Ok(if reader.nil()? {
         None
     } else {
@@ -137,7 +142,10 @@ fn optional_text<'a>(reader: &mut Reader<'a>) -> Result<Option<Cow<'a, str>>> {
     })
 }
 
-fn required_text<'a>(reader: &mut Reader<'a>, what: &'static str) -> Result<Cow<'a, str>> {
+fn required_text<'a>(
+    reader: &mut MessagePackReader<'a>,
+    what: &'static str,
+) -> Result<Cow<'a, str>, ProtocolError> {
     optional_text(reader)?
         .filter(|text| !text.is_empty())
         .ok_or(ProtocolError::Empty(what))

@@ -11,12 +11,12 @@ use tokio::net::TcpStream;
 pub enum Socket {
     /// Shared with the outbox, which writes to it directly.
     Plain(Arc<TcpStream>),
-    Tls(Box<dyn Stream>),
+    Tls(Box<dyn ByteStream>),
 }
 
 /// What a TLS stream, or any other, has to be.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 impl Socket {
     /// Reads once into `buffer`; 0 at the end.

@@ -1,352 +1,319 @@
-//! WebSocket frames, the server's half of RFC 6455: masked frames in, unmasked frame heads out.
-//!
-//! Data is handed on as it comes, frame by frame: SignalR's messages are cut by their own
-//! separators, not by frames, so nothing is held back to assemble a message.
+//! Runs a connection over a WebSocket, and over further sockets if its client may reconnect.
 
-/// Frame types that a peer may send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opcode {
-    Continuation,
-    Text,
-    Binary,
-    Close,
-    Ping,
-    Pong,
+use crate::signalr::connection::{Connection, Ending};
+use crate::signalr::frame::{Decoder, Event, FrameError, close_frame, pong_frame};
+use crate::signalr::hub::Hub;
+use crate::signalr::transport::socket::Socket;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+thread_local! {
+    /// One read buffer a thread, not one a connection: what stays unread is copied out of it.
+    static READ_BUFFER: std::cell::RefCell<Box<[u8]>> = std::cell::RefCell::new(vec![0; 16 << 10].into());
 }
 
-impl Opcode {
-    fn is_control(self) -> bool {
-        matches!(self, Opcode::Close | Opcode::Ping | Opcode::Pong)
+/// Runs a connection over a WebSocket until it is over. `early` came behind the upgrade request;
+/// `further` brings other sockets where the client may come back.
+pub async fn run_websocket<H: Hub>(
+    connection: Connection<H>,
+    socket: Socket,
+    early: &[u8],
+    further: Option<Further>,
+) {
+    let mut websocket = WebSocket {
+        connection,
+        socket,
+        decoder: Decoder::default(),
+        closing: None,
+        peer_closed: false,
+        farewell: None,
+        stuck: None,
+    };
+    if !early.is_empty() {
+        websocket.take(&mut early.to_vec());
+    }
+    match further {
+        // Apart, so that the many that do not come back pay nothing for those that may.
+        Some(further) => Box::pin(run_resumable(websocket, further)).await,
+        None => drop(poll_fn(|context| websocket.poll(context)).await),
     }
 }
 
-/// What a stretch of input turned out to be.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// A piece of a data frame, unmasked.
-    Data(&'a [u8]),
-    Ping(&'a [u8]),
-    /// The peer closes.
-    Close,
-}
-
-/// A breach of the protocol, with the close code that answers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
-    #[error("a frame that breaks RFC 6455: {0}")]
-    Protocol(&'static str),
-    #[error("a text frame that is not UTF-8")]
-    Utf8,
-}
-
-impl FrameError {
-    pub fn close_code(self) -> u16 {
-        match self {
-            FrameError::Protocol(_) => 1002,
-            FrameError::Utf8 => 1007,
-        }
-    }
-}
-
-/// Takes frames apart, whatever pieces they arrive in.
-#[derive(Default)]
-pub struct Decoder {
-    head: [u8; 14],
-    head_length: usize,
-    /// Payload bytes of the present frame still to come; `None` between frames.
-    remaining: Option<u64>,
-    opcode: Option<Opcode>,
-    last: bool,
-    mask: [u8; 4],
-    mask_at: usize,
-    /// The kind of the message whose fragments are coming.
-    message: Option<Opcode>,
-    control: Vec<u8>,
-    utf8: Utf8,
-}
-
-impl Decoder {
-    /// Takes `input` apart; `event` is called for each thing found. Unmasks in place.
-    pub fn feed<E: From<FrameError>>(
-        &mut self,
-        mut input: &mut [u8],
-        mut event: impl FnMut(Event<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        loop {
-            let Some(remaining) = self.remaining else {
-                if input.is_empty() {
-                    return Ok(());
+async fn run_resumable<H: Hub>(mut websocket: WebSocket<H>, mut further: Further) {
+    let timeout = websocket.connection.disconnect_timeout();
+    loop {
+        let end = poll_fn(
+            |context| match further.poll(context, &websocket.connection) {
+                Poll::Ready(handover) => Poll::Ready(End::Moved(handover)),
+                Poll::Pending => {
+                    let end = websocket.poll(context);
+                    further.way_back.note(&websocket.connection);
+                    end
                 }
-                input = self.take_head(input)?;
-                continue;
-            };
-            let length = input
-                .len()
-                .min(usize::try_from(remaining).unwrap_or(usize::MAX));
-            let (payload, rest) = input.split_at_mut(length);
-            input = rest;
-            self.unmask(payload);
-            let left = remaining - length as u64;
-            if self.opcode.is_some_and(Opcode::is_control) {
-                self.control.extend_from_slice(payload);
-            } else if !payload.is_empty() {
-                if self.message == Some(Opcode::Text) {
-                    self.utf8.check(payload)?;
-                }
-                event(Event::Data(payload))?;
-            }
-            if left > 0 {
-                self.remaining = Some(left);
-                return Ok(());
-            }
-            self.remaining = None;
-            self.finish_frame(&mut event)?;
-        }
-    }
-
-    fn finish_frame<E: From<FrameError>>(
-        &mut self,
-        event: &mut impl FnMut(Event<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let control = std::mem::take(&mut self.control);
-        match self.opcode {
-            Some(Opcode::Ping) => event(Event::Ping(&control)),
-            Some(Opcode::Close) => {
-                check_close(&control)?;
-                event(Event::Close)
-            }
-            Some(Opcode::Pong) | None => Ok(()),
-            Some(_) => {
-                if self.last {
-                    if self.message == Some(Opcode::Text) {
-                        self.utf8.end()?;
+            },
+        );
+        let next = match end.await {
+            End::Over => None,
+            End::Moved(handover) => Some(handover),
+            End::Dropped => {
+                let mut waiting = timer(timeout);
+                poll_fn(|context| {
+                    if let Poll::Ready(handover) = further.poll(context, &websocket.connection) {
+                        return Poll::Ready(Some(handover));
                     }
-                    self.message = None;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Collects a frame's head, and checks it once it is whole.
-    fn take_head<'i>(&mut self, input: &'i mut [u8]) -> Result<&'i mut [u8], FrameError> {
-        let wanted = match self.head_length {
-            0 | 1 => 2,
-            _ => {
-                2 + 4
-                    + match self.head[1] & 0x7f {
-                        126 => 2,
-                        127 => 8,
-                        _ => 0,
+                    if waiting.as_mut().poll(context).is_ready()
+                        || websocket.connection.poll(context).is_ready()
+                    {
+                        return Poll::Ready(None);
                     }
+                    Poll::Pending
+                })
+                .await
             }
         };
-        let taken = (wanted - self.head_length).min(input.len());
-        let (head, rest) = input.split_at_mut(taken);
-        self.head[self.head_length..self.head_length + taken].copy_from_slice(head);
-        self.head_length += taken;
-        if self.head_length == 2 {
-            self.check_start()?;
-        } else if self.head_length == wanted && wanted > 2 {
-            self.check_length(wanted)?;
-        }
-        Ok(rest)
-    }
-
-    fn check_start(&mut self) -> Result<(), FrameError> {
-        let [first, second, ..] = self.head;
-        if first & 0x70 != 0 {
-            return Err(FrameError::Protocol("a reserved bit is set"));
-        }
-        if second & 0x80 == 0 {
-            return Err(FrameError::Protocol("the mask is missing"));
-        }
-        self.last = first & 0x80 != 0;
-        let opcode = match first & 0x0f {
-            0 => Opcode::Continuation,
-            1 => Opcode::Text,
-            2 => Opcode::Binary,
-            8 => Opcode::Close,
-            9 => Opcode::Ping,
-            10 => Opcode::Pong,
-            _ => return Err(FrameError::Protocol("an unknown opcode")),
-        };
-        match opcode {
-            Opcode::Continuation if self.message.is_none() => {
-                return Err(FrameError::Protocol("a continuation of nothing"));
-            }
-            Opcode::Text | Opcode::Binary if self.message.is_some() => {
-                return Err(FrameError::Protocol("a new message inside another"));
-            }
-            Opcode::Text | Opcode::Binary => self.message = Some(opcode),
-            Opcode::Continuation => {}
-            _ if !self.last => return Err(FrameError::Protocol("a control frame in pieces")),
-            _ => {}
-        }
-        self.opcode = Some(opcode);
-        Ok(())
-    }
-
-    fn check_length(&mut self, head: usize) -> Result<(), FrameError> {
-        let extended = &self.head[2..head - 4];
-        let length = match extended.len() {
-            0 => u64::from(self.head[1] & 0x7f),
-            _ => extended
-                .iter()
-                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
-        };
-        if length >> 63 == 1 {
-            return Err(FrameError::Protocol("a length over 63 bits"));
-        }
-        // As .NET, which takes a length that is not in its shortest form.
-        if length > 125 && self.opcode.is_some_and(Opcode::is_control) {
-            return Err(FrameError::Protocol("a control frame over 125 bytes"));
-        }
-        self.mask.copy_from_slice(&self.head[head - 4..head]);
-        self.mask_at = 0;
-        self.head_length = 0;
-        self.remaining = Some(length);
-        Ok(())
-    }
-
-    fn unmask(&mut self, payload: &mut [u8]) {
-        let mut mask = self.mask;
-        mask.rotate_left(self.mask_at);
-        for chunk in payload.chunks_mut(4) {
-            chunk
-                .iter_mut()
-                .zip(mask)
-                .for_each(|(byte, mask)| *byte ^= mask);
-        }
-        self.mask_at = (self.mask_at + payload.len()) % 4;
+        let Some((socket, early)) = next else { return };
+        websocket.go_on(socket, early);
     }
 }
 
-/// A code and a reason, both of which may be missing.
-fn check_close(payload: &[u8]) -> Result<(), FrameError> {
-    match payload {
-        [] => Ok(()),
-        [_] => Err(FrameError::Protocol("half a close code")),
-        [high, low, reason @ ..] => {
-            // As .NET has it; of a message the error is another.
-            std::str::from_utf8(reason)
-                .map_err(|_| FrameError::Protocol("a reason that is not UTF-8"))?;
-            match u16::from_be_bytes([*high, *low]) {
-                1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(()),
-                _ => Err(FrameError::Protocol("a close code that may not be sent")),
-            }
-        }
-    }
+/// The sockets that a client may come back on.
+pub struct Further {
+    pub sockets: mpsc::Receiver<Handover>,
+    pub way_back: Arc<WayBack>,
 }
 
-/// Checks UTF-8 that arrives in pieces; up to three bytes wait for the rest of their character.
+/// Whether a client may come back, for who asks before its new socket is there.
 #[derive(Default)]
-struct Utf8 {
-    waiting: [u8; 4],
-    length: usize,
+pub struct WayBack {
+    /// Its handshake renounced it.
+    pub renounced: AtomicBool,
+    /// The connection is over; its last words may still be on their way.
+    pub over: AtomicBool,
 }
 
-impl Utf8 {
-    fn check(&mut self, mut piece: &[u8]) -> Result<(), FrameError> {
-        while self.length > 0 {
-            let Some((first, rest)) = piece.split_first() else {
-                return Ok(());
-            };
-            self.waiting[self.length] = *first;
-            self.length += 1;
-            piece = rest;
-            match std::str::from_utf8(&self.waiting[..self.length]) {
-                Ok(_) => self.length = 0,
-                Err(error) if error.error_len().is_some() || self.length == 4 => {
-                    return Err(FrameError::Utf8);
-                }
-                Err(_) => {}
-            }
-        }
-        match std::str::from_utf8(piece) {
-            Ok(_) => Ok(()),
-            Err(error) if error.error_len().is_some() => Err(FrameError::Utf8),
-            Err(error) => {
-                let tail = &piece[error.valid_up_to()..];
-                self.waiting[..tail.len()].copy_from_slice(tail);
-                self.length = tail.len();
-                Ok(())
-            }
+impl WayBack {
+    fn note<H: Hub>(&self, connection: &Connection<H>) {
+        self.renounced.store(
+            connection.is_open() && !connection.is_resumable(),
+            Ordering::Relaxed,
+        );
+        self.over.store(connection.is_over(), Ordering::Relaxed);
+    }
+}
+
+impl Further {
+    fn poll<H: Hub>(
+        &mut self,
+        context: &mut Context<'_>,
+        connection: &Connection<H>,
+    ) -> Poll<Handover> {
+        match self.sockets.poll_recv(context) {
+            Poll::Ready(Some(handover)) if connection.is_resumable() => Poll::Ready(handover),
+            // One that may not go on is dropped; the table's sender keeps the channel open.
+            Poll::Ready(_) | Poll::Pending => Poll::Pending,
         }
     }
+}
 
-    fn end(&mut self) -> Result<(), FrameError> {
-        if self.length == 0 {
-            Ok(())
+/// A new socket for a connection that continues, and the bytes that followed its upgrade.
+pub type Handover = (Socket, Vec<u8>);
+
+/// How a socket came to its end.
+enum End {
+    /// The connection with it.
+    Over,
+    /// Without a word: the connection may go on over another.
+    Dropped,
+    Moved(Handover),
+}
+
+struct WebSocket<H: Hub> {
+    connection: Connection<H>,
+    socket: Socket,
+    decoder: Decoder,
+    /// Set once our close frame is queued: how long the peer may take to answer.
+    closing: Option<Pin<Box<Sleep>>>,
+    peer_closed: bool,
+    /// The code to close with once all that came before is acted on.
+    farewell: Option<u16>,
+    /// Set while the socket takes nothing: how long it may go on so.
+    stuck: Option<Pin<Box<Sleep>>>,
+}
+
+/// What a read brought that matters beyond its data.
+enum Breach {
+    Frame(FrameError),
+    Closed,
+}
+
+impl From<FrameError> for Breach {
+    fn from(error: FrameError) -> Self {
+        Breach::Frame(error)
+    }
+}
+
+impl<H: Hub> WebSocket<H> {
+    /// Takes another socket, and begins anew on it.
+    fn go_on(&mut self, socket: Socket, mut early: Vec<u8>) {
+        self.socket = socket;
+        self.decoder = Decoder::default();
+        (self.closing, self.farewell, self.stuck) = (None, None, None);
+        self.connection.resumed();
+        self.take(&mut early);
+    }
+
+    /// The peer is gone: for good, unless the connection may go on.
+    fn gone(&self) -> End {
+        if self.closing.is_none() && self.connection.is_resumable() {
+            End::Dropped
         } else {
-            Err(FrameError::Utf8)
+            End::Over
         }
+    }
+
+    /// Ready when the socket can be dropped.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        loop {
+            if self.closing.is_none() {
+                match (self.connection.poll(context), self.farewell.take()) {
+                    (Poll::Ready(Ending::Gone), _) => return Poll::Ready(End::Over),
+                    (Poll::Ready(Ending::Stopping), _) => self.close(1001),
+                    (Poll::Ready(_), code) => self.close(code.unwrap_or(1000)),
+                    (Poll::Pending, Some(code)) => self.close(code),
+                    (Poll::Pending, None) => {}
+                }
+            }
+            let written = match self.poll_write(context) {
+                Ok(written) => written,
+                Err(_) => return Poll::Ready(self.gone()),
+            };
+            if self.peer_closed && written {
+                return Poll::Ready(End::Over);
+            }
+            if written
+                && self.connection.is_sending_streams()
+                && self.connection.client().outbox.made_room()
+            {
+                // Streams that waited for room go on.
+                continue;
+            }
+            let overdue = [&mut self.closing, &mut self.stuck]
+                .into_iter()
+                .any(|timer| {
+                    timer
+                        .as_mut()
+                        .is_some_and(|timer| timer.as_mut().poll(context).is_ready())
+                });
+            if overdue {
+                return Poll::Ready(self.gone());
+            }
+            if self.closing.is_none() && !self.connection.wants_input() {
+                return Poll::Pending;
+            }
+            match self.poll_read(context) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(self.gone()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Writes what waits; true when all is written.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
+        let socket = &mut self.socket;
+        let mut progress = false;
+        let written = self
+            .connection
+            .client()
+            .outbox
+            .poll_flush(context, |context, slices| {
+                match socket.poll_write(context, slices) {
+                    Poll::Ready(result) => {
+                        progress = true;
+                        result
+                    }
+                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            })?;
+        let flushed = match socket.poll_flush(context) {
+            Poll::Ready(result) => result.map(|()| true)?,
+            Poll::Pending => false,
+        };
+        if written || progress {
+            self.stuck = None;
+        }
+        if !written && self.stuck.is_none() {
+            self.stuck = Some(timer(self.connection.send_timeout()));
+        }
+        Ok(written && flushed)
+    }
+
+    /// Reads once; false when the peer is gone.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let length = match ready!(self.socket.poll_read(context, buffer)) {
+                Ok(0) | Err(_) => return Poll::Ready(false),
+                Ok(length) => length,
+            };
+            self.take(&mut buffer[..length]);
+            Poll::Ready(true)
+        })
+    }
+
+    fn take(&mut self, bytes: &mut [u8]) {
+        let closing = self.closing.is_some();
+        let connection = &mut self.connection;
+        let result = self.decoder.feed(bytes, |event| match event {
+            // After our close frame only the peer's is of interest.
+            Event::Data(_) | Event::Ping(_) if closing => Ok(()),
+            Event::Data(data) => {
+                connection.feed(data);
+                Ok(())
+            }
+            Event::Ping(payload) => {
+                connection
+                    .client()
+                    .outbox
+                    .push_control(pong_frame(payload).into());
+                Ok(())
+            }
+            Event::Close => Err(Breach::Closed),
+        });
+        match result {
+            Ok(()) => {}
+            Err(Breach::Closed) => {
+                self.peer_closed = true;
+                if !closing {
+                    // Whatever code came, as ASP.NET Core does.
+                    self.farewell = Some(1000);
+                }
+            }
+            Err(Breach::Frame(error)) => {
+                tracing::debug!(%error, "a WebSocket is closed");
+                self.peer_closed = true; // nothing more that it says can be understood
+                if !closing {
+                    self.farewell = Some(error.close_code());
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, code: u16) {
+        self.connection
+            .client()
+            .outbox
+            .push_control(close_frame(code).into());
+        self.closing = Some(timer(self.connection.close_timeout()));
     }
 }
 
-/// Appends the head of an unmasked, final frame: `0x81` text, `0x82` binary.
-pub fn write_head(out: &mut Vec<u8>, first: u8, length: usize) {
-    out.push(first);
-    match length {
-        0..=125 => out.push(length as u8),
-        126..=0xffff => {
-            out.push(126);
-            out.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(127);
-            out.extend((length as u64).to_be_bytes());
-        }
-    }
-}
-
-/// A whole text frame.
-pub fn text_frame(payload: &[u8]) -> Vec<u8> {
-    data_frame(0x81, payload)
-}
-
-/// A whole binary frame.
-pub fn binary_frame(payload: &[u8]) -> Vec<u8> {
-    data_frame(0x82, payload)
-}
-
-fn data_frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(payload.len() + 10);
-    write_head(&mut frame, first, payload.len());
-    frame.extend_from_slice(payload);
-    frame
-}
-
-/// What a data frame of ours carries; nothing for any other frame.
-pub fn payload(frame: &[u8]) -> &[u8] {
-    match frame {
-        [0x81 | 0x82, 126, _, _, payload @ ..] => payload,
-        [0x81 | 0x82, 127, _, _, _, _, _, _, _, _, payload @ ..] => payload,
-        [0x81 | 0x82, _, payload @ ..] => payload,
-        _ => &[],
-    }
-}
-
-/// The pong that answers a ping.
-pub fn pong_frame(payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(payload.len() + 2);
-    write_head(&mut frame, 0x8a, payload.len());
-    frame.extend_from_slice(payload);
-    frame
-}
-
-/// A close frame without a reason, as ASP.NET Core sends it.
-pub fn close_frame(code: u16) -> Vec<u8> {
-    let mut frame = vec![0x88, 2];
-    frame.extend(code.to_be_bytes());
-    frame
-}
-
-/// `Sec-WebSocket-Accept` for a client's key.
-pub fn accept_key(key: &[u8]) -> String {
-    use base64::Engine;
-    let mut digest = ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
-    digest.update(key);
-    digest.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    base64::engine::general_purpose::STANDARD.encode(digest.finish())
+fn timer(duration: Duration) -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep(duration))
 }

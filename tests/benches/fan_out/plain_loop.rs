@@ -42,7 +42,7 @@ pub fn plain_loop(
         .for_each(|server| server.set_nodelay(true).expect("no delay"));
     let payload =
         format!("{{\"type\":1,\"target\":\"OnCardTitleChanged\",\"arguments\":[{body}]}}\u{1e}");
-    let one = harmony::signalr::transport::websocket::text_frame(payload.as_bytes());
+    let one = harmony::signalr::frame::text_frame(payload.as_bytes());
     let mut write = |frames: &[u8]| {
         for server in &mut servers {
             server.write_all(frames).expect("a write");

@@ -5,11 +5,14 @@
 
 use harmony::signalr::backplane::Backplane;
 use harmony::signalr::serve::serve_http;
-use harmony::signalr::{Call, Caller, Hub, Options, Refusal, Running, Server, answer, endpoint};
+use harmony::signalr::endpoint::Endpoint;
+use harmony::signalr::hub::{Call, Caller, Hub, Refusal, Started};
+use harmony::signalr::options::Options;
+use harmony::signalr::response;
+use harmony::signalr::server::Server;
 use hyper::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use std::cell::OnceCell;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
@@ -19,28 +22,29 @@ use tokio_util::sync::CancellationToken;
 struct Mute;
 
 impl Hub for Mute {
-    fn invoke(&self, _: Caller, _: &mut Call<'_>) -> Result<Running, Refusal> {
+    fn invoke(&self, _: Caller, _: &mut Call<'_>) -> Result<Started, Refusal> {
         Err(Refusal::NoSuchMethod)
     }
 }
 
 thread_local! {
-    static SERVED: OnceCell<(Runtime, Arc<Server<Mute>>)> = const { OnceCell::new() };
+    static SERVED: OnceCell<(Runtime, Endpoint<Mute>)> = const { OnceCell::new() };
 }
 
 /// What is answered to `bytes`, after which nothing more is said.
-async fn talk(server: &Arc<Server<Mute>>, bytes: &[u8]) -> Vec<u8> {
+async fn talk(endpoint: &Endpoint<Mute>, bytes: &[u8]) -> Vec<u8> {
     let (mut near, far) = tokio::io::duplex(1 << 20);
-    let server = server.clone();
+    let endpoint = endpoint.clone();
     let serving = tokio::spawn(serve_http(
         far,
         CancellationToken::new(),
         move |mut request| {
-            let server = server.clone();
+            let endpoint = endpoint.clone();
             async move {
-                endpoint::answer(&server, "/hub", &mut request)
+                endpoint
+                    .respond(&mut request)
                     .await
-                    .unwrap_or_else(|| answer::text(StatusCode::NOT_FOUND, ""))
+                    .unwrap_or_else(|| response::text(StatusCode::NOT_FOUND, ""))
             }
         },
     ));
@@ -54,7 +58,7 @@ async fn talk(server: &Arc<Server<Mute>>, bytes: &[u8]) -> Vec<u8> {
 
 fuzz_target!(|bytes: &[u8]| {
     SERVED.with(|served| {
-        let (runtime, server) = served.get_or_init(|| {
+        let (runtime, endpoint) = served.get_or_init(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             let entered = runtime.enter();
             // What is left waiting by one input is soon gone.
@@ -62,10 +66,10 @@ fuzz_target!(|bytes: &[u8]| {
             let options = Options { disconnect_timeout: soon, client_timeout: soon, close_timeout: soon, handshake_timeout: soon, ..Options::default() };
             let server = Server::new(Mute, options, |parts| Backplane::Local(parts.delivery));
             drop(entered);
-            (runtime, server)
+            (runtime, Endpoint::new(server, "/hub"))
         });
         let said = runtime.block_on(async {
-            let negotiated = talk(server, b"POST /hub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await;
+            let negotiated = talk(endpoint, b"POST /hub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await;
             let negotiated = String::from_utf8(negotiated).expect("text");
             let token = negotiated.split("\"connectionToken\":\"").nth(1).and_then(|rest| rest.split('"').next());
             let parts: Vec<_> = memchr::memmem::find_iter(bytes, b"TOKEN").collect();
@@ -77,7 +81,7 @@ fuzz_target!(|bytes: &[u8]| {
                 from = at + 5;
             }
             input.extend_from_slice(&bytes[from..]);
-            tokio::time::timeout(Duration::from_secs(8), talk(server, &input)).await.expect("an end")
+            tokio::time::timeout(Duration::from_secs(8), talk(endpoint, &input)).await.expect("an end")
         });
         assert!(said.is_empty() || said.starts_with(b"HTTP/1."), "{}", String::from_utf8_lossy(&said));
     });

@@ -1,7 +1,7 @@
 //! WebSocket frames: whatever comes is taken alike in one piece and byte by byte.
 #![no_main]
 
-use harmony::signalr::transport::websocket::{Decoder, Event, FrameError};
+use harmony::signalr::frame::{Decoder, Event, FrameError};
 use libfuzzer_sys::fuzz_target;
 
 /// Data, pings and closes, and whether it broke.

@@ -1,8 +1,8 @@
 //! Catching up with what was published while a hub could not hear, and appending again what Redis lost.
 
-use super::log::{CHUNK, Counts, Log, Message, Place, is_forbidden, is_full};
+use super::log::{CHUNK, Counts, Log, LogMessage, LogPlace, is_forbidden, is_full};
 use super::{FIRST_RETRY, Shared};
-use crate::message_pack::{self, Reader};
+use crate::message_pack::{self, MessagePackReader};
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{ErrorKind, RedisError};
 use std::sync::Arc;
@@ -140,7 +140,7 @@ impl Shared {
         }
     }
 
-    async fn deliver_late(self: &Arc<Self>, (channel, payload): &Message) {
+    async fn deliver_late(self: &Arc<Self>, (channel, payload): &LogMessage) {
         if !self.subscriptions.is_wanted(channel) {
             return;
         }
@@ -170,7 +170,7 @@ impl Shared {
             Err(error) if is_forbidden(&error) || is_full(&error) => return Ok(()),
             mark => mark?,
         };
-        let messages: Vec<Message> = {
+        let messages: Vec<LogMessage> = {
             let mut state = self.log.lock();
             if state.own_epoch.is_empty()
                 || (state.own_epoch == mark.epoch && state.own_last <= mark.end)
@@ -180,7 +180,7 @@ impl Shared {
             }
             // Until all of it is there nothing is.
             state.own_epoch = UNKNOWN_EPOCH.into();
-            state.own_last = Place::default();
+            state.own_last = LogPlace::default();
             state.own.iter().map(|own| own.message.clone()).collect()
         };
         for chunk in messages.chunks(CHUNK) {
@@ -204,12 +204,12 @@ impl Shared {
 
     /// Another hub appended again what Redis had lost: what of it was not heard is delivered.
     pub(super) fn restored(self: &Arc<Self>, note: &[u8]) {
-        let mut reader = Reader::new(note);
+        let mut reader = MessagePackReader::new(note);
         let read = reader
             .array()
             .and_then(|_| Ok((reader.text()?.to_owned(), reader.text()?.to_owned())));
         let Ok((Some(after), Some(end))) =
-            read.map(|(after, end)| (Place::read(&after), Place::read(&end)))
+            read.map(|(after, end)| (LogPlace::read(&after), LogPlace::read(&end)))
         else {
             return;
         };

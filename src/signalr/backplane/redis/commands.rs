@@ -1,9 +1,9 @@
 //! What servers ask of one another over Redis: groups of each other's connections, clients' answers,
-//! and tokens that another server negotiated (spec: signalr.md F2, F5).
+//! and tokens that another server negotiated (protocol.md, "Backplane").
 
 use super::{RedisBackplane, Shared};
-use crate::signalr::backplane::BackplaneError;
 use crate::signalr::backplane::envelope::{self, GroupAction, GroupCommand};
+use crate::signalr::backplane::error::BackplaneError;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::protocol::{ClientMessage, Cut, Protocol};
 use std::collections::HashMap;

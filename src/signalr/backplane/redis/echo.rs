@@ -5,9 +5,9 @@
 //! answers may be little behind, one that fell silent much more, so that the log still has all of it when it comes
 //! back, and one that stays away is given up. Of ASP.NET Core's hubs, which do not answer, nothing is known, as ever.
 
-use super::log::{ENTRY_BYTES, LOG_BYTES, Message};
+use super::log::{ENTRY_BYTES, LOG_BYTES, LogMessage};
 use super::{RedisBackplane, Shared};
-use crate::message_pack::{self, MessagePackError, Reader};
+use crate::message_pack::{self, MessagePackError, MessagePackReader};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,14 +32,14 @@ const GOODBYE: u64 = u64::MAX;
 
 #[derive(Default)]
 pub(super) struct Echoes {
-    state: Mutex<State>,
+    state: Mutex<EchoState>,
     answered: Notify,
     /// This hub has said goodbye.
     left: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
+struct EchoState {
     /// Bytes that this hub has published, which also number its questions.
     published: u64,
     asked: u64,
@@ -56,7 +56,7 @@ struct Hearer {
 }
 
 impl Echoes {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, EchoState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,7 +190,7 @@ impl Shared {
     }
 
     /// Takes note of what Redis took, and asks where it is time to.
-    pub(super) fn published(&self, messages: Vec<Message>) {
+    pub(super) fn published(&self, messages: Vec<LogMessage>) {
         let bytes = messages
             .iter()
             .map(|(channel, payload)| channel.len() + payload.len() + ENTRY_BYTES)
@@ -244,7 +244,7 @@ fn write(number: u64, server: &str) -> Vec<u8> {
 
 /// A question's number and who asked it, or an answer's and who gave it; an error where something else was said.
 pub(super) fn read(bytes: &[u8]) -> Result<(u64, &str), MessagePackError> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = MessagePackReader::new(bytes);
     reader.array()?;
     let number = reader
         .unsigned()?

@@ -1,5 +1,5 @@
 //! One connection to Redis: which server it goes to, made, made again, and a first greeting to see whether it can be
-//! used (spec: signalr.md G).
+//! used.
 //!
 //! A connection string may name one server, several of which one is the primary, sentinels that know it, or nodes of a
 //! cluster. Everything goes to one of them: channels reach the whole of a cluster from any node, and the keys that are

@@ -50,16 +50,16 @@ return {epoch, id}";
 
 /// A place in the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place(u64, u64);
+pub(super) struct LogPlace(u64, u64);
 
-impl Place {
+impl LogPlace {
     pub(super) fn read(text: &str) -> Option<Self> {
         let (milliseconds, number) = text.split_once('-')?;
-        Some(Place(milliseconds.parse().ok()?, number.parse().ok()?))
+        Some(LogPlace(milliseconds.parse().ok()?, number.parse().ok()?))
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for LogPlace {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}-{}", self.0, self.1)
     }
@@ -69,13 +69,13 @@ impl std::fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) epoch: String,
-    pub(super) end: Place,
+    pub(super) end: LogPlace,
 }
 
 /// An entry of the stream: its place, and its fields by name.
-type Entry = (String, Vec<(String, Vec<u8>)>);
+type LogEntry = (String, Vec<(String, Vec<u8>)>);
 /// Channel and payload.
-pub(super) type Message = (String, Vec<u8>);
+pub(super) type LogMessage = (String, Vec<u8>);
 
 /// Counts how often each message was there.
 pub(super) type Counts = HashMap<u64, usize>;
@@ -83,7 +83,7 @@ pub(super) type Counts = HashMap<u64, usize>;
 pub(super) struct Log {
     key: String,
     epoch_key: String,
-    state: Mutex<State>,
+    state: Mutex<LogState>,
     hasher: RandomState,
     pub(super) marked: Notify,
     /// This Redis, or this user of it, has no streams: messages are published and no more.
@@ -93,12 +93,12 @@ pub(super) struct Log {
 }
 
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct LogState {
     /// What this hub published lately.
-    pub(super) own: VecDeque<Own>,
+    pub(super) own: VecDeque<OwnMessage>,
     own_bytes: usize,
     /// The newest place that it was told for a message of its own, and the epoch that it published in.
-    pub(super) own_last: Place,
+    pub(super) own_last: LogPlace,
     pub(super) own_epoch: String,
     heard: VecDeque<(Instant, u64)>,
     /// Heard in all, also those no longer known.
@@ -110,17 +110,17 @@ pub(super) struct State {
 }
 
 /// A message that this hub published.
-pub(super) struct Own {
+pub(super) struct OwnMessage {
     at: Instant,
     /// How much it had published then, this one included.
     until: u64,
-    pub(super) message: Message,
+    pub(super) message: LogMessage,
 }
 
 /// From being cut off until everything missed is delivered.
 #[derive(Default)]
 pub(super) struct CatchingUp {
-    pub(super) held: VecDeque<Message>,
+    pub(super) held: VecDeque<LogMessage>,
     /// The number of the mark that was asked for when everything was subscribed again; others say nothing of that,
     /// such as one that still comes from the connection before.
     awaited: Option<u64>,
@@ -155,7 +155,7 @@ impl Log {
         !self.unavailable.load(Ordering::Relaxed)
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,7 +163,7 @@ impl Log {
     pub(super) async fn publish(
         &self,
         redis: &mut MultiplexedConnection,
-        messages: &[Message],
+        messages: &[LogMessage],
     ) -> Result<(), RedisError> {
         if self.is_available() {
             match self.append(redis, messages, true).await {
@@ -191,7 +191,7 @@ impl Log {
     pub(super) async fn append(
         &self,
         redis: &mut MultiplexedConnection,
-        messages: &[Message],
+        messages: &[LogMessage],
         publish: bool,
     ) -> Result<(), RedisError> {
         let mut pipeline = ::redis::pipe();
@@ -220,7 +220,7 @@ impl Log {
             .arg(self.length(messages))
             .ignore();
         let (last,) = pipeline.query_async::<(String,)>(redis).await?;
-        if let Some(place) = Place::read(&last) {
+        if let Some(place) = LogPlace::read(&last) {
             let mut state = self.lock();
             state.own_last = state.own_last.max(place);
         }
@@ -228,7 +228,7 @@ impl Log {
     }
 
     /// How many messages of the usual size the log may have.
-    fn length(&self, messages: &[Message]) -> usize {
+    fn length(&self, messages: &[LogMessage]) -> usize {
         let mut state = self.lock();
         for (channel, payload) in messages {
             state.mean = (state.mean * 63 + channel.len() + payload.len() + ENTRY_BYTES) / 64;
@@ -238,12 +238,12 @@ impl Log {
 
     /// Keeps what was just published, against a Redis that loses its log: all that not everybody has heard, and some
     /// of the rest. `until` counts what was published in all, `heard` what of that all have heard.
-    pub(super) fn published(&self, messages: Vec<Message>, until: u64, heard: u64) {
+    pub(super) fn published(&self, messages: Vec<LogMessage>, until: u64, heard: u64) {
         let mut state = self.lock();
         let at = Instant::now();
         for message in messages {
             state.own_bytes += message.1.len();
-            state.own.push_back(Own { at, until, message });
+            state.own.push_back(OwnMessage { at, until, message });
         }
         while let Some(oldest) = state.own.front()
             && oldest.until <= heard
@@ -282,7 +282,7 @@ impl Log {
         let (epoch, end) = command.query_async::<(String, String)>(redis).await?;
         Ok(Mark {
             epoch,
-            end: Place::read(&end).unwrap_or_default(),
+            end: LogPlace::read(&end).unwrap_or_default(),
         })
     }
 
@@ -318,7 +318,7 @@ impl Log {
         true
     }
 
-    pub(super) fn note(&self, state: &mut State, channel: &str, payload: &[u8]) {
+    pub(super) fn note(&self, state: &mut LogState, channel: &str, payload: &[u8]) {
         let now = Instant::now();
         state
             .heard
@@ -348,7 +348,7 @@ impl Log {
         let [epoch, end, number] = text.split(' ').collect::<Vec<_>>()[..] else {
             return;
         };
-        let (Some(end), Ok(number)) = (Place::read(end), number.parse::<u64>()) else {
+        let (Some(end), Ok(number)) = (LogPlace::read(end), number.parse::<u64>()) else {
             return;
         };
         let mut state = self.lock();
@@ -372,7 +372,7 @@ impl Log {
 
     /// The first of those that were held back before the awaited mark. It stays until it is [let go](Self::let_go):
     /// delivering it may be broken off.
-    pub(super) fn held_before_mark(&self) -> Option<Message> {
+    pub(super) fn held_before_mark(&self) -> Option<LogMessage> {
         match &self.lock().catching_up {
             Some(CatchingUp {
                 held,
@@ -395,7 +395,7 @@ impl Log {
 
     /// Behind which place the log is to be read, to which, and what of that was heard; `None` where nothing was
     /// missed, or where that can't be known.
-    pub(super) fn gap(&self) -> Option<(Option<Place>, Place, Counts)> {
+    pub(super) fn gap(&self) -> Option<(Option<LogPlace>, LogPlace, Counts)> {
         let state = self.lock();
         let (end, _) = state.catching_up.as_ref()?.end.clone()?;
         // The first connection of all missed nothing.
@@ -409,7 +409,7 @@ impl Log {
     }
 
     /// What was heard since a count, by its digests.
-    pub(super) fn heard_since(state: &State, count: usize) -> Counts {
+    pub(super) fn heard_since(state: &LogState, count: usize) -> Counts {
         let known = state
             .heard_count
             .saturating_sub(count)
@@ -424,14 +424,14 @@ impl Log {
     }
 
     /// Counts a message.
-    pub(super) fn count(&self, counts: &mut Counts, (channel, payload): &Message) {
+    pub(super) fn count(&self, counts: &mut Counts, (channel, payload): &LogMessage) {
         *counts
             .entry(self.hasher.hash_one((channel.as_str(), payload.as_slice())))
             .or_default() += 1;
     }
 
     /// Whether a message is one of those counted, which it then is once less.
-    pub(super) fn take(&self, counts: &mut Counts, (channel, payload): &Message) -> bool {
+    pub(super) fn take(&self, counts: &mut Counts, (channel, payload): &LogMessage) -> bool {
         match counts.get_mut(&self.hasher.hash_one((channel.as_str(), payload.as_slice()))) {
             Some(times) if *times > 0 => {
                 *times -= 1;
@@ -445,9 +445,9 @@ impl Log {
     pub(super) async fn read(
         &self,
         redis: &mut MultiplexedConnection,
-        after: Option<Place>,
-        end: Place,
-    ) -> Result<Vec<Message>, RedisError> {
+        after: Option<LogPlace>,
+        end: LogPlace,
+    ) -> Result<Vec<LogMessage>, RedisError> {
         let mut messages = Vec::new();
         let mut from = after.map_or_else(|| "-".to_owned(), |after| format!("({after}"));
         loop {
@@ -458,7 +458,7 @@ impl Log {
                 .arg(end.to_string())
                 .arg("COUNT")
                 .arg(CHUNK);
-            let entries: Vec<Entry> = command.query_async(redis).await?;
+            let entries: Vec<LogEntry> = command.query_async(redis).await?;
             let Some((last, _)) = entries.last() else {
                 return Ok(messages);
             };

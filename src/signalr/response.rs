@@ -1,4 +1,4 @@
-//! HTTP answers in ASP.NET Core's habits: plain text, JSON, no caching, CORS for everybody.
+//! HTTP responses as ASP.NET Core writes them: plain text, JSON, no caching, CORS for everybody.
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -8,44 +8,44 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use std::convert::Infallible;
 
-/// A whole body, or a stream of events.
+/// A whole body or a stream of events.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
-pub type Answer = Response<Body>;
+pub type HttpResponse = Response<Body>;
 
-/// A plain text answer.
-pub fn text(status: StatusCode, body: &str) -> Answer {
+/// A plain text response.
+pub fn text(status: StatusCode, body: &str) -> HttpResponse {
     typed(status, "text/plain", body.as_bytes().to_vec())
 }
 
-/// Says no to a request that can't be one, and no more on its connection.
-pub fn refused(status: StatusCode) -> Answer {
-    let mut answer = Response::new(whole(Bytes::new()));
-    *answer.status_mut() = status;
-    answer
+/// Refuses a malformed request and closes its connection.
+pub fn refused(status: StatusCode) -> HttpResponse {
+    let mut response = Response::new(whole(Bytes::new()));
+    *response.status_mut() = status;
+    response
         .headers_mut()
         .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    answer
+    response
 }
 
-pub fn json(body: String) -> Answer {
+pub fn json(body: String) -> HttpResponse {
     typed(StatusCode::OK, "application/json", body.into_bytes())
 }
 
-/// A body that is whole.
+/// A body of known length.
 pub fn whole(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).boxed_unsync()
 }
 
-pub fn typed(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Answer {
-    let mut answer = Response::new(whole(body));
-    *answer.status_mut() = status;
-    answer
+pub fn typed(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> HttpResponse {
+    let mut response = Response::new(whole(body));
+    *response.status_mut() = status;
+    response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer
+    response
 }
 
-/// The headers with which ASP.NET Core keeps answers out of caches.
+/// Adds the headers with which ASP.NET Core keeps responses out of caches.
 pub fn never_cache(headers: &mut HeaderMap) {
     headers.insert(
         header::CACHE_CONTROL,
@@ -58,17 +58,17 @@ pub fn never_cache(headers: &mut HeaderMap) {
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
 }
 
-/// The answer to a CORS preflight; every origin, header and method is welcome, with credentials.
-pub fn preflight(request: &Request<Incoming>) -> Option<Answer> {
+/// The response to a CORS preflight: every origin, header and method is allowed, with credentials.
+pub fn preflight(request: &Request<Incoming>) -> Option<HttpResponse> {
     let method = request
         .headers()
         .get(header::ACCESS_CONTROL_REQUEST_METHOD)?;
     if request.method() != Method::OPTIONS || !request.headers().contains_key(header::ORIGIN) {
         return None;
     }
-    let mut answer = Response::new(whole(Bytes::new()));
-    *answer.status_mut() = StatusCode::NO_CONTENT;
-    answer
+    let mut response = Response::new(whole(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
         .headers_mut()
         .insert(header::ACCESS_CONTROL_ALLOW_METHODS, method.clone());
     if let Some(headers) = request
@@ -78,20 +78,20 @@ pub fn preflight(request: &Request<Incoming>) -> Option<Answer> {
     {
         let names: Vec<_> = headers.split(',').map(str::trim).collect();
         if let Ok(names) = HeaderValue::from_str(&names.join(",")) {
-            answer
+            response
                 .headers_mut()
                 .insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
         }
     }
-    Some(answer)
+    Some(response)
 }
 
-/// Lets the asking origin read the answer.
-pub fn allow_origin(answer: &mut Answer, origin: Option<HeaderValue>) {
+/// Lets the requesting origin read the response.
+pub fn allow_origin(response: &mut HttpResponse, origin: Option<HeaderValue>) {
     let Some(origin) = origin.filter(|origin| !origin.is_empty()) else {
         return;
     };
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
         HeaderValue::from_static("true"),

@@ -1,8 +1,9 @@
 //! Connections by their token: negotiated, bound to a transport, over.
 
-use crate::signalr::transport::WayBack;
-use crate::signalr::transport::half::Half;
-use crate::signalr::transport::socket::Socket;
+use crate::signalr::transport::http::HttpTransport;
+use crate::signalr::transport::websocket::{Handover, WayBack};
+use crate::signalr::transport_type::TransportType;
+use base64::Engine;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,48 +17,26 @@ const MAXIMUM_EARLY_IN_ALL: usize = 64 << 20;
 /// A table that is full is not swept more often than this.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// The transport that a connection is bound to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    WebSocket,
-    ServerSentEvents,
-    LongPolling,
-}
-
-impl Transport {
-    /// As negotiation and refusals name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Transport::WebSocket => "WebSockets",
-            Transport::ServerSentEvents => "ServerSentEvents",
-            Transport::LongPolling => "LongPolling",
-        }
-    }
-}
-
-/// A new socket for a connection that goes on, with what came behind its upgrade.
-pub type Handover = (Socket, Vec<u8>);
-
 /// Where a connection is.
 #[derive(Clone)]
 pub enum Session {
     /// Negotiated.
-    Waiting(Waiting),
+    Negotiated(Negotiated),
     WebSocket,
     /// Over a WebSocket, and open to others after it while its client may come back.
     Resumable {
         sockets: mpsc::Sender<Handover>,
         way_back: Arc<WayBack>,
     },
-    Half {
-        transport: Transport,
-        half: Arc<Half>,
+    Http {
+        transport: TransportType,
+        http: Arc<HttpTransport>,
     },
 }
 
 /// A connection that nobody opened yet.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct Negotiated {
     pub id: Arc<str>,
     born: Instant,
     /// What was sent before it was opened.
@@ -86,9 +65,9 @@ struct Table {
 impl Table {
     fn sweep(&mut self, lifetime: Duration) {
         let alive = |session: &Session| match session {
-            Session::Waiting(waiting) => waiting.born.elapsed() < lifetime,
+            Session::Negotiated(negotiated) => negotiated.born.elapsed() < lifetime,
             Session::WebSocket | Session::Resumable { .. } => true,
-            Session::Half { half, .. } => !half.is_over() && !half.is_gone(),
+            Session::Http { http, .. } => !http.is_over() && !http.is_gone(),
         };
         let dead: Vec<_> = self
             .sessions
@@ -102,9 +81,9 @@ impl Table {
     }
 
     fn waits_no_more(&mut self, session: &Session) {
-        if let Session::Waiting(waiting) = session {
+        if let Session::Negotiated(negotiated) = session {
             self.waiting -= 1;
-            self.early -= waiting.early.len();
+            self.early -= negotiated.early.len();
         }
     }
 
@@ -139,7 +118,7 @@ impl Sessions {
         table.waiting += 1;
         table.sessions.insert(
             token.into(),
-            Session::Waiting(Waiting {
+            Session::Negotiated(Negotiated {
                 id,
                 born: Instant::now(),
                 early: Vec::new(),
@@ -154,8 +133,8 @@ impl Sessions {
         let mut table = self.lock();
         let session = table.sessions.get(token)?;
         let is_gone = match session {
-            Session::Waiting(waiting) => waiting.born.elapsed() >= lifetime,
-            Session::Half { half, .. } => half.is_gone(),
+            Session::Negotiated(negotiated) => negotiated.born.elapsed() >= lifetime,
+            Session::Http { http, .. } => http.is_gone(),
             Session::Resumable { way_back, .. } => way_back.over.load(Ordering::Relaxed),
             Session::WebSocket => false,
         };
@@ -167,12 +146,12 @@ impl Sessions {
     }
 
     /// Binds a waiting connection; `None` where somebody else did first.
-    pub fn bind(&self, token: &str, open: impl FnOnce(Waiting) -> Session) -> Option<Session> {
+    pub fn bind(&self, token: &str, open: impl FnOnce(Negotiated) -> Session) -> Option<Session> {
         let mut table = self.lock();
-        let Session::Waiting(waiting) = table.sessions.get(token)? else {
+        let Session::Negotiated(negotiated) = table.sessions.get(token)? else {
             return None;
         };
-        let opened = open(waiting.clone());
+        let opened = open(negotiated.clone());
         let waiting = table.sessions.insert(token.into(), opened.clone())?;
         table.waits_no_more(&waiting);
         Some(opened)
@@ -183,10 +162,10 @@ impl Sessions {
         let mut table = self.lock();
         let room = table.early + bytes.len() <= MAXIMUM_EARLY_IN_ALL;
         match table.sessions.get_mut(token) {
-            Some(Session::Waiting(waiting))
-                if room && waiting.early.len() + bytes.len() <= MAXIMUM_EARLY =>
+            Some(Session::Negotiated(negotiated))
+                if room && negotiated.early.len() + bytes.len() <= MAXIMUM_EARLY =>
             {
-                waiting.early.extend_from_slice(bytes);
+                negotiated.early.extend_from_slice(bytes);
                 table.early += bytes.len();
                 true
             }
@@ -211,4 +190,9 @@ impl Sessions {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An unguessable id: 128 random bits in 22 characters.
+pub fn new_id() -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(crate::secret::random::<16>())
 }

@@ -1,10 +1,10 @@
 //! Server-sent events and long polling: what a client sends comes by POST, what it hears by GET
-//! (spec: signalr.md B).
+//! (protocol.md, "Transports").
 
-use crate::signalr::Hub;
 use crate::signalr::connection::{Connection, Ending};
+use crate::signalr::frame;
+use crate::signalr::hub::Hub;
 use crate::signalr::registry::Client;
-use crate::signalr::transport::websocket;
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::poll_fn as stream_fn;
@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 /// Pieces of bodies that may wait for the connection; a POST waits while there are more.
 const PIECES: usize = 8;
 
-/// One connection over a half transport, as its requests see it.
-pub struct Half {
+/// One connection over a http transport, as its requests see it.
+pub struct HttpTransport {
     client: Arc<Client>,
     inbound: mpsc::Sender<Bytes>,
     /// The connection is over; what it said last may still wait to be fetched.
@@ -46,7 +46,7 @@ pub enum Polled {
     Over,
 }
 
-impl Half {
+impl HttpTransport {
     /// Starts a connection; `idle` is how long it may be without a poll, where it is polled at all.
     /// `early` was sent before it was opened.
     pub fn start<H: Hub>(
@@ -57,7 +57,7 @@ impl Half {
     ) -> Arc<Self> {
         connection.feed(early);
         let (inbound, mut pieces) = mpsc::channel::<Bytes>(PIECES);
-        let half = Arc::new(Half {
+        let http = Arc::new(HttpTransport {
             client,
             inbound,
             ended: CancellationToken::new(),
@@ -67,7 +67,7 @@ impl Half {
             turn: tokio::sync::Mutex::default(),
             idle_since: Mutex::new(Some(Instant::now())),
         });
-        let own = half.clone();
+        let own = http.clone();
         tokio::spawn(async move {
             let mut tick = tokio::time::interval(Duration::from_secs(1));
             poll_fn(|context| {
@@ -101,7 +101,7 @@ impl Half {
             own.ended.cancel();
             own.client.outbox.wake();
         });
-        half
+        http
     }
 
     /// Hands over what a client sent; waits while too much waits. False where the connection is over.
@@ -167,7 +167,7 @@ impl Half {
         Poll::Ready(Some(
             frames
                 .iter()
-                .flat_map(|frame| websocket::payload(frame))
+                .flat_map(|frame| frame::payload(frame))
                 .copied()
                 .collect(),
         ))
@@ -212,7 +212,7 @@ fn event(data: &[u8]) -> Bytes {
 }
 
 /// Ends the connection when the stream that carries it is dropped.
-struct AbortOnDrop(Arc<Half>);
+struct AbortOnDrop(Arc<HttpTransport>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {
@@ -221,15 +221,15 @@ impl Drop for AbortOnDrop {
 }
 
 /// A poll is under way, so the connection is not idle.
-struct Busy<'h>(&'h Half);
+struct Busy<'h>(&'h HttpTransport);
 
 impl<'h> Busy<'h> {
-    fn new(half: &'h Half) -> Self {
-        *half
+    fn new(http: &'h HttpTransport) -> Self {
+        *http
             .idle_since
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = None;
-        Busy(half)
+        Busy(http)
     }
 }
 
