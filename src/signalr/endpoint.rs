@@ -10,7 +10,7 @@ mod upgrade;
 use crate::signalr::connection::Visitor;
 use crate::signalr::gate::Admitted;
 use crate::signalr::hub::{Admission, Hub, OpeningRequest};
-use crate::signalr::request::{accepts_events, bearer_token, query};
+use crate::signalr::request::{accepts_events, bearer_token, query, websocket_key};
 use crate::signalr::response::{HttpResponse, never_cache, text};
 use crate::signalr::server::Server;
 use crate::signalr::transport_type::TransportType;
@@ -138,7 +138,7 @@ impl<H: Hub> Endpoint<H> {
 fn wanted_transport(request: &Request<Incoming>) -> TransportType {
     if accepts_events(request) {
         TransportType::ServerSentEvents
-    } else if upgrade::websocket_key(request.headers()).is_some() {
+    } else if websocket_key(request.headers()).is_some() {
         TransportType::WebSockets
     } else {
         TransportType::LongPolling

@@ -1,6 +1,7 @@
 //! What every request must be, as Kestrel has it, and how its query and headers are read.
 
-use hyper::header::{self, HeaderMap, HeaderValue};
+use base64::Engine;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, StatusCode, Uri, Version};
 
@@ -176,4 +177,30 @@ pub fn query<B>(request: &Request<B>, name: &str) -> Option<String> {
     values
         .map(|(_, value)| value.into_owned())
         .reduce(|all, value| format!("{all},{value}"))
+}
+
+/// The client's key, if the request asks for a WebSocket of version 13.
+pub fn websocket_key(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let has = |name: HeaderName, wanted: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|token| token.trim().eq_ignore_ascii_case(wanted))
+    };
+    let asked = has(header::CONNECTION, "upgrade")
+        && has(header::UPGRADE, "websocket")
+        && has(header::SEC_WEBSOCKET_VERSION, "13");
+    // The key must be sixteen bytes; their values do not matter.
+    let good = |key: &&HeaderValue| {
+        base64::engine::general_purpose::STANDARD
+            .decode(key.as_bytes())
+            .is_ok_and(|key| key.len() == 16)
+    };
+    headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .filter(|_| asked)
+        .filter(good)
+        .map(|key| key.as_bytes().to_vec())
 }

@@ -9,14 +9,14 @@ use crate::signalr::frame;
 use crate::signalr::hub::Hub;
 use crate::signalr::outbox::Outbox;
 use crate::signalr::registry::Client;
+use crate::signalr::request::websocket_key;
 use crate::signalr::response::{HttpResponse, text, whole};
 use crate::signalr::transport::socket::Socket;
 use crate::signalr::transport::websocket::{Further, Handover, WayBack, run_websocket};
 use crate::signalr::transport_type::TransportType;
-use base64::Engine;
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderValue};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -185,30 +185,4 @@ async fn socket(upgrade: OnUpgrade) -> Option<Handover> {
         ),
         Err(upgraded) => (Socket::Tls(Box::new(TokioIo::new(upgraded))), Vec::new()),
     })
-}
-
-/// The client's key, if the request asks for a WebSocket of version 13.
-pub(super) fn websocket_key(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let has = |name: HeaderName, wanted: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|token| token.trim().eq_ignore_ascii_case(wanted))
-    };
-    let asked = has(header::CONNECTION, "upgrade")
-        && has(header::UPGRADE, "websocket")
-        && has(header::SEC_WEBSOCKET_VERSION, "13");
-    // The key must be sixteen bytes; their values do not matter.
-    let good = |key: &&HeaderValue| {
-        base64::engine::general_purpose::STANDARD
-            .decode(key.as_bytes())
-            .is_ok_and(|key| key.len() == 16)
-    };
-    headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .filter(|_| asked)
-        .filter(good)
-        .map(|key| key.as_bytes().to_vec())
 }

@@ -1,7 +1,8 @@
 //! Catching up with what was published while a hub could not hear, and appending again what Redis lost.
 
+use super::link::FIRST_RETRY;
 use super::log::{CHUNK, Counts, Log, LogMessage, LogPlace, is_forbidden, is_full};
-use super::{FIRST_RETRY, Shared};
+use super::shared::Shared;
 use crate::message_pack::{self, MessagePackReader};
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{ErrorKind, RedisError};

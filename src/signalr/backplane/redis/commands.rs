@@ -1,47 +1,18 @@
 //! What servers ask of one another over Redis: groups of each other's connections, clients' answers,
 //! and tokens that another server negotiated (protocol.md, "Backplane").
 
-use super::{RedisBackplane, Shared};
+use super::RedisBackplane;
+use super::shared::Shared;
 use crate::signalr::backplane::envelope::{self, GroupAction, GroupCommand};
 use crate::signalr::backplane::error::BackplaneError;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::protocol::{ClientMessage, Cut, Protocol};
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// How long another server may take to change a group, as in .NET.
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(30);
-
-/// Commands that wait for another server to say that it is done.
-#[derive(Default)]
-pub(super) struct Acknowledgements {
-    waiting: Mutex<(i32, HashMap<i32, oneshot::Sender<()>>)>,
-}
-
-impl Acknowledgements {
-    fn expect(&self) -> (i32, oneshot::Receiver<()>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sender, receiver) = oneshot::channel();
-        waiting.0 = waiting.0 % i32::MAX + 1;
-        let number = waiting.0;
-        waiting.1.insert(number, sender);
-        (number, receiver)
-    }
-
-    fn settle(&self, number: i32) {
-        let waiting = self
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .1
-            .remove(&number);
-        // Who gave up waiting needs no answer.
-        let _ = waiting.map(|waiting| waiting.send(()));
-    }
-}
 
 impl RedisBackplane {
     /// Sends an invocation to another server's connection; false where nobody holds it.

@@ -5,12 +5,11 @@
 //! answers may be little behind, one that fell silent much more, so that the log still has all of it when it comes
 //! back, and one that stays away is given up. Of ASP.NET Core's hubs, which do not answer, nothing is known, as ever.
 
-use super::log::{ENTRY_BYTES, LOG_BYTES, LogMessage};
-use super::{RedisBackplane, Shared};
+use super::log::LOG_BYTES;
 use crate::message_pack::{self, MessagePackError, MessagePackReader};
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -22,20 +21,18 @@ const AHEAD_OF_SILENT: u64 = LOG_BYTES as u64 / 2;
 /// A question is asked after a sixteenth of what a hub may be ahead.
 const QUESTIONS: u64 = 16;
 /// Who has owed an answer for so long is silent, and then given up.
-const SILENT_AFTER: Duration = Duration::from_secs(2);
+pub(super) const SILENT_AFTER: Duration = Duration::from_secs(2);
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(20);
-/// How often who waits asks again: a question may be lost.
-const ASKED_AGAIN: Duration = Duration::from_millis(250);
 const GONE: usize = 16;
 /// In place of a question's number: the hub that is named leaves.
-const GOODBYE: u64 = u64::MAX;
+pub(super) const GOODBYE: u64 = u64::MAX;
 
 #[derive(Default)]
 pub(super) struct Echoes {
     state: Mutex<EchoState>,
-    answered: Notify,
+    pub(super) answered: Notify,
     /// This hub has said goodbye.
-    left: AtomicBool,
+    pub(super) left: AtomicBool,
 }
 
 #[derive(Default)]
@@ -61,7 +58,7 @@ impl Echoes {
     }
 
     /// Counts what was just published; the count until now, and up to where all have heard.
-    fn published(&self, bytes: u64) -> (u64, u64) {
+    pub(super) fn published(&self, bytes: u64) -> (u64, u64) {
         let mut state = self.lock();
         state.published += bytes;
         (
@@ -76,13 +73,13 @@ impl Echoes {
     }
 
     /// Whether it is time for a question, among so many hubs.
-    fn is_due(&self, hubs: u64) -> bool {
+    pub(super) fn is_due(&self, hubs: u64) -> bool {
         let state = self.lock();
         state.published - state.asked >= AHEAD / hubs / QUESTIONS
     }
 
     /// The next question's number. All owe an answer from now on.
-    fn question(&self) -> u64 {
+    pub(super) fn question(&self) -> u64 {
         let mut state = self.lock();
         state.asked = state.published;
         let now = Instant::now();
@@ -123,7 +120,7 @@ impl Echoes {
         self.answered.notify_waiters();
     }
 
-    fn forget(&self, hub: &str) {
+    pub(super) fn forget(&self, hub: &str) {
         let mut state = self.lock();
         state.hubs.remove(hub);
         state.gone.push_back(hub.to_owned());
@@ -135,7 +132,7 @@ impl Echoes {
     }
 
     /// A hub that others may not be further ahead of.
-    fn laggard(&self, hubs: u64, now: Instant) -> Option<String> {
+    pub(super) fn laggard(&self, hubs: u64, now: Instant) -> Option<String> {
         let mut state = self.lock();
         let owes = |hub: &Hearer| hub.owes_since.map_or(Duration::ZERO, |since| now - since);
         state.hubs.retain(|_, hub| owes(hub) < GIVEN_UP_AFTER);
@@ -155,86 +152,8 @@ impl Echoes {
     }
 }
 
-impl RedisBackplane {
-    /// Tells the others not to wait for this hub any more; where that fails they find out by themselves.
-    pub async fn leave(&self) {
-        self.shared.echoes.left.store(true, Ordering::Relaxed);
-        let goodbye = write(GOODBYE, &self.shared.server);
-        let _ = self
-            .publish_to(&self.shared.channel("internal:log"), goodbye)
-            .await;
-    }
-}
-
-impl Shared {
-    /// Returns once no hub is too far behind.
-    pub(super) async fn await_laggards(&self) {
-        let (began, mut complained) = (Instant::now(), false);
-        loop {
-            let answered = self.echoes.answered.notified();
-            let Some(hub) = self.echoes.laggard(self.hub_count(), Instant::now()) else {
-                return;
-            };
-            if !complained && hub != self.server && began.elapsed() > SILENT_AFTER {
-                complained = true;
-                tracing::warn!(hub, "publishing waits for a hub that does not keep up");
-            }
-            if tokio::time::timeout(ASKED_AGAIN, answered).await.is_err() {
-                self.ask();
-            }
-        }
-    }
-
-    fn hub_count(&self) -> u64 {
-        self.hubs.load(Ordering::Relaxed).max(1) as u64
-    }
-
-    /// Takes note of what Redis took, and asks where it is time to.
-    pub(super) fn published(&self, messages: Vec<LogMessage>) {
-        let bytes = messages
-            .iter()
-            .map(|(channel, payload)| channel.len() + payload.len() + ENTRY_BYTES)
-            .sum::<usize>();
-        let (until, heard) = self.echoes.published(bytes as u64);
-        self.log.published(messages, until, heard);
-        if self.echoes.is_due(self.hub_count()) {
-            self.ask();
-        }
-    }
-
-    /// Asks all hubs to say that they have heard what was published until now.
-    pub(super) fn ask(&self) {
-        self.publish_soon(
-            self.channel("internal:log"),
-            write(self.echoes.question(), &self.server),
-        );
-    }
-
-    /// Another hub's question, or ours.
-    pub(super) fn echo(self: &Arc<Self>, number: u64, server: &str) {
-        if number == GOODBYE {
-            return self.echoes.forget(server);
-        }
-        // Who has not caught up has not heard; the question comes again. Who has left is not waited for.
-        if self.log.is_catching_up() || self.echoes.left.load(Ordering::Relaxed) {
-            return;
-        }
-        let (shared, server) = (self.clone(), server.to_owned());
-        tokio::spawn(async move {
-            shared.parts.delivery.settled().await;
-            if server == shared.server {
-                shared.echoes.answer(&server, number);
-            } else {
-                shared.publish_soon(
-                    shared.channel(&format!("internal:mark:{server}")),
-                    write(number, &shared.server),
-                );
-            }
-        });
-    }
-}
-
-fn write(number: u64, server: &str) -> Vec<u8> {
+/// A question, or the answer to one.
+pub(super) fn write(number: u64, server: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(server.len() + 12);
     message_pack::write_array(&mut out, 2);
     message_pack::write_unsigned(&mut out, number);

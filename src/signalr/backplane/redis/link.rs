@@ -5,7 +5,6 @@
 //! cluster. Everything goes to one of them: channels reach the whole of a cluster from any node, and the keys that are
 //! used have one slot between them, so the node that keeps it serves both connections.
 
-use super::{FIRST_RETRY, LAST_RETRY};
 use crate::connection_string::Endpoint;
 use crate::connection_string::redis::RedisOptions;
 use ::redis::aio::MultiplexedConnection;
@@ -17,6 +16,9 @@ use ::redis::{
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(super) const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_RETRY: Duration = Duration::from_secs(5);
 
 pub(super) type Push = Box<dyn Fn(PushInfo) -> Result<(), std::convert::Infallible> + Send + Sync>;
 

@@ -1,15 +1,9 @@
 //! What should be subscribed is a table; a task keeps Redis in step with it, whether a group was just joined or the
 //! connection is new.
 
-use super::link::connect_until_it_works;
-use super::{FIRST_RETRY, Shared, keep_alive};
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{PushInfo, PushKind, RedisError, Value};
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
-use tokio_util::task::AbortOnDropHandle;
 
 /// Channels that one SUBSCRIBE names at most.
 const CHANNELS_PER_COMMAND: usize = 512;
@@ -17,7 +11,7 @@ const CHANNELS_PER_COMMAND: usize = 512;
 /// The channels of this server, by their names.
 pub(super) struct Subscriptions {
     table: Mutex<HashMap<Arc<str>, Subscription>>,
-    changed: Notify,
+    pub(super) changed: Notify,
 }
 
 /// A channel that is wanted, or no longer.
@@ -87,7 +81,7 @@ impl Subscriptions {
     }
 
     /// What differs between the table and Redis.
-    fn difference(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
+    pub(super) fn difference(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let mut subscriptions = self.lock();
         subscriptions.retain(|_, subscription| subscription.wanted > 0 || subscription.confirmed);
         let pick = |wanted: bool| {
@@ -105,7 +99,7 @@ impl Subscriptions {
         (pick(true), pick(false))
     }
 
-    fn confirm(&self, channels: &[Arc<str>], confirmed: bool) {
+    pub(super) fn confirm(&self, channels: &[Arc<str>], confirmed: bool) {
         let mut subscriptions = self.lock();
         for channel in channels {
             if let Some(subscription) = subscriptions.get_mut(channel) {
@@ -121,91 +115,9 @@ impl Subscriptions {
     }
 
     /// The connection is gone, and all subscriptions with it.
-    fn lose_all(&self) {
+    pub(super) fn lose_all(&self) {
         self.lock()
             .values_mut()
             .for_each(|subscription| subscription.confirmed = false);
     }
-}
-
-/// Keeps a connection for listening, with everything wanted subscribed.
-pub(super) async fn listen_task(shared: Arc<Shared>) {
-    loop {
-        // Each connection has its own: the end of one may be told when the next is there.
-        let lost = Arc::new(Notify::new());
-        let push = {
-            let (listener, lost) = (shared.clone(), lost.clone());
-            Box::new(move |push: PushInfo| listener.push(push, &lost))
-        };
-        let mut connection =
-            connect_until_it_works(&shared.options, shared.log.key(), Some(push), "listening")
-                .await;
-        let alive = {
-            let (connection, shared) = (connection.clone(), shared.clone());
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                keep_alive(&shared, connection, &lost, true).await
-            }))
-        };
-        tokio::select! {
-            result = subscribe_for_ever(&shared, &mut connection) => {
-                if let Err(error) = result {
-                    tracing::warn!(%error, "Redis: listening failed, and is begun anew");
-                    tokio::time::sleep(FIRST_RETRY).await;
-                }
-            }
-            _ = alive => {}
-        }
-        shared.log.deaf();
-        shared.listening.store(false, Ordering::Release);
-        shared.subscriptions.lose_all();
-    }
-}
-
-impl Shared {
-    fn push(
-        self: &Arc<Self>,
-        push: PushInfo,
-        lost: &Notify,
-    ) -> Result<(), std::convert::Infallible> {
-        match (push.kind, push.data.as_slice()) {
-            (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
-                if let Ok(channel) = std::str::from_utf8(channel) {
-                    self.hear(channel, payload, lost);
-                }
-            }
-            (PushKind::Disconnection, _) => lost.notify_one(),
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-async fn subscribe_for_ever(
-    shared: &Arc<Shared>,
-    connection: &mut MultiplexedConnection,
-) -> Result<(), RedisError> {
-    loop {
-        let (missing, spare) = shared.subscriptions.difference();
-        if missing.is_empty() && spare.is_empty() {
-            if !shared.listening.load(Ordering::Acquire) {
-                shared.catch_up(connection).await?;
-            }
-            shared.listening.store(true, Ordering::Release);
-            shared.subscriptions.changed.notified().await;
-            continue;
-        }
-        if !missing.is_empty() {
-            connection.subscribe(names(&missing)).await?;
-            shared.subscriptions.confirm(&missing, true);
-        }
-        if !spare.is_empty() {
-            // Marked first: a join meanwhile must see that the channel has to be subscribed again.
-            shared.subscriptions.confirm(&spare, false);
-            connection.unsubscribe(names(&spare)).await?;
-        }
-    }
-}
-
-fn names(channels: &[Arc<str>]) -> Vec<&str> {
-    channels.iter().map(AsRef::as_ref).collect()
 }

@@ -1,0 +1,74 @@
+//! The connection that publishes, and the count of hubs that listen.
+
+use super::link::{FIRST_RETRY, connect_until_it_works};
+use super::shared::{HEARTBEAT, Shared, keep_alive};
+use ::redis::RedisError;
+use ::redis::aio::MultiplexedConnection;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long after an outage publishing waits for the other hubs to listen again; StackExchange.Redis
+/// takes up to ten seconds.
+const REUNION: Duration = Duration::from_secs(12);
+
+/// Keeps a connection for publishing.
+pub(super) async fn publish_task(shared: Arc<Shared>) {
+    loop {
+        let mut connection =
+            connect_until_it_works(&shared.options, shared.log.key(), None, "publishing").await;
+        await_reunion(&shared, connection.clone()).await;
+        if let Err(error) = shared.restore_log(&mut connection).await {
+            tracing::debug!(%error, "the connection for publishing is made anew");
+            tokio::time::sleep(FIRST_RETRY).await;
+            continue;
+        }
+        shared.publisher.send_replace(Some(connection.clone()));
+        shared.ask();
+        tokio::select! {
+            () = count_hubs(&shared, connection.clone()) => {}
+            () = keep_alive(&shared, connection, &shared.publisher_lost, false) => {}
+        }
+        shared.publisher.send_replace(None);
+    }
+}
+
+/// Waits, for a time, until as many hubs listen as did before the connection was lost: what is
+/// published earlier their clients would never hear.
+async fn await_reunion(shared: &Shared, mut connection: MultiplexedConnection) {
+    let before = shared.hubs.load(Ordering::Relaxed);
+    let reunited = async {
+        while listening_hubs(shared, &mut connection)
+            .await
+            .is_ok_and(|hubs| hubs < before)
+        {
+            tokio::time::sleep(FIRST_RETRY).await;
+        }
+    };
+    if before > 1 && tokio::time::timeout(REUNION, reunited).await.is_err() {
+        tracing::warn!(
+            before,
+            "fewer hubs listen on Redis than before; publishing goes on without them"
+        );
+    }
+}
+
+/// Keeps count of the hubs that listen; ends where Redis does not answer.
+async fn count_hubs(shared: &Shared, mut connection: MultiplexedConnection) {
+    while let Ok(hubs) = listening_hubs(shared, &mut connection).await {
+        shared.hubs.store(hubs, Ordering::Relaxed);
+        tokio::time::sleep(HEARTBEAT).await;
+    }
+}
+
+async fn listening_hubs(
+    shared: &Shared,
+    connection: &mut MultiplexedConnection,
+) -> Result<usize, RedisError> {
+    let mut command = ::redis::cmd("PUBSUB");
+    command.arg("NUMSUB").arg(shared.channel("internal:groups"));
+    let counts = command
+        .query_async::<Vec<(String, usize)>>(connection)
+        .await?;
+    Ok(counts.first().map_or(0, |(_, count)| *count))
+}
