@@ -1,103 +1,113 @@
-//! A small SignalR client: proves that a hub answers, and hears what it sends.
+//! A small SignalR client: proves that a hub answers, over any transport, and hears what it sends.
+
+mod error;
+mod half;
+pub mod http;
+mod response;
+mod stream;
+
+pub use error::ClientError;
 
 use futures_util::{SinkExt, StreamExt};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use half::{LongPoll, ServerSentEvents};
+use http::{Exchange, within};
+use hyper::Method;
 use serde_json::Value;
-use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_tungstenite::tungstenite::Message;
+use std::collections::VecDeque;
+use std::time::Duration;
+use stream::{Address, Socket};
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use url::Url;
 
 const SEPARATOR: char = '\u{1e}';
 
-/// Why a hub can't be spoken to.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    #[error("{0} is not a hub's address")]
-    Url(String),
-    #[error("nobody answers at {address}: {error}")]
-    Unreachable {
-        address: String,
-        error: std::io::Error,
-    },
-    #[error("TLS with {address} failed: {error}")]
-    Tls {
-        address: String,
-        error: std::io::Error,
-    },
-    #[error("the hub's answer is not SignalR's: {0}")]
-    Protocol(String),
-    #[error("the connection ended")]
-    Ended,
+/// The transports that a client can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientTransport {
+    WebSockets,
+    ServerSentEvents,
+    LongPolling,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl ClientTransport {
+    pub const ALL: [Self; 3] = [Self::WebSockets, Self::ServerSentEvents, Self::LongPolling];
+
+    /// As SignalR spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WebSockets => "WebSockets",
+            Self::ServerSentEvents => "ServerSentEvents",
+            Self::LongPolling => "LongPolling",
+        }
+    }
+}
+
+/// What carries the messages.
+enum Carrier {
+    WebSocket(Box<WebSocketStream<Box<dyn Socket>>>),
+    ServerSentEvents(ServerSentEvents),
+    LongPoll(LongPoll),
+}
 
 /// A connected client, its handshake done.
 pub struct HubClient {
-    socket: WebSocketStream<Box<dyn Stream>>,
-    waiting: std::collections::VecDeque<Value>,
+    carrier: Carrier,
+    waiting: VecDeque<Value>,
 }
 
 impl HubClient {
     /// Connects as Harmony.Client does: a WebSocket without negotiation, JSON.
-    pub async fn connect(hub: &Url) -> Result<Self, ClientError> {
-        let wrong = || ClientError::Url(hub.to_string());
-        let host = hub.host_str().ok_or_else(wrong)?;
-        let port = hub.port_or_known_default().ok_or_else(wrong)?;
-        let address = format!("{host}:{port}");
-        let tls = matches!(hub.scheme(), "https" | "wss");
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let stream =
-            TcpStream::connect((bare, port))
-                .await
-                .map_err(|error| ClientError::Unreachable {
-                    address: address.clone(),
-                    error,
-                })?;
-        // Small messages must not wait for one another; a socket that refuses is only slower.
-        let _ = stream.set_nodelay(true);
-        let stream: Box<dyn Stream> =
-            if tls {
-                let name = ServerName::try_from(bare.to_owned()).map_err(|_| wrong())?;
-                let connector = TlsConnector::from(Arc::new(tls_config(is_loopback(bare))));
-                Box::new(connector.connect(name, stream).await.map_err(|error| {
-                    ClientError::Tls {
-                        address: address.clone(),
-                        error,
-                    }
-                })?)
-            } else {
-                Box::new(stream)
+    pub async fn connect(hub: &Url, limit: Duration) -> Result<Self, ClientError> {
+        let endpoint = endpoint(hub)?;
+        within(limit, &endpoint, async {
+            Self::introduce(web_socket(&endpoint).await?).await
+        })
+        .await
+    }
+
+    /// Negotiates, then connects by one transport.
+    pub async fn negotiate(
+        hub: &Url,
+        transport: ClientTransport,
+        limit: Duration,
+    ) -> Result<Self, ClientError> {
+        let endpoint = endpoint(hub)?;
+        within(limit, &endpoint, async {
+            let address = negotiated(&endpoint, transport, limit).await?;
+            let carrier = match transport {
+                ClientTransport::WebSockets => web_socket(&address).await?,
+                ClientTransport::ServerSentEvents => {
+                    Carrier::ServerSentEvents(ServerSentEvents::open(address, limit).await?)
+                }
+                ClientTransport::LongPolling => {
+                    Carrier::LongPoll(LongPoll::open(address, limit).await?)
+                }
             };
-        let path = hub.path().trim_end_matches('/');
-        let request = format!(
-            "{}://{address}{path}/signalRHub",
-            if tls { "wss" } else { "ws" }
-        );
-        let (socket, _) = client_async(request, stream).await.map_err(protocol)?;
+            Self::introduce(carrier).await
+        })
+        .await
+    }
+
+    async fn introduce(carrier: Carrier) -> Result<Self, ClientError> {
         let mut client = HubClient {
-            socket,
-            waiting: Default::default(),
+            carrier,
+            waiting: VecDeque::new(),
         };
         client.send("{\"protocol\":\"json\",\"version\":1}").await?;
         match client.next().await? {
-            Value::Object(answer) if answer.is_empty() => Ok(client),
-            answer => Err(ClientError::Protocol(answer.to_string())),
+            Value::Object(response) if response.is_empty() => Ok(client),
+            response => Err(ClientError::Protocol(response.to_string())),
         }
     }
 
     /// Calls a method and waits for its completion; messages meanwhile are kept.
     pub async fn invoke(&mut self, target: &str, argument: &str) -> Result<(), ClientError> {
-        let call = serde_json::json!({ "type": 1, "invocationId": "1", "target": target, "arguments": [argument] });
+        let call = serde_json::json!({
+            "type": 1, "invocationId": "1", "target": target, "arguments": [argument]
+        });
         self.send(&call.to_string()).await?;
-        let mut kept = std::collections::VecDeque::new();
+        let mut kept = VecDeque::new();
         loop {
             let message = self.next().await?;
             if message["type"] == 3 {
@@ -122,17 +132,34 @@ impl HubClient {
                     return Ok((target, message["arguments"].take()));
                 }
                 Some(6) => self.send("{\"type\":6}").await?,
-                Some(7) => return Err(ClientError::Ended),
+                Some(7) => return Err(ClientError::Ended(closing(&message))),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits for the hub's next ping: proof that a silent connection is kept open.
+    pub async fn await_ping(&mut self) -> Result<(), ClientError> {
+        loop {
+            let message = self.next().await?;
+            match message["type"].as_u64() {
+                Some(6) => return Ok(()),
+                Some(7) => return Err(ClientError::Ended(closing(&message))),
                 _ => {}
             }
         }
     }
 
     async fn send(&mut self, message: &str) -> Result<(), ClientError> {
-        self.socket
-            .send(Message::text(format!("{message}{SEPARATOR}")))
-            .await
-            .map_err(protocol)
+        let message = format!("{message}{SEPARATOR}");
+        match &mut self.carrier {
+            Carrier::WebSocket(socket) => socket
+                .send(Message::text(message))
+                .await
+                .map_err(|error| broken(&error)),
+            Carrier::ServerSentEvents(events) => events.send(message).await,
+            Carrier::LongPoll(polls) => polls.send(message).await,
+        }
     }
 
     async fn next(&mut self) -> Result<Value, ClientError> {
@@ -140,16 +167,10 @@ impl HubClient {
             if let Some(message) = self.waiting.pop_front() {
                 return Ok(message);
             }
-            let text = match self
-                .socket
-                .next()
-                .await
-                .ok_or(ClientError::Ended)?
-                .map_err(protocol)?
-            {
-                Message::Text(text) => text,
-                Message::Close(_) => return Err(ClientError::Ended),
-                _ => continue,
+            let text = match &mut self.carrier {
+                Carrier::WebSocket(socket) => next_text(socket).await?,
+                Carrier::ServerSentEvents(events) => events.receive().await?,
+                Carrier::LongPoll(polls) => polls.receive().await?,
             };
             for message in text.split(SEPARATOR).filter(|message| !message.is_empty()) {
                 let message = serde_json::from_str(message)
@@ -160,114 +181,99 @@ impl HubClient {
     }
 }
 
-/// Posts to a plain HTTP address of this machine; the answer's status and text.
-pub async fn post(
-    url: &Url,
-    header: (&str, &str),
-    body: &[u8],
-) -> Result<(u16, String), ClientError> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let wrong = || ClientError::Url(url.to_string());
-    let address = format!(
-        "{}:{}",
-        url.host_str().ok_or_else(wrong)?,
-        url.port_or_known_default().ok_or_else(wrong)?
-    );
-    let unreachable = |error| ClientError::Unreachable {
-        address: address.clone(),
-        error,
+async fn next_text(socket: &mut WebSocketStream<Box<dyn Socket>>) -> Result<String, ClientError> {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
+            Some(Ok(Message::Close(_))) | None => return Err(ClientError::Ended(String::new())),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(broken(&error)),
+        }
+    }
+}
+
+fn closing(message: &Value) -> String {
+    message["error"].as_str().unwrap_or_default().to_owned()
+}
+
+/// `<hub URL without its trailing slash>/signalRHub`.
+pub fn endpoint(hub: &Url) -> Result<Url, ClientError> {
+    let mut endpoint = hub.clone();
+    let path = hub.path().trim_end_matches('/').to_owned();
+    let scheme = match hub.scheme() {
+        "https" | "wss" => "https",
+        _ => "http",
     };
-    let mut stream = TcpStream::connect(&address).await.map_err(unreachable)?;
-    let head = format!(
-        "POST {} HTTP/1.1\r\nHost: {address}\r\n{}: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        url.path(),
-        header.0,
-        header.1,
-        body.len()
-    );
-    stream
-        .write_all(&[head.as_bytes(), body].concat())
-        .await
-        .map_err(unreachable)?;
-    let mut answer = String::new();
-    stream
-        .take(64 << 10)
-        .read_to_string(&mut answer)
-        .await
-        .map_err(unreachable)?;
-    let status = answer
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
-    let text = answer
-        .split_once("\r\n\r\n")
-        .map(|(_, text)| text.to_owned())
-        .unwrap_or_default();
-    Ok((
-        status.ok_or_else(|| ClientError::Protocol(answer.clone()))?,
-        text,
-    ))
+    if hub.host().is_none() || endpoint.set_scheme(scheme).is_err() {
+        return Err(ClientError::Url(hub.to_string()));
+    }
+    endpoint.set_path(&format!("{path}/signalRHub"));
+    endpoint.set_fragment(None);
+    Ok(endpoint)
 }
 
-fn protocol(error: tokio_tungstenite::tungstenite::Error) -> ClientError {
-    ClientError::Protocol(error.to_string())
+/// Asks for a connection token; the endpoint with it.
+async fn negotiated(
+    endpoint: &Url,
+    transport: ClientTransport,
+    limit: Duration,
+) -> Result<Url, ClientError> {
+    let mut url = endpoint.clone();
+    url.set_path(&format!("{}/negotiate", endpoint.path()));
+    url.query_pairs_mut().append_pair("negotiateVersion", "1");
+    let response = http::send(&Exchange::new(Method::POST, &url), limit).await?;
+    let response = response.successful(&url)?;
+    let not_ours = || ClientError::Refused {
+        url: url.to_string(),
+        response: Box::new(response.clone()),
+    };
+    let negotiation: Value = serde_json::from_str(&response.body).map_err(|_| not_ours())?;
+    let token = negotiation["connectionToken"]
+        .as_str()
+        .ok_or_else(not_ours)?;
+    let offered = negotiation["availableTransports"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(|one| one["transport"] == transport.name()));
+    if !offered {
+        return Err(ClientError::NotOffered(transport.name()));
+    }
+    let mut address = endpoint.clone();
+    address.query_pairs_mut().append_pair("id", token);
+    Ok(address)
 }
 
-fn is_loopback(host: &str) -> bool {
-    crate::connection_string::Endpoint::new(host, 0).is_loopback()
+async fn web_socket(endpoint: &Url) -> Result<Carrier, ClientError> {
+    let address = Address::of(endpoint)?;
+    let stream = address.connect().await?;
+    let mut request = endpoint.clone();
+    let scheme = if address.tls { "wss" } else { "ws" };
+    // Between http(s) and ws(s) the URL standard always allows the change.
+    let _ = request.set_scheme(scheme);
+    match client_async(request.as_str(), stream).await {
+        Ok((socket, _)) => Ok(Carrier::WebSocket(Box::new(socket))),
+        Err(tungstenite::Error::Http(response)) => {
+            let (head, body) = response.into_parts();
+            let body = body.unwrap_or_default();
+            Err(ClientError::Refused {
+                url: request.to_string(),
+                response: Box::new(http::Response::new(
+                    &head,
+                    String::from_utf8_lossy(&body).into_owned(),
+                )),
+            })
+        }
+        Err(error) => Err(broken(&error)),
+    }
 }
 
-/// On this machine any certificate will do: a development certificate is seldom trusted, and what
-/// is asked is whether the hub answers, not who it is. Elsewhere the machine's roots decide.
-fn tls_config(loopback: bool) -> ClientConfig {
-    let builder = ClientConfig::builder();
-    if loopback {
-        return builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate))
-            .with_no_client_auth();
-    }
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    builder.with_root_certificates(roots).with_no_client_auth()
-}
-
-#[derive(Debug)]
-struct AnyCertificate;
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        rustls::crypto::ring::default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
+fn broken(error: &tungstenite::Error) -> ClientError {
+    match error {
+        tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed
+        | tungstenite::Error::Protocol(
+            tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+        ) => ClientError::Ended(String::new()),
+        tungstenite::Error::Io(error) => ClientError::Ended(error.to_string()),
+        error => ClientError::Protocol(error.to_string()),
     }
 }

@@ -20,6 +20,8 @@ const LARGEST_LOG: u64 = 10 << 20;
 /// A process that is killed is gone at once, unless the machine is busy.
 const KILLED_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
+/// A hub that takes a connection and says nothing is asked anew.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a running hub says of itself, in its pid file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,7 +123,10 @@ pub async fn launch(
                 log: log_since(instance, start),
             });
         }
-        let error = match HubClient::connect(&launch.url).await {
+        // One that takes a connection and says nothing must not use up all the time.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = left.clamp(POLL, ANSWER_WITHIN);
+        let error = match HubClient::connect(&launch.url, limit).await {
             Ok(_) => match find(instance)? {
                 Some(running) if running.fingerprint == launch.fingerprint => {
                     guard.0 = None;

@@ -1,5 +1,6 @@
 //! Harmony's contract: notifications as recorded from the real hub.
 
 mod allowed_hosts;
+mod client;
 mod date;
 mod notification;

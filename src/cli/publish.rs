@@ -6,7 +6,7 @@ use crate::broker::{Broker, BrokerError, TYPE_HEADER};
 use crate::connection_string::amqp::BrokerAddress;
 use crate::hub::compose::{self, ComposeError};
 use crate::hub::settings::broker_address;
-use crate::hub_client::post;
+use crate::hub_client::http::{self, Exchange};
 use crate::hub_process;
 use crate::instance::Choice;
 use crate::project::{ApplicationSettings, Scope};
@@ -118,21 +118,31 @@ impl Source {
                 broker.close().await;
                 published
             }
-            Source::Inbox(url) => match post(url, (TYPE_HEADER, notification), body).await {
-                Ok((200..300, _)) => Ok(()),
-                Ok((status, text)) => Err(Failure::new(
-                    Exit::Failed,
-                    "notTaken",
-                    format!("the hub did not take the notification ({status})"),
-                )
-                .why(text)),
-                Err(error) => Err(Failure::new(
-                    Exit::NotReady,
-                    "hubUnreachable",
-                    "the hub's inbox can't be reached",
-                )
-                .why(error.to_string())),
-            },
+            Source::Inbox(url) => {
+                let request = Exchange::new(hyper::Method::POST, url)
+                    .header(TYPE_HEADER, notification)
+                    .body(body.to_vec());
+                let response = http::send(&request, CONNECT_WITHIN)
+                    .await
+                    .map_err(|error| {
+                        Failure::new(
+                            Exit::NotReady,
+                            "hubUnreachable",
+                            "cannot reach the hub's inbox",
+                        )
+                        .why(error.to_string())
+                        .fix("'harmony status' shows whether the hub runs; 'harmony up' starts it")
+                    })?;
+                match response.status {
+                    200..300 => Ok(()),
+                    status => Err(Failure::new(
+                        Exit::Failed,
+                        "notTaken",
+                        format!("the hub did not take the notification ({status})"),
+                    )
+                    .why(response.body)),
+                }
+            }
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::secret::Secret;
 use std::time::Duration;
 
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// A hub that takes a connection and says nothing is asked anew.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Waits until a container answers in the words that the hub and its clients will use; ends early where it dies.
 pub async fn await_service(
@@ -45,7 +47,10 @@ pub async fn await_service(
         }
         (Service::Hub, ..) => {
             let answers = async {
-                while HubClient::connect(&decided.hub_url).await.is_err() {
+                while HubClient::connect(&decided.hub_url, ANSWER_WITHIN)
+                    .await
+                    .is_err()
+                {
                     tokio::time::sleep(ASK_AGAIN).await;
                 }
             };

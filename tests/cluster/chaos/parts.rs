@@ -2,7 +2,7 @@
 
 use super::BOARD;
 use crate::harness::program::{Program, run, text};
-use crate::harness::{Folder, free_port, wait_for};
+use crate::harness::{Folder, PATIENCE, free_port, wait_for};
 use futures_util::future::join_all;
 use harmony::broker::Broker;
 use harmony::connection_string::{Endpoint, amqp::BrokerAddress};
@@ -256,7 +256,7 @@ impl Listener {
                 while !stop.load(Ordering::Relaxed) {
                     // A hub that is away, or not well yet, is asked again.
                     let session = async {
-                        let mut client = HubClient::connect(&hub).await?;
+                        let mut client = HubClient::connect(&hub, PATIENCE).await?;
                         client.invoke("ListenForBoardEvents", BOARD).await?;
                         Ok::<_, ClientError>(client)
                     };
