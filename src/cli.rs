@@ -93,7 +93,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut help::command(), "harmony", &mut script);
-            terminal.text(&String::from_utf8_lossy(&script).trim_end());
+            terminal.exact(String::from_utf8_lossy(&script).trim_end());
             Ok(())
         }
         Command::Man => {
@@ -101,7 +101,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
             clap_mangen::Man::new(help::command())
                 .render(&mut page)
                 .map_err(|error| Failure::new(Exit::Failed, "man", error.to_string()))?;
-            terminal.text(&String::from_utf8_lossy(&page).trim_end());
+            terminal.exact(String::from_utf8_lossy(&page).trim_end());
             Ok(())
         }
         Command::Rehost(arguments) => interruptible(&global, terminal, async |context| {

@@ -1,6 +1,7 @@
 //! The only code that prints: results on standard output, progress on standard error, as text or JSON.
 
 pub mod prompt;
+pub mod safe;
 mod wrap;
 
 use anstyle::{AnsiColor, Style};
@@ -55,7 +56,7 @@ impl Terminal {
         if self.json {
             self.json_result(result);
         } else {
-            line(&mut anstream::stdout(), result);
+            self.text(result);
         }
     }
 
@@ -63,13 +64,24 @@ impl Terminal {
     pub fn json_result(&self, result: &impl Serialize) {
         // What we serialize has string keys and no failing fields.
         if let Ok(text) = serde_json::to_string(result) {
-            line(&mut anstream::stdout(), &text);
+            line(&mut anstream::stdout(), &safe::json(&text));
         }
     }
 
-    /// Plain text that is itself the result: a script, a schema, an address.
+    /// Text that is itself the result. Colours in it are ours; what else a terminal would obey is
+    /// shown and not sent.
     pub fn text(&self, text: &impl Display) {
-        line(&mut anstream::stdout(), text);
+        line(&mut anstream::stdout(), &safe::coloured(&text.to_string()));
+    }
+
+    /// Text that a program reads exactly as it is: a script, a schema, variables.
+    pub fn exact(&self, text: &str) {
+        let mut out = std::io::stdout();
+        if out.is_terminal() {
+            self.text(&text);
+        } else {
+            line(&mut out, &text);
+        }
     }
 
     /// Something worth knowing beside the result.
@@ -77,7 +89,7 @@ impl Terminal {
         if self.json {
             self.progress_json("note", note, None);
         } else if !self.quiet {
-            line(&mut anstream::stderr(), &note);
+            line(&mut anstream::stderr(), &safe::neutral_lines(note));
         }
     }
 
@@ -89,13 +101,13 @@ impl Terminal {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();
         line(
             &mut anstream::stderr(),
-            &format!("{style}warning:{style:#} {warning}"),
+            &format!("{style}warning:{style:#} {}", safe::neutral_lines(warning)),
         );
     }
 
     /// What is wrong with the arguments, as clap words it.
     pub fn usage(&self, text: &str) {
-        line(&mut anstream::stderr(), &text);
+        line(&mut anstream::stderr(), &safe::coloured(text));
     }
 
     /// An error as text.
@@ -103,9 +115,11 @@ impl Terminal {
         let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
         let bold = Style::new().bold();
         let mut out = anstream::stderr();
+        let message = safe::neutral_lines(message);
         line(&mut out, &format!("{red}error:{red:#} {message}"));
         for (label, text) in [("why", why), ("fix", fix)] {
             if !text.is_empty() {
+                let text = safe::neutral_lines(text);
                 line(&mut out, &format!("  {bold}{label}:{bold:#} {text}"));
             }
         }
@@ -113,7 +127,7 @@ impl Terminal {
 
     /// Shows that a step goes on, until the returned guard is dropped or finished.
     pub fn step(&self, step: impl Into<String>) -> StepGuard {
-        let step = step.into();
+        let step = safe::neutral(&step.into()).into_owned();
         let terminal = std::io::stderr().is_terminal() && !is_dumb();
         let bar = if self.json || self.quiet || !terminal {
             None
@@ -148,7 +162,7 @@ impl Terminal {
             progress["total"] = total.into();
             progress["unit"] = "bytes".into();
         }
-        line(&mut anstream::stderr(), &progress);
+        line(&mut anstream::stderr(), &safe::json(&progress.to_string()));
     }
 }
 

@@ -9,3 +9,4 @@ mod faults;
 mod help;
 mod rehost;
 mod setup;
+mod terminal;

@@ -5,6 +5,7 @@ use crate::appsettings::key_path::KeyPath;
 use crate::connection_string::redis;
 use crate::schema;
 use crate::secret::MASK;
+use crate::terminal::safe::Neutral;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
@@ -82,6 +83,7 @@ impl fmt::Display for Difference {
                     ChangeTag::Equal => (' ', Style::new()),
                 };
                 let line = change.value().trim_end_matches(['\r', '\n']);
+                let line = Neutral(line);
                 write!(formatter, "\n  {style}{sign} {line}{style:#}")?;
             }
         }

@@ -4,6 +4,7 @@ mod checks;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use crate::terminal::safe::neutral_lines;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use std::fmt;
@@ -95,9 +96,13 @@ impl fmt::Display for Diagnosis {
                 Status::Failed => ("FAILED ", AnsiColor::Red),
             };
             let style = Style::new().fg_color(Some(colour.into()));
-            writeln!(formatter, "  {style}{sign}{style:#}  {name}: {message}")?;
+            writeln!(
+                formatter,
+                "  {style}{sign}{style:#}  {name}: {}",
+                neutral_lines(message)
+            )?;
             if !fix.is_empty() {
-                writeln!(formatter, "           fix: {fix}")?;
+                writeln!(formatter, "           fix: {}", neutral_lines(fix))?;
             }
         }
         let Summary {

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::failure::Failure;
 use crate::containers::Service;
 use crate::containers::docker::Observer;
+use crate::terminal::safe::Neutral;
 use anstyle::{AnsiColor, Color, Style};
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -84,7 +85,7 @@ impl fmt::Display for Line {
         write!(
             formatter,
             "{style}{name:<8} {clock}{style:#}  {}",
-            self.line
+            Neutral(&self.line)
         )
     }
 }

@@ -5,6 +5,7 @@ use super::failure::{Exit, Failure};
 use super::publish::{Source, unusable};
 use crate::broker::rejected::Rejected;
 use crate::broker::{Broker, BrokerError};
+use crate::terminal::safe::{Neutral, neutral_lines};
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -92,19 +93,17 @@ impl fmt::Display for One {
             body,
             ..
         } = self;
-        let name = notification.as_deref().unwrap_or("(no type)");
-        let reason = reason.as_deref().unwrap_or("(no reason)");
+        let name = Neutral(notification.as_deref().unwrap_or("(no type)"));
+        let reason = Neutral(reason.as_deref().unwrap_or("(no reason)"));
         if self.whole {
+            let body = neutral_lines(body);
             return write!(
                 formatter,
                 "type    {name}\nreason  {reason}\nbytes   {bytes}\n\n{body}"
             );
         }
-        let glimpse: String = body
-            .chars()
-            .take(GLIMPSE)
-            .map(|letter| if letter.is_control() { ' ' } else { letter })
-            .collect();
+        let glimpse: String = body.chars().take(GLIMPSE).collect();
+        let glimpse = Neutral(&glimpse);
         write!(formatter, "{number:>4}  {name}  {reason}\n      {glimpse}")
     }
 }

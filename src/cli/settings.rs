@@ -63,7 +63,7 @@ pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failur
             None if same(application, "answers") => schema::answers(),
             None => return Err(unknown_application(application)),
         };
-        context.terminal.text(&format!("{found:#}"));
+        context.terminal.exact(&format!("{found:#}"));
         return Ok(());
     }
     if let SettingsCommand::Undo = arguments.command {

@@ -3,6 +3,7 @@
 use crate::appsettings::layers::{Setting, Source};
 use crate::schema::{self, Violation};
 use crate::secret::MASK;
+use crate::terminal::safe::{Neutral, neutral_lines};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -52,7 +53,7 @@ impl OneSetting {
 
 impl fmt::Display for OneSetting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.value.as_deref().unwrap_or_default())
+        formatter.write_str(&neutral_lines(self.value.as_deref().unwrap_or_default()))
     }
 }
 
@@ -85,10 +86,11 @@ impl fmt::Display for List {
             } else {
                 setting.value.as_deref().unwrap_or_default()
             };
+            let (key, value) = (Neutral(&setting.key), Neutral(value));
             write!(
                 formatter,
-                "{:<width$}  {value}  ({}){end}",
-                setting.key, setting.source
+                "{key:<width$}  {value}  ({}){end}",
+                setting.source
             )?;
         }
         Ok(())
@@ -114,15 +116,15 @@ impl fmt::Display for Why {
         write!(
             formatter,
             "{} = {}",
-            self.key,
-            self.value.as_deref().unwrap_or("(hidden)")
+            Neutral(&self.key),
+            Neutral(self.value.as_deref().unwrap_or("(hidden)"))
         )?;
         for layer in &self.layers {
             let mark = if layer.wins { "wins" } else { "" };
             write!(
                 formatter,
                 "\n  {mark:<5}{}  {}",
-                layer.value.as_deref().unwrap_or("null"),
+                Neutral(layer.value.as_deref().unwrap_or("null")),
                 layer.source
             )?;
         }
@@ -141,7 +143,7 @@ impl fmt::Display for Validation {
             return formatter.write_str("All settings are valid.");
         }
         let lines: Vec<_> = self.violations.iter().map(ToString::to_string).collect();
-        formatter.write_str(&lines.join("\n"))
+        formatter.write_str(&neutral_lines(&lines.join("\n")))
     }
 }
 
