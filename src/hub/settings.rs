@@ -5,6 +5,7 @@ use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::{RedisOptions, RedisStringError};
 use crate::hub::allowed_hosts::AllowedHosts;
+use crate::hub::notification::NotificationLimits;
 use crate::listen::{ListenError, ListenUrl};
 use crate::secret::Secret;
 use crate::signalr::options::Options;
@@ -35,6 +36,8 @@ pub struct HubSettings {
     pub log_level: LogLevel,
     /// What signs users' tokens, where clients must bring one.
     pub token_secret: Option<Secret>,
+    /// What one notification may cost.
+    pub notifications: NotificationLimits,
     /// How clients are served.
     pub options: Options,
 }
@@ -96,7 +99,9 @@ impl HubSettings {
         let no_redis = redis.is_empty() || layers.get("redis").eq_ignore_ascii_case("none");
         let embedded = layers.get("rabbitmq").eq_ignore_ascii_case("embedded");
         let endpoints = endpoints(layers, folder)?;
+        let options = options(layers)?;
         Ok(HubSettings {
+            notifications: notifications(layers, &options)?,
             https_port: https_port(layers, &endpoints),
             endpoints,
             redis: if no_redis {
@@ -117,7 +122,7 @@ impl HubSettings {
             token_secret: Some(layers.get("Authentication:Jwt:Secret"))
                 .filter(|secret| !secret.is_empty())
                 .map(Secret::new),
-            options: options(layers)?,
+            options,
         })
     }
 }
@@ -169,6 +174,23 @@ fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
         options.resume = None;
     }
     Ok(options)
+}
+
+fn notifications(
+    layers: &Layers,
+    options: &Options,
+) -> Result<NotificationLimits, HubSettingsError> {
+    let mut limits = NotificationLimits::default();
+    for (key, limit) in [
+        ("Limits:NotificationBytes", &mut limits.body),
+        ("Limits:NotificationElements", &mut limits.elements),
+        ("Limits:NotificationOutputBytes", &mut limits.output),
+    ] {
+        *limit = count(layers, key)?.unwrap_or(*limit);
+    }
+    // What no client's queue could hold would cut all of them off.
+    limits.output = limits.output.min(options.outbox.bytes / 2);
+    Ok(limits)
 }
 
 /// RabbitMQ's address as the settings have it.
