@@ -3,7 +3,7 @@
 mod bad_input;
 pub mod bare;
 pub mod checkouts;
-mod docker;
+pub mod docker;
 mod drift;
 mod faults;
 mod help;

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod command;
+mod containers;
 mod engine;
 mod harness;
 mod hub;

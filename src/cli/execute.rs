@@ -294,10 +294,13 @@ impl Work<'_> {
             .terminal
             .step(format!("pulling {}", spec.image));
         let configuration = self.context.surroundings.configuration.as_deref();
-        let credentials = configuration.and_then(|folder| credentials::find(&spec.image, folder));
         let pull = async {
+            let login = match configuration {
+                Some(folder) => credentials::find(&spec.image, folder).await,
+                None => None,
+            };
             Ok(engine
-                .pull(&spec.image, credentials.as_ref(), |pulled| {
+                .pull(&spec.image, login.as_ref(), |pulled| {
                     step.amount(pulled.current, pulled.total)
                 })
                 .await?)

@@ -15,7 +15,8 @@ pub fn interruptible(
     terminal: Terminal,
     command: impl AsyncFnOnce(&Context) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    start(Builder::new_current_thread())?.block_on(async {
+    let runtime = start(Builder::new_current_thread())?;
+    let result = runtime.block_on(async {
         // Listen before the command's first step: a signal during a question would otherwise kill
         // the process and leave the terminal in raw mode.
         let interruption = Interruption::listen();
@@ -35,7 +36,10 @@ pub fn interruptible(
             _ = context.working.lock() => Err(Failure::interrupted()),
             () = interruption.asked() => Err(Failure::interrupted()),
         }
-    })
+    });
+    // A credential helper may still wait for its user on a thread of its own.
+    runtime.shutdown_background();
+    result
 }
 
 pub fn start(mut builder: Builder) -> Result<Runtime, Failure> {

@@ -10,7 +10,8 @@ pub mod image;
 mod network;
 mod observed;
 mod observer;
+mod ssh;
 
 pub use error::DockerError;
-pub use observed::ObservedContainer;
+pub use observed::{ObservedContainer, ObservedImage, ObservedVolume};
 pub use observer::Observer;

@@ -1,6 +1,6 @@
 //! The hub's image: this very program, with the libraries that it runs with, and nothing else.
 
-use super::{Service, container_name};
+use super::service::{Service, container_name};
 use crate::platform;
 use std::fs;
 use std::io;

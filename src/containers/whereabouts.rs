@@ -2,9 +2,14 @@
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use url::Url;
+
+const SOCKET: &str = "/var/run/docker.sock";
+const PIPE: &str = "//./pipe/docker_engine";
+/// Where an engine listens for TCP, where its address names no port.
+const TCP_PORT: u16 = 2375;
 
 /// What of the surroundings decides where Docker is.
 #[derive(Debug, Clone, Default)]
@@ -24,13 +29,13 @@ pub struct Surroundings {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
-struct Configuration {
+struct ContextChoice {
     current_context: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Context {
+struct ContextFile {
     endpoints: BTreeMap<String, ContextEndpoint>,
 }
 
@@ -52,7 +57,7 @@ impl Whereabouts {
     pub fn other_machine(&self) -> Option<String> {
         let url = Url::parse(&self.host)
             .ok()
-            .filter(|url| matches!(url.scheme(), "tcp" | "http" | "https"))?;
+            .filter(|url| matches!(url.scheme(), "tcp" | "ssh" | "http" | "https"))?;
         let name = url.host_str()?.trim_matches(['[', ']']).to_owned();
         let own = name == "localhost"
             || name
@@ -62,35 +67,42 @@ impl Whereabouts {
     }
 }
 
-/// A context that is named and can't be found.
+/// What names an engine and does not lead to one.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("Docker's context '{name}' is not to be found below {}", folder.display())]
-pub struct UnknownContext {
-    name: String,
-    folder: PathBuf,
+pub enum WhereaboutsError {
+    #[error("Docker's context '{name}' does not exist below {}", folder.display())]
+    UnknownContext { name: String, folder: PathBuf },
+    #[error("'{host}' is not an engine's address: {why}")]
+    Host { host: String, why: String },
 }
 
 impl Surroundings {
-    /// Where the engine is: at `unix:///…`, `tcp://…`, `http://…`, `https://…`.
-    pub fn docker_host(&self) -> Result<Whereabouts, UnknownContext> {
-        if let Some(host) = self.host.as_ref().filter(|host| !host.is_empty()) {
+    /// Where the engine is: at `unix:///…`, `tcp://…`, `ssh://…`, `npipe://…`, `http://…`, `https://…`.
+    pub fn docker_host(&self) -> Result<Whereabouts, WhereaboutsError> {
+        let named = self.host.as_deref().map(str::trim);
+        if let Some(host) = named.filter(|host| !host.is_empty()) {
             return Ok(Whereabouts {
-                host: host.clone(),
+                host: engine_address(host)?,
                 certificates: self.certificates.clone(),
             });
         }
         if let Some(folder) = &self.configuration {
             let configured = std::fs::read(folder.join("config.json")).ok();
             let configured =
-                configured.and_then(|text| serde_json::from_slice::<Configuration>(&text).ok());
+                configured.and_then(|text| serde_json::from_slice::<ContextChoice>(&text).ok());
             let name = self
                 .context
                 .clone()
                 .or(configured.map(|configuration| configuration.current_context));
             if let Some(name) = name.filter(|name| !name.is_empty() && name != "default") {
-                return context_host(folder, &name).ok_or_else(|| UnknownContext {
+                let found = context_host(folder, &name);
+                let known = found.ok_or_else(|| WhereaboutsError::UnknownContext {
                     name,
                     folder: folder.clone(),
+                })?;
+                return Ok(Whereabouts {
+                    host: engine_address(known.host.trim())?,
+                    ..known
                 });
             }
         }
@@ -108,7 +120,7 @@ fn context_host(folder: &Path, name: &str) -> Option<Whereabouts> {
     let text = std::fs::read(folder.join("contexts/meta").join(&digest).join("meta.json")).ok()?;
     let certificates = Some(folder.join("contexts/tls").join(digest).join("docker"))
         .filter(|folder| folder.join("cert.pem").exists());
-    let context: Context = serde_json::from_slice(&text).ok()?;
+    let context: ContextFile = serde_json::from_slice(&text).ok()?;
     let (_, endpoint) = context
         .endpoints
         .into_iter()
@@ -117,4 +129,64 @@ fn context_host(folder: &Path, name: &str) -> Option<Whereabouts> {
         host: endpoint.host,
         certificates,
     })
+}
+
+/// An engine's address in full, from the short forms that Docker's own command line takes:
+/// `127.0.0.1:2375`, `:2375`, `tcp://`, `unix://`.
+fn engine_address(text: &str) -> Result<String, WhereaboutsError> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
+    let wrong = |why: &str| WhereaboutsError::Host {
+        host: without_password(text),
+        why: why.to_owned(),
+    };
+    match scheme {
+        "unix" if rest.is_empty() => Ok(format!("unix://{SOCKET}")),
+        "npipe" if rest.is_empty() => Ok(format!("npipe://{PIPE}")),
+        "unix" | "npipe" => Ok(text.to_owned()),
+        "http" | "https" => Ok(text.to_owned()),
+        "tcp" => tcp_address(rest).ok_or_else(|| wrong("a host and a port are expected")),
+        "ssh" => match Url::parse(text) {
+            Ok(url) if url.password().is_some() => {
+                Err(wrong("ssh takes no password from an address; use a key"))
+            }
+            Ok(url) if url.query().is_some() || url.fragment().is_some() => Err(wrong(
+                "nothing may follow the host, its port and a socket's path",
+            )),
+            Ok(url) if url.host_str().is_some_and(|host| !host.is_empty()) => Ok(text.to_owned()),
+            _ => Err(wrong("a host is expected")),
+        },
+        _ => Err(wrong(
+            "it starts with none of unix://, tcp://, ssh:// and npipe://",
+        )),
+    }
+}
+
+/// A host, a port or both; what is left out is `localhost` and 2375.
+fn tcp_address(text: &str) -> Option<String> {
+    let text = match text.parse::<Ipv6Addr>() {
+        Ok(address) => format!("[{address}]"),
+        Err(_) if text.is_empty() || text.starts_with([':', '/']) => format!("localhost{text}"),
+        Err(_) => text.to_owned(),
+    };
+    // The URL checks the host; its own default port is never meant.
+    let url = Url::parse(&format!("ws://{text}")).ok()?;
+    let host = url.host_str().filter(|_| !text.contains("://"))?;
+    let authority = text.split('/').next()?;
+    let port = authority.rsplit_once(':').map(|(_, port)| port);
+    let port = match port.filter(|port| !port.ends_with(']')) {
+        None | Some("") => TCP_PORT,
+        Some(port) => port.parse().ok()?,
+    };
+    let path = url.path().trim_end_matches('/');
+    Some(format!("tcp://{host}:{port}{path}"))
+}
+
+/// An address for a message.
+fn without_password(text: &str) -> String {
+    match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => {
+            format!("{}…{}", &text[..scheme + 3], &text[at..])
+        }
+        _ => text.to_owned(),
+    }
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
 
 /// `harmony up` of an instance, its images from the local registry.
-pub(super) fn up(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
+pub(crate) fn up(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
     let mut command = harmony(folder.path());
     command.args([
         "up",
@@ -27,13 +27,13 @@ pub(super) fn up(folder: &Folder, instance: &str, arguments: &[&str]) -> Command
     command
 }
 
-pub(super) fn with(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
+pub(crate) fn with(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
     let mut command = harmony(folder.path());
     command.args(arguments).args(["--instance", instance]);
     command
 }
 
-pub(super) fn docker(arguments: &[&str]) -> String {
+pub(crate) fn docker(arguments: &[&str]) -> String {
     let output = run(Command::new("docker").args(arguments));
     assert!(
         output.status.success(),
@@ -43,12 +43,12 @@ pub(super) fn docker(arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-pub(super) fn down<'f>(folder: &'f Folder, instance: &str) -> Down<'f> {
+pub(crate) fn down<'f>(folder: &'f Folder, instance: &str) -> Down<'f> {
     Down(folder, vec!["--instance".into(), instance.into()])
 }
 
 /// Everything that carries the instance's label.
-pub(super) fn leftovers(instance: &str) -> String {
+pub(crate) fn leftovers(instance: &str) -> String {
     let label = format!("label=harmony.instance={instance}");
     let list = |kind: &[&str]| docker(&[kind, &["-q", "--filter", &label]].concat());
     let images = docker(&["images", "-q", &format!("harmony-{instance}-signalr")]);

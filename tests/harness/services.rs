@@ -20,6 +20,7 @@ pub enum Part {
     Chromium,
     Python,
     Peer,
+    Ssh,
 }
 
 impl Part {
@@ -32,6 +33,7 @@ impl Part {
             Part::Node => node_modules().is_some(),
             Part::Python => std::env::var_os("HARMONY_TEST_PYTHON").is_some(),
             Part::Peer => super::program::peer().is_some(),
+            Part::Ssh => std::path::Path::new("/usr/sbin/sshd").exists(),
         };
         if here {
             return Ok(());
@@ -47,6 +49,7 @@ impl Part {
             Part::Python => "the Python clients are not installed; tests/run does that, with pip",
             Part::Chromium => "chromium is not installed; tests/run installs it on Debian, as root",
             Part::Node => "the JavaScript client is not installed; tests/run does that, with npm",
+            Part::Ssh => "sshd is not installed; tests/run installs it on Debian, as root",
             Part::Peer => "the .NET peer is not here; HARMONY_PEER names its folder",
         })
     }

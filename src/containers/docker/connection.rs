@@ -1,12 +1,13 @@
-//! Finding the engine: by a socket, TCP or TLS, whichever `DOCKER_HOST` or the context names.
+//! Finding the engine: by a socket, TCP, TLS or ssh, whichever `DOCKER_HOST` or the context names.
 
-use super::error::DockerError;
+use super::error::{DockerError, with_causes};
+use super::ssh;
 use crate::containers::whereabouts::Whereabouts;
 use crate::platform;
 use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
 
-/// How long the engine may take to answer by TLS; bollard's own for the rest.
+/// How long the engine may take to answer by TLS or ssh; bollard's own for the rest.
 const ANSWER_SECONDS: u64 = 120;
 
 /// Finds the engine and speaks to it once.
@@ -15,7 +16,7 @@ pub(super) async fn connect(whereabouts: &Whereabouts) -> Result<Docker, DockerE
     check_socket(host).await?;
     let failed = |error: Error| DockerError::NotRunning {
         host: host.to_owned(),
-        error: error.to_string(),
+        error: with_causes(&error),
     };
     let docker = match &whereabouts.certificates {
         Some(folder) if host.starts_with("tcp://") || host.starts_with("https://") => {
@@ -30,6 +31,7 @@ pub(super) async fn connect(whereabouts: &Whereabouts) -> Result<Docker, DockerE
                 API_DEFAULT_VERSION,
             )
         }
+        _ if host.starts_with("ssh://") => ssh::client(host, ANSWER_SECONDS),
         _ => Docker::connect_with_host(host),
     };
     let docker = docker.map_err(failed)?;

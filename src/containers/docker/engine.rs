@@ -2,8 +2,11 @@
 
 use super::body::{archive, body};
 use super::error::{DockerError, gone_is_fine, refused};
+use super::observed::ObservedImage;
 use super::observer::Observer;
-use crate::containers::{ContainerSpec, INSTANCE_LABEL, SERVICE_LABEL};
+use crate::containers::{
+    ContainerSpec, IMAGE_LABEL, INSTANCE_LABEL, SERVER_VERSION_LABEL, SERVICE_LABEL,
+};
 use crate::secret::Secret;
 use bollard::Docker;
 use bollard::errors::Error;
@@ -54,72 +57,83 @@ impl Engine {
         &self.observer
     }
 
-    /// Creates a container with its volume and files, lets it join its network, and starts it; yields its id. What
-    /// was created is removed again where it can't be started.
+    /// Creates a container with its volume and files, lets it join its network, and starts it;
+    /// yields its id. Where one of these fails, what was created before it is removed again.
     pub async fn create(&self, spec: &ContainerSpec) -> Result<(String, Created), DockerError> {
+        let image = self.observer.image(&spec.image).await?.unwrap_or_default();
+        let volume = self.create_volume(spec, &image).await?;
         let (docker, name) = (self.docker(), spec.name());
-        let volume = match &spec.volume {
-            Some((volume, _)) if docker.inspect_volume(volume).await.is_err() => {
-                self.create_volume(spec, volume).await?;
-                Some(volume.clone())
-            }
-            _ => None,
-        };
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
-        let created = docker.create_container(Some(options), body(spec)).await;
-        let id = created
-            .map_err(refused(format!("creating the container {name}")))?
-            .id;
+        let container = docker
+            .create_container(Some(options), body(spec, &image))
+            .await;
+        let id = match container.map_err(refused(format!("creating the container {name}"))) {
+            Ok(container) => container.id,
+            Err(error) => {
+                if let Some(volume) = volume {
+                    keep_going(self.remove_volume(&volume).await);
+                }
+                return Err(error);
+            }
+        };
         let created = Created::Container {
             id: id.clone(),
             volume,
         };
-        let started = async {
-            if let Some(network) = &spec.network {
-                self.join(network, &id, spec.service).await?;
-            }
-            if !spec.files.is_empty() {
-                let options = UploadToContainerOptionsBuilder::default().path("/").build();
-                let archive = archive(&spec.files).map_err(|error| DockerError::Refused {
-                    what: format!("packing files for {name}"),
-                    error: error.to_string(),
-                })?;
-                let upload = docker.upload_to_container(
-                    &id,
-                    Some(options),
-                    bollard::body_full(archive.into()),
-                );
-                upload
-                    .await
-                    .map_err(refused(format!("copying files into {name}")))?;
-            }
-            self.start(&id, &name).await
-        };
-        if let Err(error) = started.await {
-            self.undo(&created).await?;
+        if let Err(error) = self.fill_and_start(spec, &id).await {
+            keep_going(self.undo(&created).await);
             return Err(error);
         }
         Ok((id, created))
     }
 
-    async fn create_volume(&self, spec: &ContainerSpec, volume: &str) -> Result<(), DockerError> {
+    async fn fill_and_start(&self, spec: &ContainerSpec, id: &str) -> Result<(), DockerError> {
+        let name = spec.name();
+        if let Some(network) = &spec.network {
+            self.join(network, id, spec.service).await?;
+        }
+        if !spec.files.is_empty() {
+            let options = UploadToContainerOptionsBuilder::default().path("/").build();
+            let archive = archive(spec).map_err(|error| DockerError::Refused {
+                what: format!("packing files for {name}"),
+                error: error.to_string(),
+            })?;
+            let files = bollard::body_full(archive.into());
+            let upload = self.docker().upload_to_container(id, Some(options), files);
+            upload
+                .await
+                .map_err(refused(format!("copying files into {name}")))?;
+        }
+        self.start(id, &name).await
+    }
+
+    /// Creates a container's volume; `None` where it has none, or has it already.
+    async fn create_volume(
+        &self,
+        spec: &ContainerSpec,
+        image: &ObservedImage,
+    ) -> Result<Option<String>, DockerError> {
+        let Some((name, _)) = &spec.volume else {
+            return Ok(None);
+        };
+        if self.observer.volume(name).await?.is_some() {
+            return Ok(None);
+        }
         let labels = [
             (INSTANCE_LABEL, spec.instance.as_str()),
             (SERVICE_LABEL, spec.service.name()),
+            (IMAGE_LABEL, spec.image.as_str()),
+            (SERVER_VERSION_LABEL, image.server_version.as_str()),
         ];
+        let labels = labels.map(|(label, value)| (label.to_owned(), value.to_owned()));
         let request = VolumeCreateRequest {
-            name: Some(volume.to_owned()),
-            labels: Some(
-                labels
-                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                    .into(),
-            ),
+            name: Some(name.clone()),
+            labels: Some(labels.into()),
             ..Default::default()
         };
         let created = self.docker().create_volume(request).await;
-        created
-            .map(drop)
-            .map_err(refused(format!("creating the volume {volume}")))
+        created.map_err(refused(format!("creating the volume {name}")))?;
+        Ok(Some(name.clone()))
     }
 
     /// Removes what was made, and nothing that was there before.
@@ -222,5 +236,12 @@ impl Engine {
             self.docker().remove_volume(name, Some(options)).await,
             format!("removing the volume {name}"),
         )
+    }
+}
+
+/// A failed undo must not hide what failed before it.
+fn keep_going(undone: Result<(), DockerError>) {
+    if let Err(error) = undone {
+        tracing::warn!("cannot remove what was just created: {error}");
     }
 }

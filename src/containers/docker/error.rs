@@ -1,13 +1,13 @@
 //! What Docker refuses, in its own words or in ours.
 
-use crate::containers::whereabouts::UnknownContext;
+use crate::containers::whereabouts::WhereaboutsError;
 use bollard::errors::Error;
 
 /// What Docker did not do, and why.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DockerError {
     #[error("{0}")]
-    Context(#[from] UnknownContext),
+    Context(#[from] WhereaboutsError),
     #[error("nothing is at {0}")]
     NoSocket(String),
     #[error("this user may not use {0}")]
@@ -34,9 +34,23 @@ pub(super) fn refused(what: impl Into<String>) -> impl FnOnce(Error) -> DockerEr
         },
         error => DockerError::Refused {
             what,
-            error: error.to_string(),
+            error: with_causes(&error),
         },
     }
+}
+
+/// An error with what caused it, which its own text leaves out.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// The port in the engine's "address already in use" messages.
@@ -58,6 +72,16 @@ fn taken_port(message: &str) -> Option<u16> {
         .filter(|_| taken)
 }
 
+/// What an engine does not know is none; other failures stay failures.
+pub(super) fn absent<T>(error: Error, what: String) -> Result<Option<T>, DockerError> {
+    match error {
+        Error::DockerResponseServerError {
+            status_code: 404, ..
+        } => Ok(None),
+        error => Err(refused(what)(error)),
+    }
+}
+
 /// What is to be gone may be gone already.
 pub(super) fn gone_is_fine(result: Result<(), Error>, what: String) -> Result<(), DockerError> {
     match result {
@@ -74,6 +98,6 @@ pub(super) fn message(error: Error) -> String {
     match error {
         Error::DockerResponseServerError { message, .. }
         | Error::DockerStreamError { error: message } => message,
-        error => error.to_string(),
+        error => with_causes(&error),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::engine::{Created, Engine};
 use super::error::{DockerError, gone_is_fine, message};
-use crate::containers::credentials::{self, Credentials};
+use crate::containers::credentials::{self, RegistryLogin};
 use crate::containers::{SERVICE_LABEL, Service};
 use bollard::auth::DockerCredentials;
 use bollard::errors::Error;
@@ -30,13 +30,13 @@ impl Engine {
     pub async fn pull(
         &self,
         image: &str,
-        credentials: Option<&Credentials>,
+        login: Option<&RegistryLogin>,
         mut progress: impl FnMut(Pulled),
     ) -> Result<(), DockerError> {
         let mut pauses = PULL_PAUSES.into_iter();
         loop {
             match (
-                self.pull_once(image, credentials, &mut progress).await,
+                self.pull_once(image, login, &mut progress).await,
                 pauses.next(),
             ) {
                 (Err(DockerError::Image { error, .. }), Some(pause)) if may_pass(&error) => {
@@ -51,22 +51,15 @@ impl Engine {
     async fn pull_once(
         &self,
         image: &str,
-        credentials: Option<&Credentials>,
+        login: Option<&RegistryLogin>,
         progress: &mut impl FnMut(Pulled),
     ) -> Result<(), DockerError> {
-        let credentials = credentials.map(|known: &Credentials| DockerCredentials {
-            username: Some(known.username.clone()).filter(|name| !name.is_empty()),
-            password: Some(known.password.reveal().to_owned())
-                .filter(|password| !password.is_empty()),
-            identitytoken: Some(known.token.reveal().to_owned()).filter(|token| !token.is_empty()),
-            serveraddress: Some(credentials::registry(image).to_owned()),
-            ..DockerCredentials::default()
-        });
+        let credentials = login.map(|login| credentials_for(login, image));
         let failed = |error: String| DockerError::Image {
             image: image.to_owned(),
             error,
         };
-        let (name, tag) = split_tag(image);
+        let (name, tag) = split_reference(image);
         let options = CreateImageOptionsBuilder::default()
             .from_image(name)
             .tag(tag)
@@ -110,7 +103,7 @@ impl Engine {
         image: &str,
         archive: Vec<u8>,
     ) -> Result<Created, DockerError> {
-        let (name, tag) = split_tag(image);
+        let (name, tag) = split_reference(image);
         let label = format!("LABEL {SERVICE_LABEL}={}", Service::Hub.name());
         let options = CreateImageOptionsBuilder::default()
             .from_src("-")
@@ -176,10 +169,33 @@ fn may_pass(error: &str) -> bool {
     PASSING.iter().any(|part| error.contains(part))
 }
 
-fn split_tag(image: &str) -> (&str, &str) {
-    match image.rsplit_once(':') {
+fn credentials_for(login: &RegistryLogin, image: &str) -> DockerCredentials {
+    let (username, password, identitytoken) = match login {
+        RegistryLogin::Password { username, password } => (
+            Some(username.clone()),
+            Some(password.reveal().to_owned()),
+            None,
+        ),
+        RegistryLogin::Token(token) => (None, None, Some(token.reveal().to_owned())),
+    };
+    DockerCredentials {
+        username,
+        password,
+        identitytoken,
+        serveraddress: Some(credentials::registry(image).to_owned()),
+        ..DockerCredentials::default()
+    }
+}
+
+/// An image's name, and its digest or else its tag.
+fn split_reference(image: &str) -> (&str, &str) {
+    let (name, digest) = match image.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (image, None),
+    };
+    match name.rsplit_once(':') {
         // A colon before a slash belongs to the registry's port.
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (image, "latest"),
+        Some((name, tag)) if !tag.contains('/') => (name, digest.unwrap_or(tag)),
+        _ => (name, digest.unwrap_or("latest")),
     }
 }

@@ -1,7 +1,11 @@
-//! A container as the engine lists it.
+//! Containers, images and volumes, as the engine describes them.
 
-use crate::containers::{HASH_LABEL, Published, SERVICE_LABEL, VERSION_LABEL};
-use bollard::models::ContainerSummary;
+use crate::containers::generation::version_of_server;
+use crate::containers::{
+    DIGEST_LABEL, HASH_LABEL, IMAGE_LABEL, Published, SERVER_VERSION_LABEL, SERVICE_LABEL,
+    VERSION_LABEL,
+};
+use bollard::models::{ContainerSummary, ImageInspect, Volume};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// A container of ours, as the engine lists it.
@@ -10,7 +14,13 @@ pub struct ObservedContainer {
     pub id: String,
     pub name: String,
     pub service: String,
+    /// As it was asked for; the image's id, where its tag has moved on since.
     pub image: String,
+    /// What of it runs, by its registry's digest; empty where that is not known.
+    pub image_digest: String,
+    pub image_id: String,
+    /// `redis 8.0.6`; empty where that is not known.
+    pub server_version: String,
     pub running: bool,
     /// Created and never started: whoever made it was interrupted.
     pub unfinished: bool,
@@ -56,6 +66,9 @@ impl From<ContainerSummary> for ObservedContainer {
             id: container.id.unwrap_or_default(),
             service: label(SERVICE_LABEL),
             image: container.image.unwrap_or_default(),
+            image_digest: label(DIGEST_LABEL),
+            image_id: container.image_id.unwrap_or_default(),
+            server_version: label(SERVER_VERSION_LABEL),
             running: state == "running",
             unfinished: state == "created",
             hash: label(HASH_LABEL),
@@ -68,6 +81,55 @@ impl From<ContainerSummary> for ObservedContainer {
             version: label(VERSION_LABEL),
             ports: published.collect(),
             created: container.created.unwrap_or_default(),
+        }
+    }
+}
+
+/// An image that the engine has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedImage {
+    pub id: String,
+    /// Its registry's digest, as `redis@sha256:…`; empty for one that was never in a registry.
+    pub digest: String,
+    /// `redis 8.0.6`, by the variable that such images set; empty for others.
+    pub server_version: String,
+}
+
+impl From<ImageInspect> for ObservedImage {
+    fn from(image: ImageInspect) -> Self {
+        let variables = image
+            .config
+            .and_then(|config| config.env)
+            .unwrap_or_default();
+        ObservedImage {
+            id: image.id.unwrap_or_default(),
+            digest: image
+                .repo_digests
+                .unwrap_or_default()
+                .into_iter()
+                .next()
+                .unwrap_or_default(),
+            server_version: version_of_server(&variables).unwrap_or_default(),
+        }
+    }
+}
+
+/// A volume of ours, and the server that it was made for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedVolume {
+    pub name: String,
+    /// Both empty for volumes that version 0.1 made.
+    pub image: String,
+    pub server_version: String,
+}
+
+impl From<Volume> for ObservedVolume {
+    fn from(mut volume: Volume) -> Self {
+        let mut label = |name: &str| volume.labels.remove(name).unwrap_or_default();
+        ObservedVolume {
+            image: label(IMAGE_LABEL),
+            server_version: label(SERVER_VERSION_LABEL),
+            name: volume.name,
         }
     }
 }

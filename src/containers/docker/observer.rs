@@ -1,8 +1,8 @@
 //! Looking at what Docker has, and changing nothing.
 
 use super::connection;
-use super::error::{DockerError, refused};
-use super::observed::ObservedContainer;
+use super::error::{DockerError, absent, refused};
+use super::observed::{ObservedContainer, ObservedImage, ObservedVolume};
 use crate::containers::whereabouts::Whereabouts;
 use crate::containers::{INSTANCE_LABEL, SERVICE_LABEL, own_image};
 use bollard::Docker;
@@ -71,6 +71,22 @@ impl Observer {
             .collect())
     }
 
+    /// A volume, where it is there.
+    pub async fn volume(&self, name: &str) -> Result<Option<ObservedVolume>, DockerError> {
+        match self.docker.inspect_volume(name).await {
+            Ok(volume) => Ok(Some(volume.into())),
+            Err(error) => absent(error, format!("looking at the volume {name}")),
+        }
+    }
+
+    /// An image, where the engine has it.
+    pub async fn image(&self, name: &str) -> Result<Option<ObservedImage>, DockerError> {
+        match self.docker.inspect_image(name).await {
+            Ok(image) => Ok(Some(image.into())),
+            Err(error) => absent(error, format!("looking at the image {name}")),
+        }
+    }
+
     /// The networks of an instance.
     pub async fn networks(&self, instance: &str) -> Result<Vec<String>, DockerError> {
         let filters = HashMap::from([("label", vec![format!("{INSTANCE_LABEL}={instance}")])]);
@@ -127,7 +143,7 @@ impl Observer {
     }
 
     pub async fn has_image(&self, image: &str) -> bool {
-        self.docker.inspect_image(image).await.is_ok()
+        matches!(self.image(image).await, Ok(Some(_)))
     }
 
     /// Whether a container runs; with its exit code where it has ended.

@@ -1,0 +1,7 @@
+//! The rooms below `containers`: Docker's API, where Docker is, and what its servers are told.
+
+mod engine;
+mod generation;
+mod redis_configuration;
+mod ssh;
+mod whereabouts;
