@@ -10,6 +10,8 @@ mod topology;
 mod transport;
 
 use crate::connection_string::amqp::BrokerAddress;
+use crate::socket::{self, Socket};
+use crate::tls::client::{VERSIONS, connector, secure};
 use envelope::Audience;
 pub use error::BrokerError;
 use lapin::options::{
@@ -30,7 +32,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use topology::ROUTING_KEYS;
 pub use topology::{EXCHANGE, QUEUE, REJECTED_QUEUE, TYPE_HEADER};
-use transport::{Guarded, InFlight, Socket};
+use transport::{Guarded, InFlight};
 
 const CONSUMER: &str = "harmony";
 /// The largest frame, as RabbitMQ has it by default.
@@ -312,10 +314,16 @@ impl Broker {
 /// A socket to RabbitMQ.
 async fn socket(address: &BrokerAddress) -> Result<Box<dyn Socket>, BrokerError> {
     let unreachable = |error: std::io::Error| BrokerError::Unreachable(error.to_string());
-    let endpoint = &address.endpoint;
-    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port))
+    let socket = socket::connect(&address.endpoint, None)
         .await
         .map_err(unreachable)?;
-    stream.set_nodelay(true).map_err(unreachable)?;
-    Ok(Box::new(stream))
+    let Some(tls) = &address.tls else {
+        return Ok(socket);
+    };
+    let name = tls.server_name.as_ref().unwrap_or(&address.endpoint.host);
+    let connector = connector(tls.authorities.as_deref(), VERSIONS)
+        .map_err(|error| BrokerError::Tls(error.to_string()))?;
+    secure(socket, &connector, name)
+        .await
+        .map_err(|error| BrokerError::Tls(error.to_string()))
 }

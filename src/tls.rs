@@ -1,6 +1,8 @@
 //! TLS for the hub: certificates from PFX and PEM files, and the development certificate
 //! (spec: signalr.md H, Certificate).
 
+pub mod client;
+
 use crate::platform::{self, Readers};
 use crate::secret::Secret;
 use rustls::ServerConfig;

@@ -3,6 +3,7 @@
 pub mod amqp;
 pub mod program;
 pub mod raw;
+pub mod redis;
 pub mod services;
 pub mod terminal;
 

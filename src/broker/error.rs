@@ -8,6 +8,8 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 pub enum BrokerError {
     #[error("nobody answers: {0}")]
     Unreachable(String),
+    #[error("the connection can't be made secure: {0}")]
+    Tls(String),
     #[error("it refuses the user or the password")]
     Refused,
     #[error("the user may not use the virtual host: {0}")]

@@ -2,6 +2,7 @@
 //! waits to be handled.
 
 use super::envelope::{Audience, Envelope, HEARTBEAT_FRAME};
+use crate::socket::Socket;
 use async_rs::traits::{Executor, Reactor, RuntimeKit};
 use async_rs::util::Task;
 use async_rs::{Runtime, Tokio};
@@ -159,10 +160,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
-
-/// A stream of either kind, plain or TLS.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
 
 /// What the library reads from and writes to.
 pub(super) type GuardedSocket = Compat<Guarded<Box<dyn Socket>>>;

@@ -341,6 +341,7 @@ impl<'c> Surveyor<'c> {
         let own = configured.username != "guest";
         let address = BrokerAddress {
             endpoint: Endpoint::new(self.reached_at(), port),
+            tls: None,
             username: if own {
                 configured.username
             } else {

@@ -2,8 +2,8 @@
 
 use crate::appsettings::layers::Layers;
 use crate::connection_string::Endpoint;
-use crate::connection_string::amqp::BrokerAddress;
-use crate::connection_string::redis::{RedisOptions, RedisStringError};
+use crate::connection_string::amqp::{BrokerAddress, BrokerTls};
+use crate::connection_string::redis::{RedisOptions, RedisStringError, Unsupported};
 use crate::hub::allowed_hosts::AllowedHosts;
 use crate::hub::notification::NotificationLimits;
 use crate::listen::{ListenError, ListenUrl};
@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use crate::signalr::options::Options;
 use crate::signalr::protocol::Protocol;
 use crate::tls::CertificateSource;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The hub's .NET name, by which its Redis channels are called.
 pub const HUB_NAME: &str = "Harmony.SignalR.Hubs.SignalRHub";
@@ -67,6 +67,8 @@ pub enum LogLevel {
 pub enum HubSettingsError {
     #[error("RedisConnectionString: {0}")]
     Redis(#[from] RedisStringError),
+    #[error("RedisConnectionString: {0}")]
+    RedisOption(#[from] Unsupported),
     #[error("BrokerConfiguration:Port: '{0}' is not a port (1 to 65535)")]
     Port(String),
     #[error("{key}: {error}")]
@@ -107,12 +109,22 @@ impl HubSettings {
             redis: if no_redis {
                 None
             } else {
-                Some(RedisOptions::parse(redis)?)
+                let options = RedisOptions::parse(redis)?;
+                options.check_supported()?;
+                Some(options)
             },
             broker: if embedded {
                 None
             } else {
-                Some(broker_address(layers)?)
+                let mut address = broker_address(layers)?;
+                if let Some(file) = address
+                    .tls
+                    .as_mut()
+                    .and_then(|tls| tls.authorities.as_mut())
+                {
+                    *file = folder.join(&file);
+                }
+                Some(address)
             },
             admin: admin(layers)?,
             page: boolean(layers, "HubPage:Enabled")?
@@ -195,25 +207,27 @@ fn notifications(
 
 /// RabbitMQ's address as the settings have it.
 pub fn broker_address(layers: &Layers) -> Result<BrokerAddress, HubSettingsError> {
-    let port = match layers.get("BrokerConfiguration:Port") {
+    let value = |name: &str| layers.get(&format!("BrokerConfiguration:{name}"));
+    let text = |name: &str| Some(value(name)).filter(|text| !text.is_empty());
+    let secure = boolean(layers, "BrokerConfiguration:Tls")? == Some(true);
+    let port = match value("Port") {
+        "" if secure => 5671,
         "" => 5672,
         text => match text.trim().parse::<u16>() {
             Ok(port) if port > 0 => port,
             _ => return Err(HubSettingsError::Port(text.to_owned())),
         },
     };
-    let host = match layers.get("BrokerConfiguration:Host") {
-        "" => "localhost",
-        host => host,
+    let endpoint = Endpoint::new(text("Host").unwrap_or("localhost"), port);
+    let [user, password, virtual_host] = ["Username", "Password", "VirtualHost"].map(value);
+    let tls = BrokerTls {
+        server_name: text("TlsServerName").map(str::to_owned),
+        authorities: text("TlsCaFile").map(PathBuf::from),
     };
-    let [user, password, virtual_host] = ["Username", "Password", "VirtualHost"]
-        .map(|name| layers.get(&format!("BrokerConfiguration:{name}")));
-    Ok(BrokerAddress::new(
-        Endpoint::new(host, port),
-        user,
-        password,
-        virtual_host,
-    ))
+    Ok(BrokerAddress {
+        tls: secure.then_some(tls),
+        ..BrokerAddress::new(endpoint, user, password, virtual_host)
+    })
 }
 
 /// `Kestrel:Endpoints`, each with a certificate of its own or Kestrel's default; else what is listed without them.

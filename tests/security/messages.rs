@@ -9,6 +9,7 @@ use crate::harness::program::Hub;
 use crate::harness::raw::WebSocket;
 use crate::harness::services::{Part, RabbitMq, has};
 use crate::harness::{unique, wait_for};
+use crate::security::memory;
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -85,18 +86,6 @@ impl Attacked {
             found.as_array().filter(|found| !found.is_empty()).cloned()
         })
     }
-}
-
-/// Kilobytes of a hub: now (`VmRSS`), or its peak (`VmHWM`).
-fn memory(hub: &Hub, what: &str) -> u64 {
-    let path = format!("/proc/{}/status", hub.program.pid());
-    let status = std::fs::read_to_string(path).expect("a process");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(what))
-        .expect("a size");
-    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
-    digits.parse().expect("a number")
 }
 
 /// Publishes a message and then a good one; what its reading took, in time and in memory.
