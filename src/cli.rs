@@ -1,36 +1,33 @@
 //! The command line: global flags, one variant per command, dispatch.
 
-mod answers;
+mod answers_file;
+mod arguments;
 mod commands;
 mod context;
 mod difference;
 mod doctor;
 mod down;
-mod execute;
 mod failure;
 mod global;
 mod help;
-mod hosting;
 mod hub;
 mod logs;
+mod progress;
 mod publish;
-mod ready;
 mod rehost;
 mod rejected;
-mod report;
+mod render;
 mod runtime;
-mod services;
 mod settings;
 mod setup;
 mod status;
-mod steps;
 mod up;
 mod usage;
 mod verify;
 
 use crate::terminal::{Colour, Terminal};
 use commands::{Cli, Command};
-use context::Context;
+use context::{Context, repeated_flags};
 use failure::{Exit, Failure};
 use runtime::interruptible;
 use std::ffi::OsString;
@@ -67,9 +64,11 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         cli.global.color,
     );
     crate::tls::install_provider();
+    let repeated = repeated_flags(&cli.global);
     match dispatch(*cli, terminal) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            let failure = failure.repeating(&repeated);
             failure.show(&terminal);
             ExitCode::from(failure.exit() as u8)
         }

@@ -14,6 +14,6 @@ pub mod whereabouts;
 
 pub use service::{
     DIGEST_LABEL, HASH_LABEL, IMAGE_LABEL, INSTANCE_LABEL, SERVER_VERSION_LABEL, SERVICE_LABEL,
-    Service, VERSION_LABEL, container_name, network_name,
+    SERVICES, Service, VERSION_LABEL, container_name, network_name, volume_name,
 };
 pub use spec::{ContainerSpec, Published};

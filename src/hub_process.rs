@@ -35,6 +35,9 @@ pub struct Running {
     pub started_at: u64,
     pub url: String,
     pub admin_url: String,
+    /// What followed `harmony hub`; empty for a hub of an old version.
+    #[serde(default)]
+    pub arguments: Vec<String>,
 }
 
 /// How a hub is to be started.
@@ -95,7 +98,7 @@ pub async fn launch(
     within: Duration,
 ) -> Result<Running, HubProcessError> {
     // One that waits to start a hub that died would start it beside this one.
-    supervisor::end(instance)?;
+    supervisor::end(instance).await?;
     let log = open_log(instance)?;
     let start = log.metadata().map_or(0, |metadata| metadata.len());
     let executable = std::env::current_exe().map_err(HubProcessError::Spawn)?;
@@ -172,10 +175,10 @@ pub async fn stop(
     if platform::ask_to_end(running.pid).await.is_ok()
         && has_ended(instance, running, within).await?
     {
-        return supervisor::end(instance);
+        return supervisor::end(instance).await;
     }
     // Else the hub that is killed would be started again.
-    supervisor::end(instance)?;
+    supervisor::end(instance).await?;
     let _ = platform::kill(running.pid);
     if has_ended(instance, running, KILLED_WITHIN).await? {
         return Ok(());

@@ -36,12 +36,32 @@ pub struct State {
     /// The hub is a container, not a process.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hub_in_container: bool,
-    /// Where ports are published, where not on loopback.
+    /// Where ports are published, where not on 127.0.0.1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bind: Option<std::net::IpAddr>,
+    /// The user asked for no Redis, and for no RabbitMQ: kept until something else is asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_redis: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_rabbitmq: bool,
+    /// Containers that are no longer wanted could not be removed yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub containers_remain: bool,
 }
 
 impl State {
+    /// Whether containers of the instance should exist.
+    pub fn has_containers(&self) -> bool {
+        let servers = [self.redis, self.rabbitmq].contains(&Choice::Container);
+        servers || self.hub_in_container || self.containers_remain
+    }
+
+    /// Whether it is settled that the instance has no containers.
+    pub fn does_without_containers(&self) -> bool {
+        let settled = ![self.redis, self.rabbitmq].contains(&Choice::Unknown);
+        settled && !self.has_containers()
+    }
+
     /// Where the hub's metrics and its inbox are.
     pub fn admin_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.admin_port)
@@ -98,6 +118,20 @@ impl Instance {
             name: name.to_owned(),
             folder: states.join(name),
         })
+    }
+
+    /// The other instances of this user.
+    pub fn others(&self) -> Vec<Instance> {
+        let states = self.folder.parent().map(fs::read_dir);
+        let entries = states.into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| {
+                let folder = entry.ok()?.path();
+                let name = folder.file_name()?.to_str()?.to_owned();
+                let is_instance = name != self.name && folder.join("state.json").exists();
+                is_instance.then_some(Instance { name, folder })
+            })
+            .collect()
     }
 
     pub fn log(&self) -> PathBuf {

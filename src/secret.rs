@@ -1,5 +1,6 @@
 //! A string that never prints itself.
 
+use ring::rand::SecureRandom;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
@@ -16,18 +17,23 @@ impl Secret {
     }
 
     /// 32 letters and digits: safe in a URL, a StackExchange.Redis string and a shell.
-    pub fn generate() -> Self {
+    pub fn generate() -> Result<Self, RandomError> {
+        Self::generate_from(&ring::rand::SystemRandom::new())
+    }
+
+    /// The same, from a generator of the caller's.
+    pub fn generate_from(generator: &dyn SecureRandom) -> Result<Self, RandomError> {
         const ALPHABET: &[u8; 62] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let mut text = String::with_capacity(32);
         while text.len() < 32 {
             // A byte over 247 would favour the first letters; another is drawn.
-            let [byte] = random();
+            let [byte] = random_from(generator)?;
             if byte < 248 {
                 text.push(char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
             }
         }
-        Secret(text)
+        Ok(Secret(text))
     }
 
     /// The text itself, for the one place that needs it.
@@ -40,9 +46,20 @@ impl Secret {
     }
 }
 
-/// Bytes that nobody can guess.
+/// The system gives no random numbers; a password from it could be guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gives no random numbers")]
+pub struct RandomError;
+
+/// Bytes that nobody can guess, or an error.
+pub fn random_from<const N: usize>(generator: &dyn SecureRandom) -> Result<[u8; N], RandomError> {
+    let mut bytes = [0; N];
+    generator.fill(&mut bytes).map_err(|_| RandomError)?;
+    Ok(bytes)
+}
+
+/// Bytes that nobody can guess; for jitter and names, where bad ones do no harm.
 pub fn random<const N: usize>() -> [u8; N] {
-    use ring::rand::SecureRandom;
     let mut bytes = [0; N];
     // The operating system's generator does not fail once it has started, which it has long before us.
     let _ = ring::rand::SystemRandom::new().fill(&mut bytes);

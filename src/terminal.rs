@@ -110,6 +110,20 @@ impl Terminal {
         line(&mut anstream::stderr(), &safe::coloured(text));
     }
 
+    /// What has to be read before a question; shown also where notes are not.
+    pub fn before_question(&self, text: &str) {
+        line(&mut anstream::stderr(), &safe::coloured(text));
+    }
+
+    /// A note whose colours are ours.
+    pub fn coloured_note(&self, note: &str) {
+        if self.json {
+            self.progress_json("note", note, None);
+        } else if !self.quiet {
+            self.before_question(note);
+        }
+    }
+
     /// An error as text.
     pub fn error(&self, message: &str, why: &str, fix: &str) {
         let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
@@ -152,6 +166,7 @@ impl Terminal {
             step,
             bar,
             began: Instant::now(),
+            outcome: "finished",
         }
     }
 
@@ -172,9 +187,15 @@ pub struct StepGuard {
     step: String,
     bar: Option<ProgressBar>,
     began: Instant,
+    outcome: &'static str,
 }
 
 impl StepGuard {
+    /// Says at the end that it failed.
+    pub fn fail(&mut self) {
+        self.outcome = "failed";
+    }
+
     /// How many bytes of how many.
     pub fn amount(&self, current: u64, total: u64) {
         if let Some(bar) = &self.bar {
@@ -198,7 +219,7 @@ impl Drop for StepGuard {
             bar.finish_and_clear();
             STEPS.remove(bar);
         } else if self.terminal.json {
-            self.terminal.progress_json(&self.step, "finished", None);
+            self.terminal.progress_json(&self.step, self.outcome, None);
         }
         if self.terminal.verbose && !self.terminal.json {
             line(

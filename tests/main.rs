@@ -10,6 +10,5 @@ mod engine;
 mod harness;
 mod hub;
 mod prompt;
-mod security;
 mod settings;
 mod tidy;

@@ -1,6 +1,6 @@
 //! The command line as clap reads it: one variant per command.
 
-use super::answers::Answers;
+use super::arguments::Answers;
 use super::down::DownArguments;
 use super::global::Global;
 use super::hub::HubArguments;

@@ -8,11 +8,15 @@ use crate::containers::whereabouts::Surroundings;
 use crate::instance::Instance;
 use crate::platform::{self, advice};
 use crate::project::{EditedFiles, Scope};
+use crate::provision::request::{Installation, Request, Wanted};
 use crate::terminal::Terminal;
 use crate::terminal::prompt::{self, Reply};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+const DEFAULT_INSTANCE: &str = "harmony";
 
 pub struct Context {
     pub terminal: Terminal,
@@ -33,7 +37,9 @@ pub struct Context {
     /// The user wants no more of it.
     pub interrupted: CancellationToken,
     /// Held by what has to be undone before the program may end.
-    pub working: tokio::sync::Mutex<()>,
+    pub working: Arc<tokio::sync::Mutex<()>>,
+    /// The flags that a command in a hint must repeat.
+    repeated: String,
 }
 
 impl Context {
@@ -87,8 +93,50 @@ impl Context {
             },
             home,
             interrupted: CancellationToken::new(),
-            working: tokio::sync::Mutex::default(),
+            working: Arc::default(),
+            repeated: repeated_flags(global),
         })
+    }
+
+    /// A command of ours for a hint, with the flags that led here.
+    pub fn command(&self, command: &str) -> String {
+        format!("harmony {command}{}", self.repeated)
+    }
+
+    /// What is provisioned.
+    pub fn installation(&self) -> Result<Installation, Failure> {
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        Ok(Installation {
+            instance: self.instance.clone(),
+            docker: self.surroundings.clone(),
+            home: self.home.clone(),
+            certificates: certificates()?,
+            variables: names.collect(),
+        })
+    }
+
+    /// A run of `up`.
+    pub fn request(&self, wanted: Wanted) -> Result<Request, Failure> {
+        Ok(Request {
+            wanted,
+            timeout: self.timeout,
+            cancellation: self.interrupted.clone(),
+            ..Request::new(self.installation()?, self.find_checkout()?, self.scope())
+        })
+    }
+
+    /// Whether somebody can be asked.
+    pub fn can_ask(&self) -> bool {
+        !self.terminal.json && crate::terminal::can_ask()
+    }
+
+    /// Ends a dry run: with the exit code for pending changes, where that was asked for.
+    pub fn pending(&self, changes: usize) -> Result<(), Failure> {
+        if !self.detailed_exitcode || changes == 0 {
+            return Ok(());
+        }
+        let message = "changes are pending";
+        Err(Failure::new(Exit::ChangesPending, "changesPending", message).shown())
     }
 
     /// Has a question agreed to: `missing` where nobody can be asked, `declined` where the answer is no.
@@ -99,7 +147,7 @@ impl Context {
         missing: Failure,
         declined: &str,
     ) -> Result<(), Failure> {
-        if self.terminal.json || !crate::terminal::can_ask() {
+        if !self.can_ask() {
             return Err(missing);
         }
         match prompt::confirm(question, default).await {
@@ -195,4 +243,16 @@ fn states() -> Result<PathBuf, Failure> {
 /// Where the development certificate is kept; one for all instances, so that it is trusted once.
 pub fn certificates() -> Result<PathBuf, Failure> {
     Ok(states()?.join("https"))
+}
+
+/// The flags that a command in a hint must repeat to mean the same installation.
+pub fn repeated_flags(global: &Global) -> String {
+    let mut flags = String::new();
+    if global.instance != DEFAULT_INSTANCE {
+        flags.push_str(&format!(" --instance {}", global.instance));
+    }
+    if let Some(checkout) = &global.checkout {
+        flags.push_str(&format!(" --checkout '{}'", checkout.display()));
+    }
+    flags
 }

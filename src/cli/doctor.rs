@@ -1,66 +1,20 @@
-//! `harmony doctor`: every check that tells why it would not work, cheap ones first, each with its fix.
+//! `harmony doctor`: checks for problems, cheap ones first, and shows how to fix them.
 
-mod checks;
+mod check;
+mod engine;
+mod machine;
+mod servers;
+mod settings;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use crate::provision::look::look;
+use crate::provision::questions::Questions;
 use crate::terminal::safe::neutral_lines;
 use anstyle::{AnsiColor, Style};
+use check::{Check, CheckStatus};
 use serde::Serialize;
 use std::fmt;
-
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Status {
-    Ok,
-    /// It works, but not as well as it could, or not for long.
-    Warning,
-    Failed,
-}
-
-/// One check.
-#[derive(Debug, Serialize)]
-pub struct Check {
-    category: &'static str,
-    name: &'static str,
-    status: Status,
-    message: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    fix: String,
-}
-
-impl Check {
-    pub fn new(
-        category: &'static str,
-        name: &'static str,
-        status: Status,
-        message: impl Into<String>,
-    ) -> Self {
-        Check {
-            category,
-            name,
-            status,
-            message: message.into(),
-            fix: String::new(),
-        }
-    }
-
-    pub fn ok(category: &'static str, name: &'static str, message: impl Into<String>) -> Self {
-        Check::new(category, name, Status::Ok, message)
-    }
-
-    pub fn fix(mut self, fix: impl Into<String>) -> Self {
-        self.fix = fix.into();
-        self
-    }
-
-    /// A failure that a command would have ended with.
-    pub fn failed(category: &'static str, name: &'static str, failure: &Failure) -> Self {
-        let (message, fix) = failure.in_words();
-        Check::new(category, name, Status::Failed, message).fix(fix)
-    }
-}
 
 #[derive(Debug, Serialize)]
 struct Diagnosis {
@@ -91,9 +45,9 @@ impl fmt::Display for Diagnosis {
                 category = own;
             }
             let (sign, colour) = match status {
-                Status::Ok => ("ok     ", AnsiColor::Green),
-                Status::Warning => ("warning", AnsiColor::Yellow),
-                Status::Failed => ("FAILED ", AnsiColor::Red),
+                CheckStatus::Ok => ("ok     ", AnsiColor::Green),
+                CheckStatus::Warning => ("warning", AnsiColor::Yellow),
+                CheckStatus::Failed => ("FAILED ", AnsiColor::Red),
             };
             let style = Style::new().fg_color(Some(colour.into()));
             writeln!(
@@ -119,21 +73,75 @@ impl fmt::Display for Diagnosis {
 }
 
 pub async fn run(context: &Context) -> Result<(), Failure> {
-    let checks = {
-        let _step = context.terminal.step("examining");
-        checks::all(context).await
+    let examination = {
+        let _step = context.terminal.step("checking");
+        examine(context).await?
     };
+    let Examination { checks, failure } = examination;
     let count = |status| checks.iter().filter(|check| check.status == status).count();
     let summary = Summary {
-        ok: count(Status::Ok),
-        warnings: count(Status::Warning),
-        failed: count(Status::Failed),
+        ok: count(CheckStatus::Ok),
+        warnings: count(CheckStatus::Warning),
+        failed: count(CheckStatus::Failed),
     };
     let failed = summary.failed;
     context.terminal.result(&Diagnosis { checks, summary });
-    if failed > 0 {
-        Err(Failure::new(Exit::Failed, "unhealthy", "something would not work").shown())
-    } else {
-        Ok(())
+    match failure {
+        Some(failure) => Err(failure.shown()),
+        None if failed > 0 => {
+            let message = "something would not work";
+            Err(Failure::new(Exit::Failed, "unhealthy", message).shown())
+        }
+        None => Ok(()),
     }
+}
+
+struct Examination {
+    checks: Vec<Check>,
+    /// Docker is needed and cannot be asked: nothing else can be told for sure.
+    failure: Option<Failure>,
+}
+
+/// What can be said where the look itself failed; an earlier check may have told why.
+fn cut_short(mut checks: Vec<Check>, failure: &Failure) -> Examination {
+    if !checks
+        .iter()
+        .any(|check| check.status == CheckStatus::Failed)
+    {
+        checks.push(Check::failed("machine", "look", failure));
+    }
+    Examination {
+        checks,
+        failure: None,
+    }
+}
+
+async fn examine(context: &Context) -> Result<Examination, Failure> {
+    let mut checks = machine::checks(context);
+    let mut about_settings = Vec::new();
+    let project = settings::read(context, &mut about_settings);
+    let layers = project.as_ref().map(|project| project.hub.layers());
+    let mut questions = match &layers {
+        Some(layers) => Questions::about_servers(layers, servers::WITHIN),
+        None => Questions::about_existence(),
+    };
+    questions.ports = engine::ports();
+    questions.ports.extend(servers::hub_port(project.as_ref()));
+    let sight = match look(&context.installation()?, &questions).await {
+        Ok(sight) => sight,
+        Err(error) => {
+            checks.append(&mut about_settings);
+            return Ok(cut_short(checks, &error.into()));
+        }
+    };
+    checks.extend(engine::checks(&sight).await);
+    checks.append(&mut about_settings);
+    if let (Some(project), Some(layers)) = (&project, &layers) {
+        checks.extend(settings::certificate(context, project, layers));
+        checks.push(settings::authentication(layers));
+        checks.extend(servers::checks(&sight.world, layers));
+        checks.push(servers::hub(&sight.world, project).await);
+    }
+    let failure = sight.world.engine_failure().cloned().map(Failure::from);
+    Ok(Examination { checks, failure })
 }

@@ -106,6 +106,7 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
     runtime::start(tokio::runtime::Builder::new_multi_thread())?.block_on(serve(
         settings,
         own.background,
+        arguments,
         &environment,
         &folder,
         terminal,
@@ -115,6 +116,7 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
 async fn serve(
     settings: HubSettings,
     background: Option<(PathBuf, String)>,
+    arguments: Vec<String>,
     environment: &str,
     folder: &Path,
     terminal: Terminal,
@@ -155,6 +157,7 @@ async fn serve(
                     .as_ref()
                     .map(ToString::to_string)
                     .unwrap_or_default(),
+                arguments,
             };
             let held = hub_process::hold(&folder, &running);
             Some(held.map_err(|error| {

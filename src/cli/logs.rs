@@ -4,6 +4,7 @@ use super::context::Context;
 use super::failure::Failure;
 use crate::containers::Service;
 use crate::containers::docker::Observer;
+use crate::provision::{LogSources, container_of, log_sources};
 use crate::terminal::safe::Neutral;
 use anstyle::{AnsiColor, Color, Style};
 use futures_util::StreamExt;
@@ -24,7 +25,7 @@ const WAITING: usize = 256;
 pub struct LogsArguments {
     /// Whose logs [default: all]
     #[arg(value_enum)]
-    sources: Vec<Source>,
+    sources: Vec<LogSource>,
     /// Follow new output, across restarts
     #[arg(short, long)]
     follow: bool,
@@ -35,26 +36,26 @@ pub struct LogsArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Source {
+enum LogSource {
     Redis,
     Rabbitmq,
     Hub,
 }
 
-const SOURCES: [Source; 3] = [Source::Redis, Source::Rabbitmq, Source::Hub];
+const LOG_SOURCES: [LogSource; 3] = [LogSource::Redis, LogSource::Rabbitmq, LogSource::Hub];
 
 /// One line of a log.
 #[derive(Debug, Serialize)]
-struct Line {
-    source: Source,
+struct LogLine {
+    source: LogSource,
     /// ISO 8601 in UTC; that of the line before where it has none itself.
     time: String,
     line: String,
 }
 
-impl Line {
+impl LogLine {
     /// Takes the time off a line's beginning.
-    fn read(source: Source, line: &str, before: &str) -> Self {
+    fn read(source: LogSource, line: &str, before: &str) -> Self {
         let line = line.trim_end_matches(['\r', '\n']);
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
         let is_time = first.len() > 18
@@ -65,7 +66,7 @@ impl Line {
         } else {
             (before, line)
         };
-        Line {
+        LogLine {
             source,
             time: time.to_owned(),
             line: line.to_owned(),
@@ -73,12 +74,12 @@ impl Line {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for LogLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, colour) = match self.source {
-            Source::Redis => ("redis", AnsiColor::Red),
-            Source::Rabbitmq => ("rabbitmq", AnsiColor::Yellow),
-            Source::Hub => ("hub", AnsiColor::Cyan),
+            LogSource::Redis => ("redis", AnsiColor::Red),
+            LogSource::Rabbitmq => ("rabbitmq", AnsiColor::Yellow),
+            LogSource::Hub => ("hub", AnsiColor::Cyan),
         };
         let style = Style::new().fg_color(Some(Color::Ansi(colour)));
         let clock = self.time.get(11..19).unwrap_or("        ");
@@ -92,15 +93,15 @@ impl fmt::Display for Line {
 
 pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Failure> {
     let sources = if arguments.sources.is_empty() {
-        SOURCES.to_vec()
+        LOG_SOURCES.to_vec()
     } else {
         arguments.sources.clone()
     };
-    let observer = match context.surroundings.docker_host() {
-        Ok(host) => Observer::connect(&host).await.ok(),
-        Err(_) => None,
-    };
-    let show = |line: &Line| {
+    let LogSources {
+        observer,
+        engine_failure,
+    } = log_sources(&context.installation()?).await?;
+    let show = |line: &LogLine| {
         if context.terminal.json {
             context.terminal.json_result(line)
         } else {
@@ -110,23 +111,28 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
     let tail = arguments.tail.to_string();
     let mut lines = Vec::new();
     for source in sources.iter().copied() {
-        if source == Source::Hub {
+        if source == LogSource::Hub {
             lines.extend(file_tail(&context.instance.log(), arguments.tail));
         }
         let Some(observer) = &observer else { continue };
-        let Some(id) = container(context, observer, service(source)).await? else {
+        let instance = &context.instance.name;
+        let Some(id) = container_of(observer, instance, service(source)).await? else {
             continue;
         };
         let mut log = pin!(observer.logs(&id, false, &tail, 0));
         let mut before = String::new();
         while let Some(text) = log.next().await {
-            let line = Line::read(source, &text, &before);
+            let line = LogLine::read(source, &text, &before);
             before.clone_from(&line.time);
             lines.push(line);
         }
     }
     lines.sort_by(|left, right| left.time.cmp(&right.time));
     lines.iter().for_each(show);
+    // The hub's own file is shown all the same.
+    if let Some(error) = engine_failure.filter(|_| needs_engine(&sources)) {
+        return Err(error.into());
+    }
     if !arguments.follow {
         if lines.is_empty() {
             context
@@ -148,7 +154,7 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
             ));
         }
         // The hub is a process or a container, and may have been the other before.
-        if source == Source::Hub {
+        if source == LogSource::Hub {
             tasks.spawn(follow_file(context.instance.log(), sender.clone()));
         }
     }
@@ -159,39 +165,31 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
     Ok(())
 }
 
-fn service(source: Source) -> Service {
+fn service(source: LogSource) -> Service {
     match source {
-        Source::Redis => Service::Redis,
-        Source::Rabbitmq => Service::RabbitMq,
-        Source::Hub => Service::Hub,
+        LogSource::Redis => Service::Redis,
+        LogSource::Rabbitmq => Service::RabbitMq,
+        LogSource::Hub => Service::Hub,
     }
 }
 
-/// The id of a service's container, where there is one.
-async fn container(
-    context: &Context,
-    observer: &Observer,
-    service: Service,
-) -> Result<Option<String>, Failure> {
-    let all = observer.containers(&context.instance.name).await?;
-    Ok(all
-        .into_iter()
-        .find(|found| found.service == service.name())
-        .map(|found| found.id))
+/// The hub as a process has its log in a file; everything else is in Docker.
+fn needs_engine(sources: &[LogSource]) -> bool {
+    sources.iter().any(|source| *source != LogSource::Hub)
 }
 
-fn file_tail(path: &Path, most: usize) -> Vec<Line> {
+fn file_tail(path: &Path, most: usize) -> Vec<LogLine> {
     // Where there is no log yet there is nothing to show.
     let Ok(file) = std::fs::File::open(path) else {
         return Vec::new();
     };
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<LogLine> = Vec::new();
     for text in BufReader::new(file).lines().map_while(Result::ok) {
         let before = lines
             .last()
             .map(|line| line.time.clone())
             .unwrap_or_default();
-        lines.push(Line::read(Source::Hub, &text, &before));
+        lines.push(LogLine::read(LogSource::Hub, &text, &before));
     }
     lines.split_off(lines.len().saturating_sub(most))
 }
@@ -201,8 +199,8 @@ async fn follow_container(
     observer: Observer,
     instance: String,
     service: Service,
-    source: Source,
-    lines: mpsc::Sender<Line>,
+    source: LogSource,
+    lines: mpsc::Sender<LogLine>,
 ) {
     let mut since = i32::try_from(crate::hub_process::now()).unwrap_or_default();
     let mut last = String::new();
@@ -214,7 +212,7 @@ async fn follow_container(
         {
             let mut log = pin!(observer.logs(&found.id, true, "all", since));
             while let Some(text) = log.next().await {
-                let line = Line::read(source, &text, &last);
+                let line = LogLine::read(source, &text, &last);
                 // After a restart the log begins at a whole second: what was shown already is passed over.
                 if line.time < last {
                     continue;
@@ -233,7 +231,7 @@ async fn follow_container(
 }
 
 /// What a file grows by; one that is shorter than it was is another, and read from its beginning.
-async fn follow_file(path: std::path::PathBuf, lines: mpsc::Sender<Line>) {
+async fn follow_file(path: std::path::PathBuf, lines: mpsc::Sender<LogLine>) {
     let mut place = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
     let (mut rest, mut before) = (Vec::new(), String::new());
     loop {
@@ -249,7 +247,7 @@ async fn follow_file(path: std::path::PathBuf, lines: mpsc::Sender<Line>) {
             place += read as u64;
             while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
                 let text: Vec<u8> = rest.drain(..=end).collect();
-                let line = Line::read(Source::Hub, &String::from_utf8_lossy(&text), &before);
+                let line = LogLine::read(LogSource::Hub, &String::from_utf8_lossy(&text), &before);
                 before.clone_from(&line.time);
                 if lines.send(line).await.is_err() {
                     return;

@@ -84,13 +84,18 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
     } else {
         change::commit(&replacements, &context.instance.backups())?
     };
+    let changes = files.len();
     context.terminal.result(&Rehosted {
         url: shown(&arguments.url),
-        changes: files.len(),
+        changes,
         dry_run: context.dry_run,
         files,
     });
-    Ok(())
+    if context.dry_run {
+        context.pending(changes)
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether a hub answers; anything else there would leave every browser without updates.

@@ -208,10 +208,11 @@ fn change(
     } else {
         appsettings::write(std::slice::from_ref(&file), &context.instance.backups())?
     };
-    context.terminal.result(&Written {
-        changed: file.is_changed(),
-        files,
-    });
+    let changed = file.is_changed();
+    context.terminal.result(&Written { changed, files });
+    if context.dry_run {
+        return context.pending(usize::from(changed));
+    }
     Ok(())
 }
 
@@ -257,11 +258,10 @@ fn undo(context: &Context) -> Result<(), Failure> {
         .fix("make the change by hand"));
     }
     if context.dry_run {
-        context.terminal.result(&Written {
-            changed: change::is_undoable(&backups)?,
-            files: Vec::new(),
-        });
-        return Ok(());
+        let changed = change::is_undoable(&backups)?;
+        let files = Vec::new();
+        context.terminal.result(&Written { changed, files });
+        return context.pending(usize::from(changed));
     }
     let files = change::undo(&backups)?;
     context.terminal.result(&Written {

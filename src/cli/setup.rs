@@ -3,19 +3,15 @@
 mod found;
 mod questions;
 
-use super::answers::Answers;
+use super::answers_file::gather;
+use super::arguments::Answers;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::up::{Showing, bring_up};
-use found::Found;
+use found::Findings;
 
 pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
-    let _lock = if context.dry_run {
-        None
-    } else {
-        Some(context.instance.lock()?)
-    };
-    let mut answers = flags.gather(context)?;
+    let mut answers = gather(context, flags)?;
     if !context.yes {
         let unanswered = questions::unanswered(&answers);
         if context.terminal.json || !crate::terminal::can_ask() {
@@ -23,7 +19,7 @@ pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
                 return Err(Failure::new(
                     Exit::Usage,
                     "answerMissing",
-                    format!("{flag} has to be answered"),
+                    format!("answer needed: {flag}"),
                 )
                 .why("there is no terminal to ask on")
                 .fix(format!(
@@ -31,7 +27,7 @@ pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
                 )));
             }
         } else if unanswered.is_some() {
-            let found = Found::look(context, &answers).await?;
+            let found = Findings::look(context).await?;
             context.terminal.note(&found.to_string());
             questions::ask(&found, &mut answers).await?;
         }

@@ -13,5 +13,5 @@ mod observer;
 mod ssh;
 
 pub use error::DockerError;
-pub use observed::{ObservedContainer, ObservedImage, ObservedVolume};
+pub use observed::{ObservedContainer, ObservedImage, ObservedVolume, Publisher};
 pub use observer::Observer;

@@ -1,6 +1,7 @@
 //! Ports of this machine: whether one is free, who holds it, and which one is free instead.
 
 pub use crate::platform::port_holder as holder;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -10,6 +11,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Whether a server could listen on a port of an address.
 pub fn is_free(address: IpAddr, port: u16) -> bool {
     TcpListener::bind(SocketAddr::new(address, port)).is_ok()
+}
+
+/// Tries to listen on a port of an address.
+pub fn try_listen(address: IpAddr, port: u16) -> Result<(), ErrorKind> {
+    let listened = TcpListener::bind(SocketAddr::new(address, port));
+    listened.map(drop).map_err(|error| error.kind())
 }
 
 /// A port that nobody listens on, below those that the system lends to outgoing connections: one of these might take

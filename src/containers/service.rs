@@ -20,12 +20,27 @@ pub enum Service {
     Hub,
 }
 
+pub const SERVICES: [Service; 3] = [Service::Redis, Service::RabbitMq, Service::Hub];
+
 impl Service {
     pub fn name(self) -> &'static str {
         match self {
             Service::Redis => "redis",
             Service::RabbitMq => "rabbitmq",
             Service::Hub => "hub",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        SERVICES.into_iter().find(|service| service.name() == name)
+    }
+
+    /// Its name in sentences.
+    pub fn title(self) -> &'static str {
+        match self {
+            Service::Redis => "Redis",
+            Service::RabbitMq => "RabbitMQ",
+            Service::Hub => "the hub",
         }
     }
 
@@ -57,6 +72,11 @@ pub fn container_name(instance: &str, service: Service) -> String {
     } else {
         name.replacen("harmony", &network_name(instance), 1)
     }
+}
+
+/// The volume in which a service of an instance keeps its data.
+pub fn volume_name(instance: &str, service: Service) -> String {
+    format!("harmony-{instance}-{}", service.name())
 }
 
 /// The network in which an instance's hub finds its servers where it is a container too.

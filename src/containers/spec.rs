@@ -2,7 +2,7 @@
 
 use super::generation::{Generation, Product};
 use super::redis_configuration::redis_configuration;
-use super::service::{Service, container_name, network_name};
+use super::service::{Service, container_name, network_name, volume_name};
 use crate::connection_string::amqp::BrokerAddress;
 use crate::secret::Secret;
 use std::net::IpAddr;
@@ -69,7 +69,7 @@ impl ContainerSpec {
             environment: Vec::new(),
             command: Some(vec![server.into(), REDIS_CONFIGURATION.into()]),
             files: vec![(REDIS_CONFIGURATION.into(), configuration)],
-            volume: keeps.then(|| (format!("harmony-{instance}-redis"), "/data")),
+            volume: keeps.then(|| (volume_name(instance, Service::Redis), "/data")),
             in_memory: if keeps { Vec::new() } else { vec!["/data"] },
             hostname: None,
             network: None,
@@ -116,7 +116,10 @@ impl ContainerSpec {
             ],
             command: None,
             files: Vec::new(),
-            volume: Some((format!("harmony-{instance}-rabbitmq"), "/var/lib/rabbitmq")),
+            volume: Some((
+                volume_name(instance, Service::RabbitMq),
+                "/var/lib/rabbitmq",
+            )),
             in_memory: Vec::new(),
             hostname: Some(Service::RabbitMq.host_name()),
             network: None,

@@ -50,6 +50,8 @@ struct ContextEndpoint {
 pub struct Whereabouts {
     pub host: String,
     pub certificates: Option<PathBuf>,
+    /// `DOCKER_HOST` or a context names it; else it is where engines usually are.
+    pub configured: bool,
 }
 
 impl Whereabouts {
@@ -84,6 +86,7 @@ impl Surroundings {
             return Ok(Whereabouts {
                 host: engine_address(host)?,
                 certificates: self.certificates.clone(),
+                configured: true,
             });
         }
         if let Some(folder) = &self.configuration {
@@ -109,6 +112,7 @@ impl Surroundings {
         Ok(Whereabouts {
             host: self.usual_host.clone(),
             certificates: None,
+            configured: false,
         })
     }
 }
@@ -128,6 +132,7 @@ fn context_host(folder: &Path, name: &str) -> Option<Whereabouts> {
     Some(Whereabouts {
         host: endpoint.host,
         certificates,
+        configured: true,
     })
 }
 

@@ -2,8 +2,7 @@
 
 use crate::broker::TYPE_HEADER;
 use crate::hub::Hub;
-use crate::hub::intake;
-use crate::hub::notification::{Outcome, TypeHeader};
+use crate::hub::notification::{self, Outcome, TypeHeader};
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
 use crate::signalr::response::{HttpResponse, text};
@@ -89,8 +88,7 @@ async fn notify(hub: &Hub, request: Request<Incoming>) -> HttpResponse {
         TypeHeader::Text(value.as_bytes())
     });
     hub.status.consumed.fetch_add(1, Ordering::Relaxed);
-    let mut body = Vec::from(body.to_bytes());
-    match intake::read(header, &mut body, &hub.notifications).await {
+    match notification::read(header, &body.to_bytes()) {
         Ok(Outcome::Deliver {
             group,
             event,
@@ -237,11 +235,6 @@ fn metrics(hub: &Hub) -> HttpResponse {
             "notifications_rejected",
             "Notifications set aside",
             &status.rejected,
-        ),
-        counter(
-            "notifications_discarded",
-            "Notifications dropped because they could not be set aside",
-            &status.discarded,
         ),
         counter(
             "notifications_duplicate",

@@ -53,7 +53,7 @@ pub fn run(arguments: &[String], folder: &Path, note: impl Fn(&str)) -> io::Resu
 }
 
 /// Ends the process that watches over an instance's hub, and the hub with it where it still runs.
-pub fn end(instance: &Instance) -> Result<(), HubProcessError> {
+pub async fn end(instance: &Instance) -> Result<(), HubProcessError> {
     let path = instance.folder.join(PID_FILE);
     let began = Instant::now();
     let mut killed = false;
@@ -69,7 +69,7 @@ pub fn end(instance: &Instance) -> Result<(), HubProcessError> {
                 error: io::Error::other("its holder does not end"),
             });
         }
-        std::thread::sleep(POLL);
+        tokio::time::sleep(POLL).await;
     }
     Ok(())
 }

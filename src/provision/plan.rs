@@ -1,5 +1,7 @@
-//! Wanted against found: what would change, step by step, each with its cause and with what it needs done before.
+//! Steps with typed targets, each with its cause and with what must be done before it.
 
+use crate::containers::{Service, container_name};
+use crate::provision::exposure::Exposure;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde::{Serialize, Serializer};
@@ -26,9 +28,22 @@ pub enum Target {
     Network(String),
     Image(String),
     Volume(String),
-    Container(String),
+    Container {
+        service: Service,
+        name: String,
+    },
     /// The hub as a process.
     Hub,
+}
+
+impl Target {
+    /// A service's container in an instance.
+    pub fn container(instance: &str, service: Service) -> Self {
+        Target::Container {
+            service,
+            name: container_name(instance, service),
+        }
+    }
 }
 
 /// One step.
@@ -37,8 +52,11 @@ pub struct Step {
     pub action: Action,
     pub target: Target,
     pub cause: String,
-    /// Data is lost by it.
+    /// Data that was to be kept is deleted.
     pub destructive: bool,
+    /// What is lost although nobody meant to keep it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loses: Option<String>,
     /// The targets of the steps that come before it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Target>,
@@ -51,6 +69,7 @@ impl Step {
             target,
             cause: cause.into(),
             destructive: false,
+            loses: None,
             needs: Vec::new(),
         }
     }
@@ -74,9 +93,19 @@ impl Step {
 pub struct Plan {
     pub changes: usize,
     pub steps: Vec<Step>,
+    /// Ports that are open once the plan is carried out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exposed: Vec<Exposure>,
 }
 
 impl Plan {
+    pub fn new(exposed: Vec<Exposure>) -> Self {
+        Plan {
+            exposed,
+            ..Plan::default()
+        }
+    }
+
     /// Adds a step, behind all that it needs: what is not in the plan by then needs nothing done.
     pub fn add(&mut self, mut step: Step) {
         step.needs.retain(|need| self.step(need).is_some());
@@ -90,7 +119,7 @@ impl Plan {
 
     /// Does every step, each as soon as those that it needs are done. After a failure no more are
     /// begun, and those that were are let finish, so that nothing stays half-made.
-    pub async fn apply<E>(&self, act: impl AsyncFn(&Step) -> Result<(), E>) -> Result<(), E> {
+    pub async fn carry_out<E>(&self, act: impl AsyncFn(&Step) -> Result<(), E>) -> Result<(), E> {
         let act = &act;
         let (mut waiting, mut done) = (self.steps.iter().collect::<Vec<_>>(), Vec::new());
         let (mut begun, mut result) = (FuturesUnordered::new(), Ok(()));
@@ -117,7 +146,7 @@ impl fmt::Display for Target {
             Target::Network(name) => write!(formatter, "network {name}"),
             Target::Image(name) => write!(formatter, "image {name}"),
             Target::Volume(name) => write!(formatter, "volume {name}"),
-            Target::Container(name) => write!(formatter, "container {name}"),
+            Target::Container { name, .. } => write!(formatter, "container {name}"),
             Target::Hub => formatter.write_str("hub"),
         }
     }
@@ -143,31 +172,46 @@ impl fmt::Display for Action {
     }
 }
 
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Step {
+            action,
+            target,
+            cause,
+            destructive,
+            loses,
+            needs: _,
+        } = self;
+        write!(formatter, "{action:<8}{target}  ({cause}")?;
+        if *destructive {
+            formatter.write_str("; its data is lost")?;
+        }
+        if let Some(loses) = loses {
+            write!(formatter, "; {loses}")?;
+        }
+        formatter.write_str(")")
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.steps.is_empty() {
             return formatter.write_str("Nothing would change.");
         }
-        for (index, step) in self.steps.iter().enumerate() {
-            if index > 0 {
-                formatter.write_str("\n")?;
-            }
-            let Step {
-                action,
-                target,
-                cause,
-                destructive,
-                needs: _,
-            } = step;
-            write!(
-                formatter,
-                "  {action:<8}{target}  ({cause}{})",
-                if *destructive {
-                    "; its data is lost"
-                } else {
-                    ""
-                }
-            )?;
+        let steps: Vec<_> = self.steps.iter().map(|step| format!("  {step}")).collect();
+        formatter.write_str(&steps.join("\n"))?;
+        if self.exposed.is_empty() {
+            return Ok(());
+        }
+        formatter.write_str("\nOpen ports:")?;
+        for Exposure {
+            what,
+            address,
+            reach,
+        } in &self.exposed
+        {
+            let (address, reach) = (address.to_string(), reach.words());
+            write!(formatter, "\n  {what:<26}{address:<24}{reach}")?;
         }
         Ok(())
     }

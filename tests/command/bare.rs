@@ -465,12 +465,12 @@ fn doctor_says_what_would_not_work_and_how_to_mend_it() {
     folder.write("harmony/Harmony.Client/wwwroot/appsettings.json", &url);
     let (code, answer) =
         diagnosis(bare(&folder, &["doctor"]).env("DOCKER_HOST", "unix:///nonexistent/docker.sock"));
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(6));
     let failures = failed(&answer);
     assert!(
         failures
             .iter()
-            .any(|(name, message, _)| name == "hub" && message.contains("held by")),
+            .any(|(name, message, _)| name == "hub" && message.contains("uses its port")),
         "{answer}"
     );
     assert!(

@@ -586,7 +586,7 @@ fn logs_come_from_all_three_and_doctor_finds_all_well() {
     let ill = run(with(&folder, &instance, &["doctor"]).arg("--json"));
     assert_eq!(ill.status.code(), Some(1));
     assert!(
-        text(&ill.stdout).contains("does not answer"),
+        text(&ill.stdout).contains("does not respond"),
         "{}",
         text(&ill.stdout)
     );

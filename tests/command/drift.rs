@@ -134,19 +134,11 @@ fn what_drifts_is_found_named_and_repaired() {
 
     docker(&["stop", "-t", "1", &redis]);
     assert_eq!(up.state("redis"), "stopped");
-    up.repaired(
-        "container stopped",
-        &[],
-        &[("start", REDIS, "it is stopped")],
-    );
+    up.repaired("container stopped", &[], &[("start", REDIS, "stopped")]);
 
     docker(&["rm", "-f", &redis]);
     assert_eq!(up.state("redis"), "absent");
-    up.repaired(
-        "container removed",
-        &[],
-        &[("create", REDIS, "it is not there")],
-    );
+    up.repaired("container removed", &[], &[("create", REDIS, "new")]);
 
     // As a run leaves it that was killed between making and starting it.
     let inspected: Value = serde_json::from_str(&docker(&["inspect", &redis])).expect("JSON");
@@ -175,7 +167,7 @@ fn what_drifts_is_found_named_and_repaired() {
     up.repaired(
         "container never started",
         &[],
-        &[("replace", REDIS, "it was never started")],
+        &[("replace", REDIS, "was never started")],
     );
 
     let other = format!("{}/redis:7-alpine", registry().expect("a registry"));
@@ -187,13 +179,13 @@ fn what_drifts_is_found_named_and_repaired() {
         &[(
             "replace",
             REDIS,
-            &format!("image changed from {other} to {tagged}"),
+            &format!("image changes from {other} to {tagged}"),
         )],
     );
     up.repaired(
         "image as before",
         &["--redis-image", &other],
-        &[("replace", REDIS, "image changed from")],
+        &[("replace", REDIS, "image changes from")],
     );
     docker(&["rmi", "-f", &tagged]);
 
@@ -311,11 +303,7 @@ fn what_drifts_is_found_named_and_repaired() {
     up.repaired(
         "broker's port edited",
         &[],
-        &[(
-            "edit",
-            "appsettings.json",
-            "BrokerConfiguration:Port is to be set",
-        )],
+        &[("edit", "appsettings.json", "sets BrokerConfiguration:Port")],
     );
 
     let pid = json(&mut with(&up.folder, &up.instance, &["status"]))["hub"]["pid"]
@@ -338,7 +326,7 @@ fn what_drifts_is_found_named_and_repaired() {
     up.repaired(
         "hub and its supervisor killed",
         &[],
-        &[("launch", "hub", "none runs")],
+        &[("launch", "hub", "not running")],
     );
 
     let url = format!("http://localhost:{}", free_port());
@@ -346,7 +334,7 @@ fn what_drifts_is_found_named_and_repaired() {
         .map(|name| format!("Harmony.Client/wwwroot/{name}"));
     let client = client
         .each_ref()
-        .map(|name| ("edit", name.as_str(), "signalrHostUrl is to be set"));
+        .map(|name| ("edit", name.as_str(), "sets signalrHostUrl"));
     up.repaired(
         "other address for the hub",
         &["--hub-url", &url],
@@ -365,7 +353,7 @@ fn the_hub_as_a_container_and_back() {
         format!("harmony-{}-signalr", up.instance),
     );
     let network = format!("harmony-{}", up.instance);
-    const JOIN: &str = "it is not in the network NAME, by which the hub's container finds it";
+    const JOIN: &str = "joins the network NAME, where the hub finds it";
     up.repaired(
         "hub to be a container",
         &["--hub", "container"],
@@ -373,17 +361,17 @@ fn the_hub_as_a_container_and_back() {
             (
                 "create",
                 "network NAME",
-                "the hub's container finds Redis and RabbitMQ by it",
+                "the hub's container finds Redis and RabbitMQ in it",
             ),
             ("edit", "container NAME-redis", JOIN),
             ("edit", "container NAME-rabbitmq", JOIN),
-            ("stop", "hub", "it is to be a container"),
+            ("stop", "hub", "it becomes a container"),
             (
                 "create",
                 &image(&hub, &up),
-                "the hub's container is made of this very program",
+                "the hub's container runs this program",
             ),
-            ("create", "container NAME-signalr", "it is not there"),
+            ("create", "container NAME-signalr", "new"),
         ],
     );
     let report = json(&mut with(&up.folder, &up.instance, &["status"]));
@@ -470,12 +458,12 @@ fn the_hub_as_a_container_and_back() {
             (
                 "edit",
                 "Harmony.Client/wwwroot/appsettings.json",
-                "signalrHostUrl is to be set",
+                "sets signalrHostUrl",
             ),
             (
                 "edit",
                 "Harmony.Client/wwwroot/appsettings.Production.json",
-                "signalrHostUrl is to be set",
+                "sets signalrHostUrl",
             ),
             ("replace", "container NAME-signalr", "its settings changed"),
         ],
@@ -484,9 +472,9 @@ fn the_hub_as_a_container_and_back() {
         "hub to be a process again",
         &["--hub", "process"],
         &[
-            ("remove", "container NAME-signalr", "it is no longer wanted"),
-            ("launch", "hub", "none runs"),
-            ("remove", "network NAME", "no container needs it any more"),
+            ("remove", "container NAME-signalr", "no longer wanted"),
+            ("launch", "hub", "not running"),
+            ("remove", "network NAME", "no container needs it"),
         ],
     );
     json(&mut super::docker::up(

@@ -51,7 +51,7 @@ fn enter_all_the_way_gives_a_working_hub_and_its_answers_can_be_replayed() {
         "Docker",
         "nothing is at",
         "Redis",
-        "nothing answers",
+        "no response",
         "RabbitMQ",
         "hub",
         "does not run",

@@ -23,6 +23,7 @@ pub(super) async fn engine() -> Engine {
     let whereabouts = Whereabouts {
         host: "unix:///var/run/docker.sock".to_owned(),
         certificates: None,
+        configured: true,
     };
     Engine::new(Observer::connect(&whereabouts).await.expect("an engine"))
 }

@@ -1,18 +1,18 @@
-//! What the wizard finds before its first question: the checkout, Docker, and servers that answer already.
+//! What the wizard finds before its first question: the checkout, Docker, and servers that respond.
 
-use crate::appsettings::layers::Layers;
-use crate::cli::answers::Answers;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::services::Surveyor;
 use crate::connection_string::Endpoint;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
-use crate::containers::readiness::{NotReady, ask_foreign_rabbitmq, ask_redis};
-use crate::hub::settings::broker_address;
-use crate::hub_process;
+use crate::containers::readiness::NotReady;
+use crate::hub::settings::{HubSettingsError, broker_address};
 use crate::instance::Choice;
 use crate::project::{HUB_URL, Project, log_level};
+use crate::provision::look::look;
+use crate::provision::ports::REDIS_PORT;
+use crate::provision::questions::Questions;
+use crate::provision::world::{EngineLook, World};
 use std::fmt;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const ASK_WITHIN: Duration = Duration::from_millis(800);
 
 /// Whether a server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum ServerResponse {
     /// With the credentials that the settings have.
     Welcome,
     /// It is one, and wants other credentials.
@@ -30,128 +30,126 @@ pub enum Answer {
 
 /// A server as it was found.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct FoundServer {
     pub endpoint: Endpoint,
-    pub answer: Answer,
+    pub response: ServerResponse,
     /// A container of this instance is what it is.
     pub ours: bool,
     /// Where it came from the last time.
     pub before: Choice,
 }
 
-pub struct Found {
+pub struct Findings {
     checkout: String,
     environment: String,
     pub docker: Result<(), String>,
-    pub redis: Server,
-    pub rabbitmq: Server,
+    pub redis: FoundServer,
+    pub rabbitmq: FoundServer,
     hub: Option<u32>,
     pub hub_url: String,
     pub log_level: String,
     pub rabbitmq_user: String,
 }
 
-impl Found {
-    pub async fn look(context: &Context, answers: &Answers) -> Result<Self, Failure> {
+impl Findings {
+    pub async fn look(context: &Context) -> Result<Self, Failure> {
         let _step = context.terminal.step("looking at what is there");
-        let state = context.instance.state()?;
         let checkout = context.find_checkout()?;
-        let settings = Project::read(&checkout, &context.scope())?;
-        settings.check()?;
-        let layers = settings.hub.layers();
-        let surveyor = Surveyor::look(context, answers, &state).await?;
-        let ours = |service| surveyor.found(service).is_some();
-        let (redis, rabbitmq) = tokio::join!(find_redis(&layers), find_rabbitmq(&layers));
-        let (rabbitmq, user) = rabbitmq?;
+        let project = Project::read(&checkout, &context.scope())?;
+        project.check()?;
+        let layers = project.hub.layers();
+        let mut questions = Questions::about_servers(&layers, ASK_WITHIN);
+        // Where nothing is configured: the usual port.
+        let text = layers.get("RedisConnectionString");
+        questions.redis = Some(match text {
+            "" => RedisOptions::at(Endpoint::new("127.0.0.1", REDIS_PORT)),
+            text => RedisOptions::parse(text).map_err(HubSettingsError::from)?,
+        });
+        let broker = broker_address(&layers)?;
+        let world = look(&context.installation()?, &questions).await?.world;
         let place = checkout.root.display();
-        Ok(Found {
-            checkout: if checkout.exists {
-                place.to_string()
-            } else {
-                format!("none here; {place} will be made")
+        let hub_url = project.hub_url();
+        Ok(Findings {
+            checkout: match checkout.exists {
+                true => place.to_string(),
+                false => format!("none here; {place} will be made"),
             },
             environment: context.environment.clone(),
-            docker: match &surveyor.docker {
-                Ok(Some(_)) => Ok(()),
-                Ok(None) => Err("not found".into()),
-                Err(error) => Err(error.to_string()),
+            docker: match &world.engine {
+                EngineLook::Reachable(_) => Ok(()),
+                EngineLook::Unreachable(error) => Err(error.to_string()),
+                EngineLook::Absent | EngineLook::NotAsked => Err("not found".into()),
             },
-            redis: Server {
-                ours: ours(Service::Redis),
-                before: state.redis,
-                ..redis?
-            },
-            rabbitmq: Server {
-                ours: ours(Service::RabbitMq),
-                before: state.rabbitmq,
-                ..rabbitmq
-            },
-            hub: hub_process::find(&context.instance)?.map(|running| running.pid),
-            hub_url: settings.hub_url().map_or_else(
+            redis: redis(&world),
+            rabbitmq: FoundServer::of(
+                &world,
+                Service::RabbitMq,
+                broker.endpoint,
+                world.rabbitmq.as_ref().map(|probe| &probe.result),
+            ),
+            hub: world.hub.as_ref().map(|running| running.pid),
+            hub_url: hub_url.map_or_else(
                 || HUB_URL.to_owned(),
                 |url| url.as_str().trim_end_matches('/').to_owned(),
             ),
             log_level: log_level(&layers).1.to_owned(),
-            rabbitmq_user: user,
+            rabbitmq_user: broker.username,
         })
     }
 }
 
-fn server(endpoint: Endpoint, asked: Result<(), NotReady>) -> Server {
-    let answer = match asked {
-        Ok(()) => Answer::Welcome,
-        Err(NotReady::Refused) => Answer::Refused,
-        Err(_) => Answer::Nothing,
-    };
-    Server {
-        endpoint,
-        answer,
-        ours: false,
-        before: Choice::Unknown,
-    }
+fn redis(world: &World) -> FoundServer {
+    let usual = Endpoint::new("127.0.0.1", REDIS_PORT);
+    let probe = world.redis.as_ref();
+    let endpoint = probe.and_then(|probe| probe.asked.endpoints.first().cloned());
+    let result = probe.map(|probe| &probe.result);
+    FoundServer::of(world, Service::Redis, endpoint.unwrap_or(usual), result)
 }
 
-/// Where the settings say, else at the usual port.
-async fn find_redis(layers: &Layers) -> Result<Server, Failure> {
-    let text = layers.get("RedisConnectionString");
-    let text = if text.is_empty() {
-        "127.0.0.1:6379"
-    } else {
-        text
-    };
-    let options =
-        RedisOptions::parse(text).map_err(crate::hub::settings::HubSettingsError::from)?;
-    let asked = ask_redis(&options, ASK_WITHIN).await;
-    Ok(server(options.endpoints[0].clone(), asked))
-}
-
-async fn find_rabbitmq(layers: &Layers) -> Result<(Server, String), Failure> {
-    let address = broker_address(layers)?;
-    let asked = ask_foreign_rabbitmq(&address, ASK_WITHIN).await;
-    Ok((server(address.endpoint, asked), address.username))
-}
-
-impl fmt::Display for Server {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Server {
+impl FoundServer {
+    fn of(
+        world: &World,
+        service: Service,
+        endpoint: Endpoint,
+        result: Option<&Result<(), NotReady>>,
+    ) -> Self {
+        FoundServer {
             endpoint,
-            answer,
-            ours,
-            ..
-        } = self;
-        let whose = if *ours { " (a container of ours)" } else { "" };
-        match answer {
-            Answer::Welcome => write!(formatter, "answers at {endpoint}{whose}"),
-            Answer::Refused => write!(
-                formatter,
-                "answers at {endpoint}{whose}, and wants other credentials than the settings have"
-            ),
-            Answer::Nothing => write!(formatter, "nothing answers at {endpoint}"),
+            response: match result {
+                Some(Ok(())) => ServerResponse::Welcome,
+                Some(Err(NotReady::Refused)) => ServerResponse::Refused,
+                Some(Err(_)) | None => ServerResponse::Nothing,
+            },
+            ours: world.found(service).is_some(),
+            before: match service {
+                Service::Redis => world.known.redis,
+                _ => world.known.rabbitmq,
+            },
         }
     }
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for FoundServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FoundServer {
+            endpoint,
+            response,
+            ours,
+            ..
+        } = self;
+        let whose = if *ours { " (a container of ours)" } else { "" };
+        match response {
+            ServerResponse::Welcome => write!(formatter, "responds at {endpoint}{whose}"),
+            ServerResponse::Refused => write!(
+                formatter,
+                "at {endpoint}{whose}; refuses the credentials of the settings"
+            ),
+            ServerResponse::Nothing => write!(formatter, "no response at {endpoint}"),
+        }
+    }
+}
+
+impl fmt::Display for Findings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "Found")?;
         writeln!(formatter, "  checkout     {}", self.checkout)?;
@@ -161,7 +159,7 @@ impl fmt::Display for Found {
             "  Docker       {}",
             self.docker
                 .as_ref()
-                .map_or_else(String::as_str, |()| "answers")
+                .map_or_else(String::as_str, |()| "responds")
         )?;
         writeln!(formatter, "  Redis        {}", self.redis)?;
         writeln!(formatter, "  RabbitMQ     {}", self.rabbitmq)?;

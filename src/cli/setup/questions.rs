@@ -1,7 +1,7 @@
 //! The wizard's questions, in order: each with its title and hint from the schema, its default and its check.
 
-use super::found::{Answer, Found, Server};
-use crate::cli::answers::{Answers, Asked, HubChoice};
+use super::found::{Findings, FoundServer, ServerResponse};
+use crate::cli::arguments::{Answers, HubFlag};
 use crate::cli::failure::Failure;
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
@@ -10,6 +10,7 @@ use crate::containers::Service;
 use crate::containers::readiness::{NotReady, ask_foreign_rabbitmq, ask_redis};
 use crate::instance::Choice;
 use crate::project::parse_hub_url;
+use crate::provision::request::ServerChoice;
 use crate::schema;
 use crate::secret::Secret;
 use crate::terminal::prompt::{self, Question, Reply};
@@ -62,7 +63,7 @@ pub fn unanswered(answers: &Answers) -> Option<&'static str> {
 }
 
 /// Asks what is still open.
-pub async fn ask(found: &Found, answers: &mut Answers) -> Result<(), Failure> {
+pub async fn ask(found: &Findings, answers: &mut Answers) -> Result<(), Failure> {
     let given = answers.clone();
     let open: Vec<_> = TOPICS
         .into_iter()
@@ -107,7 +108,7 @@ fn concerns(topic: Topic, answers: &Answers) -> bool {
     }
 }
 
-async fn turn(topic: Topic, found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
+async fn turn(topic: Topic, found: &Findings, answers: &mut Answers) -> Result<Turn, Failure> {
     match topic {
         Topic::Redis => service(Service::Redis, &found.redis, found, &mut answers.redis).await,
         Topic::RabbitMq => {
@@ -145,9 +146,9 @@ fn hub_question(key: &str) -> Question {
 /// Where a service comes from: only what is possible is offered.
 async fn service(
     service: Service,
-    server: &Server,
-    found: &Found,
-    answer: &mut Option<Asked>,
+    server: &FoundServer,
+    found: &Findings,
+    answer: &mut Option<ServerChoice>,
 ) -> Result<Turn, Failure> {
     let (key, lone) = if service == Service::Redis {
         (
@@ -161,10 +162,10 @@ async fn service(
         )
     };
     let mut offers = Vec::new();
-    if server.answer == Answer::Welcome && !server.ours {
+    if server.response == ServerResponse::Welcome && !server.ours {
         offers.push((
             format!("the server that answers at {}", server.endpoint),
-            Some(Asked::Server(server.endpoint.clone())),
+            Some(ServerChoice::Server(server.endpoint.clone())),
         ));
     }
     if found.docker.is_ok() {
@@ -173,17 +174,17 @@ async fn service(
                 "a container ({}), on 127.0.0.1, with a generated password",
                 service.default_image()
             ),
-            Some(Asked::Container),
+            Some(ServerChoice::Container),
         ));
     }
     offers.push(("a server elsewhere".to_owned(), None));
-    offers.push((lone.to_owned(), Some(Asked::Without)));
+    offers.push((lone.to_owned(), Some(ServerChoice::Without)));
     let remembered = match server.before {
-        Choice::Container => Some(Asked::Container),
-        Choice::Embedded => Some(Asked::Without),
+        Choice::Container => Some(ServerChoice::Container),
+        Choice::Embedded => Some(ServerChoice::Without),
         Choice::External | Choice::Unknown => None,
     };
-    let usual = if found.docker.is_ok() || server.answer == Answer::Welcome {
+    let usual = if found.docker.is_ok() || server.response == ServerResponse::Welcome {
         0
     } else {
         offers.len() - 1
@@ -206,7 +207,7 @@ async fn service(
     )
 }
 
-async fn redis_server(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
+async fn redis_server(found: &Findings, answers: &mut Answers) -> Result<Turn, Failure> {
     let Some(endpoint) = endpoint(
         Question::new("Redis address", "HOST:PORT of the server."),
         &found.redis.endpoint,
@@ -228,12 +229,12 @@ async fn redis_server(found: &Found, answers: &mut Answers) -> Result<Turn, Fail
         objection(&format!("Redis at {endpoint}"), &error);
         return Ok(Turn::Again);
     }
-    answers.redis = Some(Asked::Server(endpoint));
+    answers.redis = Some(ServerChoice::Server(endpoint));
     answers.redis_password = password;
     Ok(Turn::Next)
 }
 
-async fn rabbitmq_server(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
+async fn rabbitmq_server(found: &Findings, answers: &mut Answers) -> Result<Turn, Failure> {
     let Some(endpoint) = endpoint(
         Question::new("RabbitMQ address", "HOST:PORT of the server."),
         &found.rabbitmq.endpoint,
@@ -270,7 +271,7 @@ async fn rabbitmq_server(found: &Found, answers: &mut Answers) -> Result<Turn, F
         objection(&format!("RabbitMQ at {endpoint}"), &error);
         return Ok(Turn::Again);
     }
-    answers.rabbitmq = Some(Asked::Server(endpoint));
+    answers.rabbitmq = Some(ServerChoice::Server(endpoint));
     answers.rabbitmq_user = Some(address.username);
     answers.rabbitmq_password = Some(address.password);
     Ok(Turn::Next)
@@ -312,7 +313,7 @@ fn objection(server: &str, error: &NotReady) {
     prompt::object(&format!("{server} can't be used: {error}"));
 }
 
-async fn hub_url(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
+async fn hub_url(found: &Findings, answers: &mut Answers) -> Result<Turn, Failure> {
     let client = schema::Application::named("Harmony.Client")
         .map(schema::Application::schema)
         .unwrap_or_default();
@@ -342,7 +343,7 @@ async fn hub_url(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> 
     })
 }
 
-async fn log_level(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
+async fn log_level(found: &Findings, answers: &mut Answers) -> Result<Turn, Failure> {
     let key = "Serilog:MinimumLevel:Default";
     let schema = schema::APPLICATIONS[0].schema();
     let known = schema::property(&schema, key)
@@ -369,13 +370,13 @@ async fn log_level(found: &Found, answers: &mut Answers) -> Result<Turn, Failure
     )
 }
 
-async fn hub(found: &Found, answers: &mut Answers) -> Result<Turn, Failure> {
+async fn hub(found: &Findings, answers: &mut Answers) -> Result<Turn, Failure> {
     let mut offers = vec![
-        ("started now, in the background", HubChoice::Process),
-        ("not started: settings and servers only", HubChoice::None),
+        ("started now, in the background", HubFlag::Process),
+        ("not started: settings and servers only", HubFlag::None),
     ];
     if found.docker.is_ok() {
-        offers.insert(1, ("started now, as a container", HubChoice::Container));
+        offers.insert(1, ("started now, as a container", HubFlag::Container));
     }
     let items: Vec<_> = offers.iter().map(|(text, _)| (*text).to_owned()).collect();
     let default = offers

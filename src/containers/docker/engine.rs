@@ -14,7 +14,7 @@ use bollard::exec::StartExecResults;
 use bollard::models::{ExecConfig, VolumeCreateRequest};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptionsBuilder,
-    StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+    RenameContainerOptionsBuilder, StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
 use std::time::Duration;
@@ -149,6 +149,13 @@ impl Engine {
             Created::Network(name) => self.remove_network(name).await,
             Created::Image(name) => self.remove_image(name).await,
         }
+    }
+
+    /// Gives a container another name.
+    pub async fn rename(&self, id: &str, name: &str) -> Result<(), DockerError> {
+        let options = RenameContainerOptionsBuilder::default().name(name).build();
+        let renamed = self.docker().rename_container(id, options).await;
+        renamed.map_err(refused(format!("renaming a container to {name}")))
     }
 
     /// Runs a command inside a container; what it reads is no argument, and so seen by nobody. True where it succeeded.

@@ -133,3 +133,11 @@ impl From<Volume> for ObservedVolume {
         }
     }
 }
+
+/// A container that publishes a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publisher {
+    pub container: String,
+    /// The instance of harmony that it belongs to.
+    pub instance: Option<String>,
+}

@@ -2,7 +2,7 @@
 
 use super::connection;
 use super::error::{DockerError, absent, refused};
-use super::observed::{ObservedContainer, ObservedImage, ObservedVolume};
+use super::observed::{ObservedContainer, ObservedImage, ObservedVolume, Publisher};
 use crate::containers::whereabouts::Whereabouts;
 use crate::containers::{INSTANCE_LABEL, SERVICE_LABEL, own_image};
 use bollard::Docker;
@@ -124,8 +124,8 @@ impl Observer {
         Ok(ours.flat_map(|image| image.repo_tags).collect())
     }
 
-    /// The name of the container that publishes a port, whoever's it is.
-    pub async fn publisher(&self, port: u16) -> Option<String> {
+    /// The container that publishes a port, whoever's it is.
+    pub async fn publisher(&self, port: u16) -> Option<Publisher> {
         let list = self
             .docker
             .list_containers(Some(ListContainersOptionsBuilder::default().build()))
@@ -139,7 +139,13 @@ impl Observer {
                 .any(|published| published.public_port == Some(port))
         };
         let container = list.into_iter().find(publishes)?;
-        Some(container.names?.first()?.trim_start_matches('/').to_owned())
+        let instance = container
+            .labels
+            .and_then(|labels| labels.get(INSTANCE_LABEL).cloned());
+        Some(Publisher {
+            container: container.names?.first()?.trim_start_matches('/').to_owned(),
+            instance,
+        })
     }
 
     pub async fn has_image(&self, image: &str) -> bool {

@@ -3,7 +3,6 @@
 
 use super::RedisBackplane;
 use super::shared::Shared;
-use crate::redis::{RedisResult, cmd};
 use crate::signalr::backplane::envelope::{self, GroupAction, GroupCommand};
 use crate::signalr::backplane::error::BackplaneError;
 use crate::signalr::broadcast::Broadcast;
@@ -39,7 +38,7 @@ impl RedisBackplane {
     ) -> Result<(), BackplaneError> {
         let mut redis = self.shared.publisher()?;
         let channel = self.shared.channel(&format!("connection:{connection}"));
-        let mut command = cmd("PUBSUB");
+        let mut command = ::redis::cmd("PUBSUB");
         command.arg("NUMSUB").arg(&channel);
         let holders: Vec<(String, usize)> = self.within(command.query_async(&mut redis)).await?;
         if holders.first().is_none_or(|(_, count)| *count == 0) {
@@ -99,7 +98,7 @@ impl RedisBackplane {
         let Ok(mut redis) = self.shared.publisher() else {
             return;
         };
-        let mut command = cmd("SET");
+        let mut command = ::redis::cmd("SET");
         command
             .arg(self.shared.log.token_key(token))
             .arg(format!("{id} {}", self.shared.server));
@@ -114,7 +113,7 @@ impl RedisBackplane {
     /// Takes a token that another server announced.
     pub async fn redeem(&self, token: &str) -> Option<(String, String)> {
         let mut redis = self.shared.publisher().ok()?;
-        let mut command = cmd("GETDEL");
+        let mut command = ::redis::cmd("GETDEL");
         command.arg(self.shared.log.token_key(token));
         let found: Option<String> = self.within(command.query_async(&mut redis)).await.ok()?;
         let (id, server) = found.as_deref()?.split_once(' ')?;
@@ -127,14 +126,14 @@ impl RedisBackplane {
         payload: Vec<u8>,
     ) -> Result<i64, BackplaneError> {
         let mut redis = self.shared.publisher()?;
-        let mut command = cmd("PUBLISH");
+        let mut command = ::redis::cmd("PUBLISH");
         command.arg(channel).arg(payload);
         self.within(command.query_async(&mut redis)).await
     }
 
     async fn within<T>(
         &self,
-        answer: impl Future<Output = RedisResult<T>>,
+        answer: impl Future<Output = ::redis::RedisResult<T>>,
     ) -> Result<T, BackplaneError> {
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -151,7 +150,7 @@ impl Shared {
             return;
         };
         tokio::spawn(async move {
-            let mut command = cmd("PUBLISH");
+            let mut command = ::redis::cmd("PUBLISH");
             command.arg(channel).arg(payload);
             if let Err(error) = command.query_async::<()>(&mut redis).await {
                 tracing::debug!(%error, "what was said to another server was lost");

@@ -4,7 +4,8 @@
 use super::echo;
 use super::link::{FIRST_RETRY, connect_until_it_works};
 use super::shared::{Shared, keep_alive};
-use crate::redis::{PushInfo, PushKind, RedisConnection, RedisError, RedisValue};
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{PushInfo, PushKind, RedisError, Value};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
@@ -92,13 +93,7 @@ impl Shared {
         lost: &Notify,
     ) -> Result<(), std::convert::Infallible> {
         match (push.kind, push.data.as_slice()) {
-            (
-                PushKind::Message,
-                [
-                    RedisValue::BulkString(channel),
-                    RedisValue::BulkString(payload),
-                ],
-            ) => {
+            (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
                 if let Ok(channel) = std::str::from_utf8(channel) {
                     self.hear(channel, payload, lost);
                 }
@@ -112,7 +107,7 @@ impl Shared {
 
 async fn subscribe_for_ever(
     shared: &Arc<Shared>,
-    connection: &mut RedisConnection,
+    connection: &mut MultiplexedConnection,
 ) -> Result<(), RedisError> {
     loop {
         let (missing, spare) = shared.subscriptions.difference();

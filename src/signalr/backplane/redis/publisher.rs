@@ -2,7 +2,8 @@
 
 use super::link::{FIRST_RETRY, connect_until_it_works};
 use super::shared::{HEARTBEAT, Shared, keep_alive};
-use crate::redis::{RedisConnection, RedisError, cmd};
+use ::redis::RedisError;
+use ::redis::aio::MultiplexedConnection;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub(super) async fn publish_task(shared: Arc<Shared>) {
 
 /// Waits, for a time, until as many hubs listen as did before the connection was lost: what is
 /// published earlier their clients would never hear.
-async fn await_reunion(shared: &Shared, mut connection: RedisConnection) {
+async fn await_reunion(shared: &Shared, mut connection: MultiplexedConnection) {
     let before = shared.hubs.load(Ordering::Relaxed);
     let reunited = async {
         while listening_hubs(shared, &mut connection)
@@ -53,7 +54,7 @@ async fn await_reunion(shared: &Shared, mut connection: RedisConnection) {
 }
 
 /// Keeps count of the hubs that listen; ends where Redis does not answer.
-async fn count_hubs(shared: &Shared, mut connection: RedisConnection) {
+async fn count_hubs(shared: &Shared, mut connection: MultiplexedConnection) {
     while let Ok(hubs) = listening_hubs(shared, &mut connection).await {
         shared.hubs.store(hubs, Ordering::Relaxed);
         tokio::time::sleep(HEARTBEAT).await;
@@ -62,9 +63,9 @@ async fn count_hubs(shared: &Shared, mut connection: RedisConnection) {
 
 async fn listening_hubs(
     shared: &Shared,
-    connection: &mut RedisConnection,
+    connection: &mut MultiplexedConnection,
 ) -> Result<usize, RedisError> {
-    let mut command = cmd("PUBSUB");
+    let mut command = ::redis::cmd("PUBSUB");
     command.arg("NUMSUB").arg(shared.channel("internal:groups"));
     let counts = command
         .query_async::<Vec<(String, usize)>>(connection)

@@ -1,0 +1,107 @@
+//! The answers file: read, overridden by flags, and recorded.
+
+use super::arguments::Answers;
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use crate::appsettings::{self, SettingsFile};
+use crate::schema;
+use crate::secret::Secret;
+use serde_json::Value;
+use std::path::Path;
+
+/// Where a typed password is looked for when recorded answers are replayed.
+const REDIS_PASSWORD: &str = "HARMONY_REDIS_PASSWORD";
+const RABBITMQ_PASSWORD: &str = "HARMONY_RABBITMQ_PASSWORD";
+
+/// The flags over what `--answers` has; the passwords looked up in the environment.
+pub fn gather(context: &Context, flags: Answers) -> Result<Answers, Failure> {
+    let mut answers = match &context.answers {
+        Some(path) => over(&flags, read(path)?).map_err(|error| unusable(path, &error))?,
+        None => flags.clone(),
+    };
+    answers.adopt = flags.adopt;
+    answers.rotate_credentials = flags.rotate_credentials;
+    let variable = answers.redis_password_env.as_deref();
+    answers.redis_password = named_password(variable, "--redis-password-env")?;
+    let variable = answers.rabbitmq_password_env.as_deref();
+    answers.rabbitmq_password = named_password(variable, "--rabbitmq-password-env")?;
+    Ok(answers)
+}
+
+/// What the flags say, else what the file says.
+fn over(flags: &Answers, file: Value) -> Result<Answers, serde_json::Error> {
+    let (Value::Object(mut merged), Value::Object(flags)) = (file, serde_json::to_value(flags)?)
+    else {
+        return Ok(flags.clone());
+    };
+    merged.extend(flags);
+    serde_json::from_value(Value::Object(merged))
+}
+
+/// Writes what was answered to `--record-answers`; for a typed password the name of the variable
+/// that a replay takes it from.
+pub fn record(context: &Context, answers: &Answers) -> Result<(), Failure> {
+    let Some(path) = &context.record_answers else {
+        return Ok(());
+    };
+    let mut answers = answers.clone();
+    let note = |password: &Option<Secret>, variable: &mut Option<String>, name: &str| {
+        if password.is_some() && variable.is_none() {
+            *variable = Some(name.to_owned());
+            context.terminal.note(&format!(
+                "{} names {name} in place of the password: set it before you replay the answers",
+                path.display()
+            ));
+        }
+    };
+    note(
+        &answers.redis_password,
+        &mut answers.redis_password_env,
+        REDIS_PASSWORD,
+    );
+    note(
+        &answers.rabbitmq_password,
+        &mut answers.rabbitmq_password_env,
+        RABBITMQ_PASSWORD,
+    );
+    let text = serde_json::to_string_pretty(&answers)
+        .map_err(|error| Failure::new(Exit::Failed, "answersFile", error.to_string()))?;
+    Ok(appsettings::save(path, format!("{text}\n").as_bytes())?)
+}
+
+fn read(path: &Path) -> Result<Value, Failure> {
+    let missing = || {
+        let message = format!("{} does not exist", path.display());
+        Failure::new(Exit::Usage, "answersMissing", message).fix(
+            "name a file that --record-answers wrote; 'harmony settings schema answers' \
+             describes it",
+        )
+    };
+    let file = SettingsFile::read(path)?.ok_or_else(missing)?;
+    let violations = schema::answers_violations(&file);
+    if !violations.is_empty() {
+        return Err(schema::Violations(violations).into());
+    }
+    Ok(file.document.to_json())
+}
+
+fn unusable(path: &Path, error: &serde_json::Error) -> Failure {
+    let message = format!("cannot use {}", path.display());
+    Failure::new(Exit::SettingsInvalid, "settingsInvalid", message).why(error.to_string())
+}
+
+fn named_password(variable: Option<&str>, flag: &str) -> Result<Option<Secret>, Failure> {
+    let Some(name) = variable else {
+        return Ok(None);
+    };
+    match std::env::var(name) {
+        Ok(password) => Ok(Some(Secret::new(password))),
+        Err(_) => Err(Failure::new(
+            Exit::Usage,
+            "answerMissing",
+            format!("the environment variable {name} has no password"),
+        )
+        .why(format!("{flag} names it"))
+        .fix(format!("set {name}, or name another variable with {flag}"))),
+    }
+}

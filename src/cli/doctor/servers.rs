@@ -1,0 +1,131 @@
+//! Checks of Redis, RabbitMQ and the hub: whether each responds as configured.
+
+use super::check::{Check, CheckStatus};
+use crate::appsettings::layers::Layers;
+use crate::connection_string::redis::RedisOptions;
+use crate::containers::Service;
+use crate::containers::readiness::NotReady;
+use crate::hub::settings::{HubSettingsError, broker_address};
+use crate::hub_client::HubClient;
+use crate::instance::Choice;
+use crate::project::{HUB_URL, Project};
+use crate::provision::ports::{PortAddress, PortState};
+use crate::provision::world::World;
+use std::time::Duration;
+use url::Url;
+
+/// No server is waited for any longer.
+pub const WITHIN: Duration = Duration::from_secs(3);
+
+pub fn checks(world: &World, layers: &Layers) -> Vec<Check> {
+    vec![redis(world, layers), rabbitmq(world, layers)]
+}
+
+fn redis(world: &World, layers: &Layers) -> Check {
+    if let Some(probe) = &world.redis {
+        let endpoint = probe.asked.endpoints.first().map(ToString::to_string);
+        let endpoint = endpoint.unwrap_or_default();
+        return judge("Redis", &endpoint, world.known.redis, &probe.result);
+    }
+    match RedisOptions::parse(layers.get("RedisConnectionString")) {
+        Err(_) if layers.get("RedisConnectionString").is_empty() => Check::ok(
+            "servers",
+            "Redis",
+            "not configured: one hub alone needs none",
+        ),
+        Err(error) => {
+            let failure = HubSettingsError::from(error).into();
+            Check::failed("servers", "Redis", &failure)
+        }
+        Ok(_) => Check::ok("servers", "Redis", "not asked"),
+    }
+}
+
+fn rabbitmq(world: &World, layers: &Layers) -> Check {
+    match (&world.rabbitmq, broker_address(layers)) {
+        (_, Err(error)) => Check::failed("servers", "RabbitMQ", &error.into()),
+        (Some(probe), _) => {
+            let endpoint = probe.asked.endpoint.to_string();
+            judge("RabbitMQ", &endpoint, world.known.rabbitmq, &probe.result)
+        }
+        (None, _) => Check::ok("servers", "RabbitMQ", "not asked"),
+    }
+}
+
+fn judge(
+    name: &'static str,
+    endpoint: &str,
+    choice: Choice,
+    result: &Result<(), NotReady>,
+) -> Check {
+    let failed = |message| Check::new("servers", name, CheckStatus::Failed, message);
+    match (result, choice) {
+        (Ok(()), _) => Check::ok("servers", name, format!("responds at {endpoint}")),
+        (Err(_), Choice::Embedded) => Check::ok("servers", name, "none: the hub does without"),
+        (Err(_), Choice::Unknown) => Check::ok(
+            "servers",
+            name,
+            format!("does not respond at {endpoint} yet; 'harmony up' starts it"),
+        ),
+        (Err(NotReady::Refused), _) => failed(format!(
+            "{endpoint} refuses the credentials of the settings"
+        ))
+        .fix("put the right ones into the settings; 'harmony up' repairs its own container"),
+        (Err(error), _) => failed(format!("{endpoint} does not respond: {error}"))
+            .fix("start it, or run 'harmony up'"),
+    }
+}
+
+/// The port that the hub should listen on.
+pub fn hub_port(project: Option<&Project>) -> Option<(PortAddress, u16)> {
+    let url = hub_url(project?)?;
+    Some((PortAddress::Localhost, url.port_or_known_default()?))
+}
+
+fn hub_url(project: &Project) -> Option<Url> {
+    project.hub_url().or_else(|| Url::parse(HUB_URL).ok())
+}
+
+pub async fn hub(world: &World, project: &Project) -> Check {
+    // An instance that is up listens where it was told to, also without a client's settings.
+    let known = Url::parse(&world.known.hub_url)
+        .ok()
+        .filter(|_| project.hub_url().is_none());
+    let Some(url) = known.or_else(|| hub_url(project)) else {
+        return Check::ok("hub", "hub", "its address is not configured");
+    };
+    let process = world
+        .hub
+        .as_ref()
+        .map(|running| format!("pid {}", running.pid));
+    let container = world
+        .found(Service::Hub)
+        .map(|found| format!("container {}", found.name));
+    match process.or(container) {
+        Some(what) => responds(&url, &what).await,
+        None => not_running(world, &url),
+    }
+}
+
+async fn responds(url: &Url, what: &str) -> Check {
+    let error = match HubClient::connect(url, WITHIN).await {
+        Ok(_) => return Check::ok("hub", "hub", format!("responds at {url} ({what})")),
+        Err(error) => error,
+    };
+    let message = format!("it runs ({what}), but {url} does not respond: {error}");
+    Check::new("hub", "hub", CheckStatus::Failed, message)
+        .fix("look at 'harmony logs hub', then run 'harmony up'")
+}
+
+fn not_running(world: &World, url: &Url) -> Check {
+    let port = url.port_or_known_default().unwrap_or_default();
+    let PortState::Taken(holder) = world.port(PortAddress::Localhost, port) else {
+        let message = format!("not running; 'harmony up' starts it at {url}");
+        return Check::ok("hub", "hub", message);
+    };
+    let holder = holder.as_ref().map(ToString::to_string);
+    let holder = holder.unwrap_or_else(|| "another program".into());
+    let message = format!("not running, and {holder} uses its port {port}");
+    Check::new("hub", "hub", CheckStatus::Failed, message)
+        .fix("stop that program, or give the hub another address: harmony up --hub-url URL")
+}

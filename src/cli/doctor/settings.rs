@@ -1,0 +1,109 @@
+//! Checks of the checkout, its settings and the hub's certificate.
+
+use super::check::{Check, CheckStatus};
+use crate::appsettings::layers::Layers;
+use crate::cli::context::{Context, certificates};
+use crate::cli::failure::Failure;
+use crate::hub::settings::HubSettings;
+use crate::platform::advice;
+use crate::project::{HUB_URL, Project};
+use crate::{schema, tls};
+use std::path::Path;
+use url::Url;
+
+/// The settings, and what is to be said of them; `None` where they cannot be read.
+pub fn read(context: &Context, checks: &mut Vec<Check>) -> Option<Project> {
+    let read = || {
+        let checkout = context.find_checkout()?;
+        let project = Project::read(&checkout, &context.scope())?;
+        Ok::<_, Failure>((checkout, project))
+    };
+    let (checkout, project) = match read() {
+        Ok(read) => read,
+        Err(failure) => {
+            checks.push(Check::failed("settings", "settings", &failure));
+            return None;
+        }
+    };
+    let place = checkout.root.display();
+    checks.push(Check::ok(
+        "settings",
+        "checkout",
+        match checkout.exists {
+            true => place.to_string(),
+            false => format!("none here; 'harmony up' makes {place}"),
+        },
+    ));
+    checks.extend(values(context, &project));
+    if project.client.is_none() {
+        let message = "no Harmony.Client found";
+        checks.push(
+            Check::new("settings", "client", CheckStatus::Warning, message)
+                .fix("point a published client at the hub: harmony rehost URL --client DIR"),
+        );
+    }
+    Some(project)
+}
+
+fn values(context: &Context, project: &Project) -> Vec<Check> {
+    let files = project.files();
+    let violations: Vec<_> = files.iter().flat_map(schema::all_violations).collect();
+    if violations.is_empty() {
+        let message = format!("all are valid for {}", context.environment);
+        return vec![Check::ok("settings", "values", message)];
+    }
+    let check = |violation: &schema::Violation| {
+        let status = match violation.severity {
+            "error" => CheckStatus::Failed,
+            _ => CheckStatus::Warning,
+        };
+        Check::new("settings", "value", status, violation.to_string())
+            .fix("correct the file; 'harmony settings validate' shows every violation")
+    };
+    violations.iter().map(check).collect()
+}
+
+pub fn certificate(context: &Context, project: &Project, layers: &Layers) -> Option<Check> {
+    let url = project.hub_url().or_else(|| Url::parse(HUB_URL).ok())?;
+    if url.scheme() != "https" {
+        return Some(Check::ok(
+            "settings",
+            "certificate",
+            "not needed: the hub uses plain http",
+        ));
+    }
+    let read = HubSettings::read(layers, &context.environment, Path::new("."));
+    if let Ok(settings) = &read
+        && let Some(source) = settings.certificate()
+    {
+        return Some(match tls::acceptor(source) {
+            Ok(_) => Check::ok("settings", "certificate", source.path.display().to_string()),
+            Err(error) => Check::failed("settings", "certificate", &error.into()),
+        });
+    }
+    let made = certificates().ok()?.join("localhost.pem");
+    Some(if advice::is_trusted() {
+        Check::ok(
+            "settings",
+            "certificate",
+            "this machine trusts the development certificate",
+        )
+    } else {
+        let message =
+            "browsers will refuse the development certificate: this machine does not trust it";
+        Check::new("settings", "certificate", CheckStatus::Warning, message).fix(format!(
+            "{}, or dotnet dev-certs https --trust where .NET made it",
+            advice::trust(&made)
+        ))
+    })
+}
+
+pub fn authentication(layers: &Layers) -> Check {
+    let on = !layers.get("Authentication:Jwt:Secret").is_empty();
+    let message = if on {
+        "clients must present a token that Harmony.Api signed"
+    } else {
+        "off, as in Harmony: whoever reaches the hub can listen to any board whose id they know"
+    };
+    Check::ok("settings", "authentication", message)
+}

@@ -1,0 +1,144 @@
+//! Errors of settings, checkouts and our own files.
+
+use crate::appsettings::SettingsError;
+use crate::appsettings::document::{ShapeConflict, SyntaxError};
+use crate::checkout::CheckoutError;
+use crate::cli::failure::{Exit, Failure};
+use crate::hub::settings::HubSettingsError;
+use crate::instance::InstanceError;
+use crate::platform::advice;
+use crate::project::ProjectError;
+use crate::schema::Violations;
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        let message = error.to_string();
+        match error {
+            SettingsError::Syntax {
+                path,
+                error:
+                    SyntaxError {
+                        at,
+                        message: why,
+                        line,
+                    },
+            } => {
+                let pointer = format!(
+                    "{why}\n  {} | {line}\n  {:>2$}",
+                    at.line,
+                    "^",
+                    at.line.to_string().len() + 3 + at.column
+                );
+                Failure::new(
+                    Exit::SettingsInvalid,
+                    "settingsSyntax",
+                    format!(
+                        "{}:{}:{} is not valid JSON",
+                        path.display(),
+                        at.line,
+                        at.column
+                    ),
+                )
+                .why(pointer)
+                .fix("fix the JSON; .NET cannot read this file either")
+                .at(path, at.line, at.column)
+            }
+            SettingsError::Folder { .. } => {
+                Failure::new(Exit::SettingsInvalid, "settingsFolder", message)
+                    .fix("move the folder away, or name another checkout with --checkout")
+            }
+            SettingsError::Read { .. } | SettingsError::TooLarge { .. } => {
+                Failure::new(Exit::SettingsInvalid, "settingsUnreadable", message)
+                    .fix("make it readable for this user")
+            }
+            SettingsError::Write { path, error } => Failure::new(
+                Exit::Failed,
+                "settingsNotWritable",
+                format!("cannot write {}", path.display()),
+            )
+            .why(error.to_string())
+            .fix(format!(
+                "make it writable: {}; nothing was changed",
+                advice::make_writable(&path)
+            )),
+            SettingsError::Changed { .. } => {
+                Failure::new(Exit::Failed, "settingsChanged", message).fix("run the command again")
+            }
+        }
+    }
+}
+
+impl From<Violations> for Failure {
+    fn from(violations: Violations) -> Self {
+        let message = match violations.0.as_slice() {
+            [one] => one.to_string(),
+            several => format!("{} settings are invalid", several.len()),
+        };
+        let why = if violations.0.len() > 1 {
+            violations.to_string()
+        } else {
+            String::new()
+        };
+        let failure = Failure::new(Exit::SettingsInvalid, "settingsInvalid", message)
+            .why(why)
+            .fix("correct the file; nothing was changed");
+        match violations.0.into_iter().next() {
+            Some(first) => failure.at(first.file, first.line, first.column),
+            None => failure,
+        }
+    }
+}
+
+impl From<ShapeConflict> for Failure {
+    fn from(error: ShapeConflict) -> Self {
+        Failure::new(Exit::SettingsInvalid, "settingsShape", error.to_string())
+            .fix("make it an object, or remove it")
+    }
+}
+
+impl From<ProjectError> for Failure {
+    fn from(error: ProjectError) -> Self {
+        match error {
+            ProjectError::Settings(error) => error.into(),
+            ProjectError::Shape(error) => error.into(),
+            ProjectError::Invalid(error) => error.into(),
+        }
+    }
+}
+
+impl From<HubSettingsError> for Failure {
+    fn from(error: HubSettingsError) -> Self {
+        Failure::new(Exit::SettingsInvalid, "settingsInvalid", error.to_string())
+            .fix("correct the setting; 'harmony settings why KEY' shows where it comes from")
+    }
+}
+
+impl From<CheckoutError> for Failure {
+    fn from(error: CheckoutError) -> Self {
+        let message = error.to_string();
+        match error {
+            CheckoutError::Several(_) => Failure::new(Exit::Usage, "severalCheckouts", message)
+                .why("it is not clear which one you mean")
+                .fix("name one with --checkout DIR"),
+            CheckoutError::NotACheckout(_) => Failure::new(Exit::Usage, "notACheckout", message)
+                .fix("name the folder that holds Harmony.sln, a publish folder with Harmony.SignalR.dll, or an empty folder"),
+            CheckoutError::Missing(_) => Failure::new(Exit::Usage, "checkoutMissing", message).fix("name an existing folder with --checkout DIR"),
+        }
+    }
+}
+
+impl From<InstanceError> for Failure {
+    fn from(error: InstanceError) -> Self {
+        let message = error.to_string();
+        match error {
+            InstanceError::Name(_) => Failure::new(Exit::Usage, "instanceName", message),
+            InstanceError::Busy { .. } => Failure::new(Exit::Failed, "instanceBusy", message)
+                .fix("wait until it is done, or use another --instance"),
+            InstanceError::File { .. } => Failure::new(Exit::Failed, "stateUnusable", message),
+            InstanceError::State { path, .. } => {
+                Failure::new(Exit::Failed, "stateUnusable", message)
+                    .fix(format!("remove '{}'; it is made again", path.display()))
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Decides what a request means in the world as it was found. Pure: no file, socket or clock.
+
+mod basis;
+mod exposure;
+mod hub;
+mod image;
+mod rabbitmq;
+mod redis;
+
+use crate::containers::Service;
+use crate::instance::State;
+use crate::project::{CacheAddress, Project};
+use crate::provision::decision::{Decision, RabbitMqDecision, RedisDecision};
+use crate::provision::error::Error;
+use crate::provision::ports::LOOPBACK;
+use crate::provision::questions::{hub_in_container, hub_url};
+use crate::provision::request::Request;
+use crate::provision::warning::Warning;
+use crate::provision::world::{EngineLook, World};
+use basis::Basis;
+use url::Url;
+
+/// Decides; the project's settings are edited on the way.
+pub fn decide(request: &Request, mut project: Project, world: &World) -> Result<Decision, Error> {
+    let mut warnings = owner(request, world)?;
+    let layers = project.hub.layers();
+    let basis = Basis::new(request, world, &layers);
+    basis.check_engine()?;
+    let shared = project.caches_in_redis();
+    let mut redis = redis::decide(&basis, shared)?;
+    let mut rabbitmq = rabbitmq::decide(&basis)?;
+    let Some(url) = hub_url(&basis.wanted, &project) else {
+        return Err(Error::NoHubUrl);
+    };
+    warnings.extend(edit(&mut project, request, &redis, &rabbitmq, &url)?);
+    project.check_changes()?;
+    let mut state = state(&basis, &url, &redis, &rabbitmq);
+    state.admin_port = hub::admin_port(&basis);
+    state.hub_in_container = hub_in_container(&basis.wanted, &world.known);
+    if state.hub_in_container {
+        redis::join_network(&mut redis, &world.instance);
+        rabbitmq::join_network(&mut rabbitmq, &world.instance);
+    }
+    let hub = hub::decide(&basis, &project, &state, &url, (&redis, &rabbitmq))?;
+    let mut decision = Decision {
+        files: project.files(),
+        redis,
+        rabbitmq,
+        hub,
+        hub_url: url,
+        state,
+        pull: request.wanted.pull,
+        warnings,
+        exposed: Vec::new(),
+    };
+    decision.exposed = exposure::exposed(&basis, &decision);
+    decision.warnings.extend(about(&basis, &decision));
+    Ok(decision)
+}
+
+/// An instance belongs to the checkout that it was brought up for.
+fn owner(request: &Request, world: &World) -> Result<Vec<Warning>, Error> {
+    let owner = &world.known.checkout;
+    let checkout = &request.checkout.root;
+    if owner.as_os_str().is_empty() || owner == checkout || request.wanted.adopt {
+        return Ok(Vec::new());
+    }
+    if world.owner_is_gone {
+        return Ok(vec![Warning::Moved(owner.clone())]);
+    }
+    Err(Error::OtherCheckout {
+        instance: world.instance.clone(),
+        owner: owner.clone(),
+        checkout: checkout.clone(),
+    })
+}
+
+/// Writes what was decided into the settings.
+fn edit(
+    project: &mut Project,
+    request: &Request,
+    redis: &RedisDecision,
+    rabbitmq: &RabbitMqDecision,
+    url: &Url,
+) -> Result<Option<Warning>, Error> {
+    let mut warning = None;
+    if let Some(text) = redis.connection_string() {
+        project.set_redis(text)?;
+    }
+    if let (true, Some(options)) = (project.caches_in_redis(), redis.options())
+        && project.share_cache(options)? == CacheAddress::NotExpressible
+    {
+        warning = Some(Warning::CachesLeftAlone);
+    }
+    if let Some(address) = rabbitmq.to_write() {
+        project.set_broker(address)?;
+    }
+    if project.hub_url().as_ref() != Some(url) {
+        project.set_hub_url(url)?;
+    }
+    if let Some(level) = &request.wanted.log_level {
+        project.set_log_level(level)?;
+    }
+    Ok(warning)
+}
+
+/// What to remember.
+fn state(
+    basis: &Basis<'_>,
+    hub_url: &Url,
+    redis: &RedisDecision,
+    rabbitmq: &RabbitMqDecision,
+) -> State {
+    let (request, known) = (basis.request, &basis.world.known);
+    let management_port = match rabbitmq {
+        RabbitMqDecision::Container {
+            management_port, ..
+        } => *management_port,
+        _ => 0,
+    };
+    let unreachable = matches!(basis.world.engine, EngineLook::Unreachable(_));
+    State {
+        checkout: request.checkout.root.clone(),
+        environment: request.scope.environment.clone(),
+        hub_url: hub_url.to_string(),
+        redis: redis.choice(),
+        rabbitmq: rabbitmq.choice(),
+        redis_port: redis.spec().map_or(0, |spec| spec.port()),
+        rabbitmq_port: rabbitmq.spec().map_or(0, |spec| spec.port()),
+        management_port,
+        redis_volume: redis.spec().is_some_and(|spec| spec.volume.is_some()),
+        bind: request
+            .wanted
+            .bind
+            .or(known.bind)
+            .filter(|bind| *bind != LOOPBACK),
+        without_redis: basis.wanted.redis == Some(basis::WITHOUT),
+        without_rabbitmq: basis.wanted.rabbitmq == Some(basis::WITHOUT),
+        containers_remain: unreachable && known.has_containers(),
+        ..State::default()
+    }
+}
+
+/// What the user should know of a decision.
+fn about(basis: &Basis<'_>, decision: &Decision) -> Vec<Warning> {
+    let moved = [Service::Redis, Service::RabbitMq].map(|service| decision.moved(service));
+    let mut warnings: Vec<_> = moved
+        .into_iter()
+        .flatten()
+        .map(|moved| Warning::PortMoved(moved.clone()))
+        .collect();
+    if let (EngineLook::Unreachable(error), true) =
+        (&basis.world.engine, decision.state.containers_remain)
+    {
+        warnings.push(Warning::ContainersRemain(error.to_string()));
+    }
+    let redis_is_open = match &decision.redis {
+        RedisDecision::Container { options, .. } => options.password.is_none(),
+        _ => false,
+    };
+    if redis_is_open {
+        warnings.push(Warning::RedisWithoutPassword);
+    }
+    let published = decision.redis.spec().is_some() || decision.rabbitmq.spec().is_some();
+    match &basis.world.other_machine {
+        _ if !published => {}
+        Some(machine) => warnings.push(Warning::PublishedOnAnotherMachine(machine.clone())),
+        None if !basis.bind.is_loopback() => warnings.push(Warning::PublishedOn(basis.bind)),
+        None => {}
+    }
+    warnings
+}

@@ -1,0 +1,290 @@
+//! Takes the look: asks Docker, servers, ports and the hub, all at once.
+
+use crate::containers::Service;
+use crate::containers::docker::{DockerError, Observer};
+use crate::containers::own_image::OwnImage;
+use crate::containers::ports;
+use crate::containers::readiness::{ask_foreign_rabbitmq, ask_redis};
+use crate::containers::whereabouts::Whereabouts;
+use crate::hub_process;
+use crate::provision::error::Error;
+use crate::provision::ports::{PortAddress, PortHolder, PortLook, PortState};
+use crate::provision::questions::{AskEngine, AskServers, HubContainerFiles, Questions};
+use crate::provision::request::Installation;
+use crate::provision::world::{EngineContents, EngineLook, FreePorts, NewPasswords, Probe, World};
+use crate::secret::Secret;
+use crate::tls;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::time::Duration;
+
+/// An engine that takes longer to respond is no better than none.
+const ENGINE_WITHIN: Duration = Duration::from_secs(10);
+
+/// What was found, and the way to the engine, where it can be asked.
+pub struct Sight {
+    pub world: World,
+    pub observer: Option<Observer>,
+}
+
+/// Looks at what the questions ask for.
+pub async fn look(installation: &Installation, questions: &Questions) -> Result<Sight, Error> {
+    let instance = &installation.instance;
+    let known = instance.state()?;
+    let whereabouts = installation.docker.docker_host();
+    let mut world = World {
+        instance: instance.name.clone(),
+        engine_configured: whereabouts.as_ref().map_or(true, |found| found.configured),
+        other_machine: whereabouts
+            .as_ref()
+            .ok()
+            .and_then(Whereabouts::other_machine),
+        owner_is_gone: !known.checkout.exists(),
+        overriding_variables: overriding(&installation.variables),
+        localhost: localhost(),
+        hub: hub_process::find(instance)?,
+        known,
+        ..World::default()
+    };
+    let observer = match questions.engine {
+        AskEngine::No => None,
+        AskEngine::Yes => {
+            let connected = match whereabouts {
+                Ok(whereabouts) => connect(&whereabouts).await,
+                Err(error) => Err(error.into()),
+            };
+            look_at_engine(&mut world, connected).await?
+        }
+    };
+    ask_servers(&mut world, questions).await;
+    look_at_ports(&mut world, observer.as_ref(), questions, installation).await?;
+    if let Some(files) = &questions.hub_container {
+        look_at_own_image(&mut world, observer.as_ref(), installation, files).await?;
+    }
+    world.new_passwords = NewPasswords {
+        redis: Secret::generate()?,
+        rabbitmq: Secret::generate()?,
+    };
+    Ok(Sight { world, observer })
+}
+
+async fn connect(whereabouts: &Whereabouts) -> Result<Observer, DockerError> {
+    let connected = tokio::time::timeout(ENGINE_WITHIN, Observer::connect(whereabouts)).await;
+    connected.unwrap_or_else(|_| {
+        Err(DockerError::NotRunning {
+            host: whereabouts.host.clone(),
+            error: format!("no response within {ENGINE_WITHIN:?}"),
+        })
+    })
+}
+
+async fn look_at_engine(
+    world: &mut World,
+    connected: Result<Observer, DockerError>,
+) -> Result<Option<Observer>, Error> {
+    let expected = world.engine_configured || world.known.has_containers();
+    match connected {
+        Ok(observer) => {
+            world.engine = EngineLook::Reachable(contents(&observer, &world.instance).await?);
+            Ok(Some(observer))
+        }
+        Err(DockerError::NoSocket(_)) if !expected => {
+            world.engine = EngineLook::Absent;
+            Ok(None)
+        }
+        Err(error) => {
+            world.engine = EngineLook::Unreachable(error);
+            Ok(None)
+        }
+    }
+}
+
+async fn contents(observer: &Observer, instance: &str) -> Result<EngineContents, DockerError> {
+    let (containers, networks, names, own_images) = tokio::try_join!(
+        observer.containers(instance),
+        observer.networks(instance),
+        observer.volumes(instance),
+        observer.own_images(instance)
+    )?;
+    let mut volumes = Vec::new();
+    for name in names {
+        volumes.extend(observer.volume(&name).await?);
+    }
+    Ok(EngineContents {
+        containers,
+        networks,
+        volumes,
+        own_images,
+    })
+}
+
+/// Asks the servers that a decision depends on.
+async fn ask_servers(world: &mut World, questions: &Questions) {
+    let asked = |service| questions.servers == AskServers::All || world.found(service).is_none();
+    let redis = questions.redis.clone().filter(|_| asked(Service::Redis));
+    let rabbitmq = questions
+        .rabbitmq
+        .clone()
+        .filter(|_| asked(Service::RabbitMq));
+    let ask_redis = async {
+        let asked = redis?;
+        let result = ask_redis(&asked, questions.within).await;
+        Some(Probe { asked, result })
+    };
+    let ask_rabbitmq = async {
+        let asked = rabbitmq?;
+        let result = ask_foreign_rabbitmq(&asked, questions.within).await;
+        Some(Probe { asked, result })
+    };
+    (world.redis, world.rabbitmq) = tokio::join!(ask_redis, ask_rabbitmq);
+}
+
+async fn look_at_ports(
+    world: &mut World,
+    observer: Option<&Observer>,
+    questions: &Questions,
+    installation: &Installation,
+) -> Result<(), Error> {
+    let runs = world.hub.is_some() || world.found(Service::Hub).is_some();
+    let hub = questions.hub_port.filter(|_| !runs);
+    if let Some((PortAddress::Localhost, port)) = hub {
+        ports::settle(port).await;
+    }
+    for &(address, port) in questions.ports.iter().chain(&hub) {
+        let state = match try_port(address, port) {
+            PortState::Taken(_) => PortState::Taken(holder(observer, installation, port).await),
+            state => state,
+        };
+        world.ports.push(PortLook {
+            address,
+            port,
+            state,
+        });
+    }
+    world.free_ports = free_ports().map_err(Error::NoPort)?;
+    Ok(())
+}
+
+fn free_ports() -> std::io::Result<FreePorts> {
+    let mut taken = Vec::new();
+    let mut draw = || {
+        loop {
+            let port = ports::free_port()?;
+            if !taken.contains(&port) {
+                taken.push(port);
+                return Ok::<_, std::io::Error>(port);
+            }
+        }
+    };
+    Ok(FreePorts {
+        redis: draw()?,
+        rabbitmq: draw()?,
+        management: draw()?,
+        admin: draw()?,
+    })
+}
+
+/// Whether a port could be listened on.
+fn try_port(address: PortAddress, port: u16) -> PortState {
+    let address = match address {
+        PortAddress::Ip(address) => address,
+        PortAddress::Localhost if ports::is_free_on_localhost(port) => return PortState::Free,
+        PortAddress::Localhost => return PortState::Taken(None),
+    };
+    match ports::try_listen(address, port) {
+        Ok(()) => PortState::Free,
+        Err(ErrorKind::AddrNotAvailable) => PortState::AddressNotHere,
+        Err(_) => PortState::Taken(None),
+    }
+}
+
+/// Who listens on a port: a container, else a process.
+async fn holder(
+    observer: Option<&Observer>,
+    installation: &Installation,
+    port: u16,
+) -> Option<PortHolder> {
+    let own = &installation.instance;
+    if let Some(observer) = observer
+        && let Some(publisher) = observer.publisher(port).await
+    {
+        let name = publisher.container;
+        return Some(
+            match publisher.instance.filter(|other| *other != own.name) {
+                Some(instance) => PortHolder::Instance {
+                    instance,
+                    what: format!("container {name}"),
+                },
+                None => PortHolder::Container(name),
+            },
+        );
+    }
+    let process = ports::holder(port)?;
+    let hub_of = |instance: String| PortHolder::Instance {
+        instance,
+        what: format!("the hub, {process},"),
+    };
+    let other = own.others().into_iter().find(|other| {
+        let running = hub_process::find(other).ok().flatten();
+        running.is_some_and(|running| process.ends_with(&format!("(pid {})", running.pid)))
+    });
+    Some(match other {
+        Some(other) => hub_of(other.name),
+        None => PortHolder::Process(process),
+    })
+}
+
+async fn look_at_own_image(
+    world: &mut World,
+    observer: Option<&Observer>,
+    installation: &Installation,
+    files: &HubContainerFiles,
+) -> Result<(), Error> {
+    let image = OwnImage::of_this_program(&world.instance).map_err(Error::HubImage)?;
+    if let Some(observer) = observer {
+        world.has_own_image = observer.has_image(&image.name).await;
+    }
+    world.own_image = Some(image);
+    world.certificate = match files {
+        HubContainerFiles::NoCertificate => None,
+        HubContainerFiles::Certificate(source) => Some(tls::as_pem(source)?),
+        HubContainerFiles::DevelopmentCertificate => {
+            let home = installation.home.as_deref();
+            let made = tls::development_certificate(home, &installation.certificates)?;
+            Some(tls::as_pem(&made.source)?)
+        }
+    };
+    Ok(())
+}
+
+/// The addresses that `localhost` means: both loopback ones, where this machine has both.
+fn localhost() -> Vec<IpAddr> {
+    let mut addresses = vec![Ipv4Addr::LOCALHOST.into()];
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+        addresses.push(Ipv6Addr::LOCALHOST.into());
+    }
+    addresses
+}
+
+/// The variables that would override what the files say, among these.
+pub fn overriding(variables: &[String]) -> Vec<String> {
+    const KEYS: [&str; 5] = [
+        "RedisConnectionString",
+        "URLS",
+        "ASPNETCORE_URLS",
+        "HTTP_PORTS",
+        "HTTPS_PORTS",
+    ];
+    const SECTIONS: [&str; 2] = ["BrokerConfiguration", "Kestrel:Endpoints"];
+    let overrides = |name: &&String| {
+        let key = name.replace("__", ":").to_ascii_lowercase();
+        let is_key = KEYS.iter().any(|known| key == known.to_ascii_lowercase());
+        let in_section = SECTIONS.iter().any(|section| {
+            let section = section.to_ascii_lowercase();
+            key.strip_prefix(&section)
+                .is_some_and(|rest| rest.starts_with(':'))
+        });
+        is_key || in_section
+    };
+    variables.iter().filter(overrides).cloned().collect()
+}

@@ -1,0 +1,87 @@
+//! What the user should know of a decision before agreeing to it.
+
+use crate::containers::Service;
+use crate::provision::ports::PortHolder;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// A port that a container should have had, and the one that it gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortMoved {
+    pub service: Service,
+    pub from: u16,
+    pub to: u16,
+    pub holder: Option<PortHolder>,
+}
+
+impl fmt::Display for PortMoved {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PortMoved {
+            service,
+            from,
+            to,
+            holder,
+        } = self;
+        write!(formatter, "port {from} is taken by ")?;
+        match holder {
+            Some(holder) => write!(formatter, "{holder}")?,
+            None => formatter.write_str("another program")?,
+        }
+        write!(formatter, "; {} uses {to} instead", service.name())
+    }
+}
+
+/// Something to know before the plan is agreed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    PortMoved(PortMoved),
+    /// The engine is on another machine, and publishes ports there.
+    PublishedOnAnotherMachine(String),
+    PublishedOn(IpAddr),
+    /// Harmony's caches read `HOST:PORT` only.
+    CachesLeftAlone,
+    /// Harmony's caches cannot give a password.
+    RedisWithoutPassword,
+    /// Docker cannot be asked, so containers of earlier runs stay.
+    ContainersRemain(String),
+    /// The checkout that the instance belonged to is gone.
+    Moved(PathBuf),
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::PortMoved(moved) => moved.fmt(formatter),
+            Warning::PublishedOnAnotherMachine(machine) => write!(
+                formatter,
+                "Docker runs on {machine}: Redis and RabbitMQ are published on its addresses, \
+                 protected by their passwords only"
+            ),
+            Warning::PublishedOn(bind) => write!(
+                formatter,
+                "Redis and RabbitMQ are published on {bind}: everyone who reaches that address \
+                 reaches them, protected by their passwords only"
+            ),
+            Warning::CachesLeftAlone => formatter.write_str(
+                "Harmony's caches (CacheProvider: Redis) read HOST:PORT only, without password, \
+                 TLS or IPv6; their RedisConnectionString was not changed",
+            ),
+            Warning::RedisWithoutPassword => formatter.write_str(
+                "Redis runs without a password, because Harmony's caches (CacheProvider: Redis) \
+                 cannot give one; every user of this machine can read and change it",
+            ),
+            Warning::ContainersRemain(why) => write!(
+                formatter,
+                "containers of an earlier run were not removed, because Docker is not reachable: \
+                 {why}"
+            ),
+            Warning::Moved(path) => write!(
+                formatter,
+                "the checkout {} does not exist any more; this instance now belongs to the \
+                 present one",
+                path.display()
+            ),
+        }
+    }
+}
