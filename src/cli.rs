@@ -106,6 +106,11 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Rehost(arguments) => interruptible(&global, terminal, async |context| {
             rehost::run(context, arguments).await
         }),
+        Command::Settings(arguments) if arguments.asks() => {
+            interruptible(&global, terminal, async |context| {
+                settings::ask(context, arguments).await
+            })
+        }
         Command::Settings(arguments) => settings::run(&Context::new(&global, terminal)?, arguments),
         Command::Setup(answers) => interruptible(&global, terminal, async |context| {
             setup::run(context, answers).await

@@ -5,7 +5,8 @@
 //! | module | may import |
 //! |---|---|
 //! | **what a human touches** | |
-//! | [`cli`]: one file a command | terminal, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex, platform |
+//! | [`cli`]: one file a command | terminal, form, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex, platform |
+//! | [`form`]: settings edited by questions that their schemas ask | terminal, schema, appsettings, secret |
 //! | [`terminal`]: the only code that prints and asks | platform |
 //! | **configuration and provisioning** | |
 //! | [`provision`]: bring Redis, RabbitMQ, settings and the hub to what was asked for | project, checkout, schema, appsettings, connection_string, containers, hub_process, hub_client, instance, hub, tls, secret, hex |
@@ -43,6 +44,7 @@ pub mod checkout;
 pub mod cli;
 pub mod connection_string;
 pub mod containers;
+pub mod form;
 pub mod hex;
 pub mod hub;
 pub mod hub_client;

@@ -1,5 +1,9 @@
 //! Which settings each application has: JSON Schemas, and a document's violations of them.
 
+mod facets;
+pub mod interview;
+pub mod question;
+
 use crate::appsettings::SettingsFile;
 use crate::appsettings::document::Position;
 use crate::appsettings::key_path::{KeyPath, same};

@@ -2,7 +2,7 @@
 
 pub mod prompt;
 pub mod safe;
-mod wrap;
+pub mod wrap;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};

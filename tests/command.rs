@@ -5,6 +5,7 @@ pub mod bare;
 pub mod checkouts;
 pub mod docker;
 mod drift;
+mod edit;
 mod faults;
 mod help;
 mod rehost;

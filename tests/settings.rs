@@ -4,3 +4,4 @@ mod change;
 mod commands;
 mod document;
 mod dotnet;
+mod questions;

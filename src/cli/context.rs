@@ -10,7 +10,7 @@ use crate::platform::{self, advice};
 use crate::project::{EditedFiles, Scope};
 use crate::provision::request::{Installation, Request, Wanted};
 use crate::terminal::Terminal;
-use crate::terminal::prompt::{self, Reply};
+use crate::terminal::prompt::{self, Question, Reply};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,7 +150,7 @@ impl Context {
         if !self.can_ask() {
             return Err(missing);
         }
-        match prompt::confirm(question, default).await {
+        match prompt::confirm(Question::new(question, ""), default).await {
             Reply::Given(true) => Ok(()),
             Reply::Given(false) | Reply::Back => {
                 Err(Failure::new(Exit::Failed, "declined", declined))

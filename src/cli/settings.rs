@@ -1,6 +1,7 @@
 //! `harmony settings`: read, change and explain one application's settings.
 
 mod answer;
+mod edit;
 
 use super::context::Context;
 use super::difference::Difference;
@@ -10,6 +11,7 @@ use crate::appsettings::key_path::{KeyPath, fold, same};
 use crate::appsettings::layers::{Layers, Setting, Source, Started, file_names};
 use crate::appsettings::{self, SettingsFile, change};
 use crate::checkout::Checkout;
+use crate::form::draft::FileDraft;
 use crate::project::{ApplicationSettings, Scope};
 use crate::schema::{self, APPLICATIONS};
 use answer::{Layer, List, OneSetting, Secrets, Validation, Why, Written};
@@ -39,6 +41,11 @@ enum SettingsCommand {
     Get { key: String },
     /// Set a key in appsettings.json, or with --environment in that environment's file
     Set { key: String, value: String },
+    /// Choose a key, or name one, and answer a question made from its schema
+    Edit {
+        /// A key, or a section such as BrokerConfiguration [default: choose from a list]
+        key: Option<String>,
+    },
     /// Remove a key from the same file
     Unset { key: String },
     /// List every key, its value and where it comes from
@@ -54,6 +61,32 @@ enum SettingsCommand {
         #[arg(value_name = "APP")]
         application: String,
     },
+}
+
+impl SettingsArguments {
+    /// Whether the command asks questions.
+    pub fn asks(&self) -> bool {
+        matches!(self.command, SettingsCommand::Edit { .. })
+    }
+}
+
+/// Runs the commands that ask questions.
+pub async fn ask(context: &Context, arguments: SettingsArguments) -> Result<(), Failure> {
+    let SettingsCommand::Edit { key } = &arguments.command else {
+        return run(context, arguments);
+    };
+    let folder = folder(&context.known_checkout()?, &arguments.app)?;
+    let schema = schema::Application::named(&arguments.app)
+        .map(schema::Application::schema)
+        .unwrap_or_default();
+    let questions = edit::wanted(&schema, key.as_deref());
+    if let ([], Some(key)) = (questions.as_slice(), key) {
+        return Err(unknown_key(&arguments.app, key));
+    }
+    let layers = layers(context, &folder)?;
+    let file = target(context, &folder)?;
+    let draft = FileDraft::new(&arguments.app, schema, layers, file);
+    edit::run(context, draft, &questions).await
 }
 
 pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failure> {
@@ -134,7 +167,10 @@ pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failur
         SettingsCommand::Why { key } => {
             why(context, &folder, &secrets, &arguments.app, &colons(key))?
         }
-        SettingsCommand::Validate | SettingsCommand::Undo | SettingsCommand::Schema { .. } => {}
+        SettingsCommand::Edit { .. }
+        | SettingsCommand::Validate
+        | SettingsCommand::Undo
+        | SettingsCommand::Schema { .. } => {}
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod line;
 mod poor;
 mod question;
 
+use super::safe::neutral;
 use super::wrap::wrapped;
 use crate::platform::InputMode;
 use dialoguer::theme::ColorfulTheme;
@@ -57,16 +58,23 @@ impl Drop for Restored {
 }
 
 /// Asks for a yes; Escape goes back.
-pub async fn confirm(question: &str, default: bool) -> Reply<bool> {
-    let question = question.to_owned();
+pub async fn confirm(question: Question, default: bool) -> Reply<bool> {
     asked(Reading::Keys, move || {
         if super::is_dumb() {
             return poor::confirm(&question, default);
         }
+        let term = console::Term::stderr();
+        let hint_rows = show_hint(&term, &question.hint)?;
         let answer = Confirm::with_theme(&theme())
-            .with_prompt(question)
+            .with_prompt(&question.title)
             .default(default)
+            .report(false)
             .interact_opt()?;
+        term.clear_last_lines(hint_rows)?;
+        if let Some(yes) = answer {
+            let yes = if yes { "yes" } else { "no" };
+            term.write_str(&answered(&question.title, yes, width(&term)))?;
+        }
         Ok(answer.map_or(Reply::Back, Reply::Given))
     })
     .await
@@ -109,28 +117,37 @@ async fn list(
     + Send
     + 'static,
 ) -> Reply<usize> {
-    let items = items.to_vec();
+    let items: Vec<_> = items
+        .iter()
+        .map(|item| neutral(item).into_owned())
+        .collect();
     asked(Reading::Keys, move || {
         if super::is_dumb() {
             return poor::select(&question, &items, default);
         }
         let term = console::Term::stderr();
         let columns = width(&term);
-        let hint = wrapped(&question.hint, columns);
-        let dim = console::Style::new().for_stderr().dim();
-        for row in &hint {
-            term.write_line(&dim.apply_to(row).to_string())?;
-        }
+        let hint_rows = show_hint(&term, &question.hint)?;
         let shown: Vec<_> = items.iter().map(|item| fitted(item, columns)).collect();
-        let rows = usize::from(term.size().0).saturating_sub(hint.len());
+        let rows = usize::from(term.size().0).saturating_sub(hint_rows);
         let picked = pick(&fitted(&question.title, columns), &shown, default, rows)?;
-        term.clear_last_lines(hint.len())?;
+        term.clear_last_lines(hint_rows)?;
         if let Some(item) = picked.and_then(|place| items.get(place)) {
             term.write_str(&answered(&question.title, item.trim(), columns))?;
         }
         Ok(picked.map_or(Reply::Back, Reply::Given))
     })
     .await
+}
+
+/// Shows a question's hint; returns how many rows it takes.
+fn show_hint(term: &console::Term, hint: &str) -> io::Result<usize> {
+    let rows = wrapped(hint, width(term));
+    let dim = console::Style::new().for_stderr().dim();
+    for row in &rows {
+        term.write_line(&dim.apply_to(row).to_string())?;
+    }
+    Ok(rows.len())
 }
 
 /// Asks for a line of text; Escape goes back.

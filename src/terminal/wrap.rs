@@ -10,3 +10,19 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
         .map(String::from)
         .collect()
 }
+
+/// How many columns a text takes.
+pub fn text_width(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
+/// How many columns the window has.
+pub fn window_columns() -> usize {
+    usize::from(console::Term::stderr().size().1)
+}
+
+/// A text in a column of a table: cut, or filled with blanks.
+pub fn cell(text: &str, columns: usize) -> String {
+    let text = console::truncate_str(text, columns, "..");
+    console::pad_str(&text, columns, console::Alignment::Left, None).into_owned()
+}

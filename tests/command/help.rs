@@ -271,6 +271,7 @@ fn expected(line: &str) -> Expected {
     match line {
         // The wizard's own tests drive these on a terminal.
         "harmony setup" | "harmony setup --record-answers answers.json" => Expected::Elsewhere,
+        line if line.starts_with("harmony settings edit") => Expected::Elsewhere,
         // Would start containers: the tests with Docker do.
         "harmony up --yes" => Expected::Elsewhere,
         line if line.starts_with("harmony hub") || line.contains("--follow") => Expected::Serves,

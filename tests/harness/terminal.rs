@@ -58,11 +58,11 @@ impl Terminal {
             columns,
             rows,
         } = shape;
-        // The terminal is as people have it before the program looks at it, which another process
-        // could not make sure of.
-        let stty = format!("stty echo columns {columns} rows {rows}; exec \"$0\" \"$@\"");
+        // The terminal is as people have it before the program looks at it: its size is set from
+        // here once the shell runs, and the program starts after that.
+        let start = "read start; stty echo; exec \"$0\" \"$@\"";
         let mut command = Command::new("sh");
-        command.args(["-c", &stty]).arg(program.get_program());
+        command.args(["-c", start]).arg(program.get_program());
         command.args(program.get_args()).env_clear();
         command.envs(
             program
@@ -73,7 +73,12 @@ impl Terminal {
         if let Some(folder) = program.get_current_dir() {
             command.current_dir(folder);
         }
-        let session = Session::spawn(command).expect("a terminal");
+        let mut session = Session::spawn(command).expect("a terminal");
+        session
+            .get_process_mut()
+            .set_window_size(columns, rows)
+            .expect("a size");
+        session.write_all(b"\n").expect("a start");
         Terminal {
             session,
             screen: vt100::Parser::new(

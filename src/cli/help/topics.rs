@@ -72,6 +72,7 @@ pub const TOPICS: &[Topic] = &[
     topic("settings", &[PROJECT, OUTPUT]),
     topic("settings get", &[PROJECT, OUTPUT]),
     topic("settings set", &[PROJECT, OUTPUT, CHANGES]),
+    topic("settings edit", &[PROJECT, OUTPUT, CHANGES]),
     topic("settings unset", &[PROJECT, OUTPUT, CHANGES]),
     topic("settings list", &[PROJECT, OUTPUT]),
     topic("settings why", &[PROJECT, OUTPUT]),

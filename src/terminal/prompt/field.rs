@@ -4,6 +4,7 @@ use super::keys::{KeyDecoder, MARK_PASTES, UNMARK_PASTES};
 use super::line::{Line, LineState, Press};
 use super::question::{Question, Reply};
 use crate::platform::{InputMode, has_input};
+use crate::terminal::safe::neutral;
 use crate::terminal::wrap::wrapped;
 use console::{Key, Term, measure_text_width};
 use std::io;
@@ -46,7 +47,7 @@ impl Field {
         let default = if self.default.is_empty() {
             String::new()
         } else {
-            format!(" [{}]", self.default)
+            format!(" [{}]", neutral(&self.default))
         };
         rows.extend(wrapped(
             &format!("? {}{default}:", self.question.title),

@@ -10,9 +10,10 @@ const BACK: &str = "<";
 /// What the Escape key types here; it goes back everywhere.
 const ESCAPE: char = '\x1b';
 
-pub fn confirm(question: &str, default: bool) -> Result<Reply<bool>, dialoguer::Error> {
+pub fn confirm(question: &Question, default: bool) -> Result<Reply<bool>, dialoguer::Error> {
     let choice = if default { "Y/n" } else { "y/N" };
-    let line = typed(&format!("{question} [{choice}] "))?;
+    show_hint(question)?;
+    let line = typed(&format!("{} [{choice}] ", question.title))?;
     Ok(match line.as_str() {
         "" => Reply::Given(default),
         line if is_back(line) => Reply::Back,
@@ -26,9 +27,7 @@ pub fn select(
     default: usize,
 ) -> Result<Reply<usize>, dialoguer::Error> {
     let mut out = io::stderr();
-    if !question.hint.is_empty() {
-        writeln!(out, "{}", question.hint)?;
-    }
+    show_hint(question)?;
     writeln!(out, "{}", question.title)?;
     for (place, item) in items.iter().enumerate() {
         writeln!(out, "  {}) {item}", place + 1)?;
@@ -47,9 +46,7 @@ pub fn select(
 }
 
 pub fn text(field: &Field) -> io::Result<Reply<String>> {
-    if !field.question.hint.is_empty() {
-        writeln!(io::stderr(), "{}", field.question.hint)?;
-    }
+    show_hint(&field.question)?;
     let title = &field.question.title;
     let line = match field.echo {
         Echo::Masked => unseen(title)?,
@@ -64,6 +61,13 @@ pub fn text(field: &Field) -> io::Result<Reply<String>> {
     } else {
         Reply::Given(line)
     })
+}
+
+fn show_hint(question: &Question) -> io::Result<()> {
+    if question.hint.is_empty() {
+        return Ok(());
+    }
+    writeln!(io::stderr(), "{}", question.hint)
 }
 
 fn is_back(line: &str) -> bool {

@@ -1,5 +1,7 @@
 //! What is asked, and what came of it.
 
+use crate::terminal::safe::{neutral, neutral_lines};
+
 /// A question: what is asked, and a sentence that helps to answer it.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -8,10 +10,11 @@ pub struct Question {
 }
 
 impl Question {
-    pub fn new(title: impl Into<String>, hint: impl Into<String>) -> Self {
+    /// Both may hold text from files, which must not command the terminal.
+    pub fn new(title: impl AsRef<str>, hint: impl AsRef<str>) -> Self {
         Question {
-            title: title.into(),
-            hint: hint.into(),
+            title: neutral(title.as_ref()).into_owned(),
+            hint: neutral_lines(hint.as_ref()).into_owned(),
         }
     }
 }
