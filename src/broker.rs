@@ -1,69 +1,43 @@
 //! RabbitMQ: the one door to it. Harmony's topology, consuming, publishing, setting aside
 //! (spec: harmony-contract.md 5).
 
+pub mod aside;
+pub mod envelope;
+mod error;
+pub mod message;
 pub mod rejected;
+mod topology;
+mod transport;
 
 use crate::connection_string::amqp::BrokerAddress;
-use futures_util::{FutureExt, StreamExt};
+use crate::socket::{self, Socket};
+use crate::tls::client::{VERSIONS, connector, secure};
+use envelope::Audience;
+pub use error::BrokerError;
 use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions,
+    BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    QueueBindOptions, QueueDeclareOptions,
 };
-use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
-use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer, ErrorKind,
+    AsyncTcpStream, BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     ExchangeKind,
 };
+use message::{Message, Messages};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use topology::ROUTING_KEYS;
+pub use topology::{EXCHANGE, QUEUE, REJECTED_QUEUE, TYPE_HEADER};
+use transport::{Guarded, InFlight};
 
-pub const EXCHANGE: &str = "harmony_notifications";
-pub const QUEUE: &str = "notifications.signalr";
-const ROUTING_KEYS: [&str; 2] = ["notifications.signalr", "notifications"];
-/// The header that names a notification's type.
-pub const TYPE_HEADER: &str = "notification_type";
 const CONSUMER: &str = "harmony";
-/// The largest frame; the client keeps room for 32 of them each way, and with the usual 128 KB had eight megabytes.
-const FRAME_BYTES: u32 = 16 << 10;
+/// The largest frame, as RabbitMQ has it by default.
+const FRAME_BYTES: u32 = 128 << 10;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// Why RabbitMQ can't be used.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum BrokerError {
-    #[error("nobody answers: {0}")]
-    Unreachable(String),
-    #[error("it refuses the user or the password")]
-    Refused,
-    #[error("the user may not use the virtual host: {0}")]
-    VirtualHost(String),
-    #[error("an exchange or queue exists with other properties: {0}")]
-    Topology(String),
-    #[error("it did not take a message")]
-    NotTaken,
-    #[error("the connection is lost: {0}")]
-    Lost(String),
-}
-
-impl From<lapin::Error> for BrokerError {
-    fn from(error: lapin::Error) -> Self {
-        let ErrorKind::ProtocolError(protocol) = error.kind() else {
-            return match error.kind() {
-                ErrorKind::IOError(io) => BrokerError::Unreachable(io.to_string()),
-                _ => BrokerError::Lost(error.to_string()),
-            };
-        };
-        let text = protocol.get_message().to_string();
-        match protocol.kind() {
-            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => BrokerError::Refused,
-            AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => BrokerError::Topology(text),
-            AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => BrokerError::VirtualHost(text),
-            _ => BrokerError::Lost(text),
-        }
-    }
-}
 
 /// Waits for an answer, but not for ever: a connection that is dead without saying so has to be given up.
 async fn answered<T>(
@@ -81,6 +55,7 @@ async fn answered<T>(
 pub struct Broker {
     connection: Connection,
     channel: Channel,
+    in_flight: Arc<InFlight>,
 }
 
 impl Broker {
@@ -89,6 +64,26 @@ impl Broker {
         address: &BrokerAddress,
         name: &str,
         within: Duration,
+    ) -> Result<Self, BrokerError> {
+        Self::connect_for(address, name, within, Audience::Operator).await
+    }
+
+    /// Connects as [`connect`](Self::connect) does, for an audience.
+    pub async fn connect_for(
+        address: &BrokerAddress,
+        name: &str,
+        within: Duration,
+        audience: Audience,
+    ) -> Result<Self, BrokerError> {
+        tokio::time::timeout(within, Self::open(address, name, audience))
+            .await
+            .map_err(|_| BrokerError::Unreachable(format!("no answer within {within:?}")))?
+    }
+
+    async fn open(
+        address: &BrokerAddress,
+        name: &str,
+        audience: Audience,
     ) -> Result<Self, BrokerError> {
         let uri = AMQPUri {
             scheme: AMQPScheme::AMQP,
@@ -108,17 +103,23 @@ impl Broker {
             },
         };
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connecting = async {
-            let connection = Connection::connect_uri(uri, properties).await?;
-            let channel = connection.create_channel().await?;
-            Ok::<_, lapin::Error>((connection, channel))
+        let guarded = Guarded::new(socket(address).await?, audience);
+        let in_flight = guarded.in_flight();
+        let once = Mutex::new(Some(transport::for_library(guarded)));
+        let connect = async move |_: AMQPUri, _| {
+            let socket = once.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // It asks once, since it is told to leave reconnecting to us.
+            socket
+                .map(AsyncTcpStream::Plain)
+                .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotConnected).into())
         };
-        let (connection, channel) = tokio::time::timeout(within, connecting)
-            .await
-            .map_err(|_| BrokerError::Unreachable(format!("no answer within {within:?}")))??;
+        let connection =
+            Connection::connector(uri, transport::runtime(), connect, properties).await?;
+        let channel = connection.create_channel().await?;
         Ok(Broker {
             connection,
             channel,
+            in_flight,
         })
     }
 
@@ -209,9 +210,8 @@ impl Broker {
             options,
             FieldTable::default(),
         );
-        Ok(Messages {
-            consumer: answered(async { Ok(consuming.await?) }).await?,
-        })
+        let consumer = answered(async { Ok(consuming.await?) }).await?;
+        Ok(Messages::new(consumer, self.in_flight.clone()))
     }
 
     /// Ends consuming; what was delivered already still comes.
@@ -225,12 +225,23 @@ impl Broker {
         .await
     }
 
-    /// Acknowledges a message and all before it.
-    pub async fn acknowledge_up_to(&self, message: &Message) -> Result<(), BrokerError> {
+    /// Acknowledges a message, by its tag, and all before it.
+    pub async fn acknowledge_up_to(&self, tag: u64) -> Result<(), BrokerError> {
         answered(async {
             Ok(self
                 .channel
-                .basic_ack(message.tag, BasicAckOptions { multiple: true })
+                .basic_ack(tag, BasicAckOptions { multiple: true })
+                .await?)
+        })
+        .await
+    }
+
+    /// Gives a message up: RabbitMQ drops it, or dead-letters it where a policy says so.
+    pub async fn discard(&self, message: &Message) -> Result<(), BrokerError> {
+        answered(async {
+            Ok(self
+                .channel
+                .basic_nack(message.tag(), BasicNackOptions::default())
                 .await?)
         })
         .await
@@ -248,31 +259,49 @@ impl Broker {
             .with_content_type("text/plain".into())
             .with_delivery_mode(2)
             .with_headers(headers);
-        self.send(EXCHANGE.into(), ROUTING_KEYS[0].into(), body, properties)
-            .await
+        let options = BasicPublishOptions::default();
+        self.send(
+            (EXCHANGE.into(), ROUTING_KEYS[0].into()),
+            options,
+            body,
+            properties,
+        )
+        .await
     }
 
+    /// Publishes to an exchange by a routing key; returns once RabbitMQ has it.
     async fn send(
         &self,
-        exchange: ShortString,
-        key: ShortString,
+        place: (ShortString, ShortString),
+        options: BasicPublishOptions,
         body: &[u8],
         properties: BasicProperties,
     ) -> Result<(), BrokerError> {
+        self.send_raw(place, options, body, properties).await?
+    }
+
+    async fn send_raw(
+        &self,
+        (exchange, key): (ShortString, ShortString),
+        options: BasicPublishOptions,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> Result<Result<(), BrokerError>, lapin::Error> {
         self.channel
             .confirm_select(ConfirmSelectOptions::default())
             .await?;
-        let options = BasicPublishOptions::default();
         let confirmation = self
             .channel
             .basic_publish(exchange, key, options, body, properties)
             .await?
             .await?;
-        if matches!(confirmation, Confirmation::Nack(_)) {
-            Err(BrokerError::NotTaken)
-        } else {
-            Ok(())
-        }
+        Ok(match confirmation {
+            Confirmation::Nack(_) => Err(BrokerError::NotTaken),
+            Confirmation::Ack(Some(returned)) => {
+                Err(BrokerError::Content(returned.reply_text.to_string()))
+            }
+            _ => Ok(()),
+        })
     }
 
     /// Says goodbye; what is unacknowledged goes back into the queue.
@@ -282,68 +311,19 @@ impl Broker {
     }
 }
 
-/// Messages as they come.
-pub struct Messages {
-    consumer: Consumer,
-}
-
-impl Messages {
-    /// Waits for one message and takes what else is there, up to `most`. Empty once consuming has ended.
-    pub async fn next_batch(&mut self, most: usize) -> Result<Vec<Message>, BrokerError> {
-        let mut batch = Vec::new();
-        let mut next = self.consumer.next().await;
-        while let Some(delivery) = next {
-            batch.push(Message::from(delivery?));
-            if batch.len() == most {
-                break;
-            }
-            next = self.consumer.next().now_or_never().flatten();
-        }
-        Ok(batch)
-    }
-}
-
-/// One message.
-#[derive(Debug)]
-pub struct Message {
-    tag: u64,
-    /// It was delivered before, to us or to another, and not acknowledged.
-    pub redelivered: bool,
-    pub body: Vec<u8>,
-    routing_key: ShortString,
-    properties: BasicProperties,
-}
-
-impl From<lapin::message::Delivery> for Message {
-    fn from(delivery: lapin::message::Delivery) -> Self {
-        Message {
-            tag: delivery.delivery_tag,
-            redelivered: delivery.redelivered,
-            body: delivery.data,
-            routing_key: delivery.routing_key,
-            properties: delivery.properties,
-        }
-    }
-}
-
-/// A header's value, as far as the contract is concerned.
-pub enum Header<'m> {
-    NoHeaders,
-    Missing,
-    Text(&'m [u8]),
-    Other,
-}
-
-impl Message {
-    pub fn header(&self, name: &str) -> Header<'_> {
-        let Some(headers) = self.properties.headers() else {
-            return Header::NoHeaders;
-        };
-        match headers.inner().get(name) {
-            None => Header::Missing,
-            Some(AMQPValue::LongString(text)) => Header::Text(LongString::as_bytes(text)),
-            Some(AMQPValue::ByteArray(bytes)) => Header::Text(bytes.as_slice()),
-            Some(_) => Header::Other,
-        }
-    }
+/// A socket to RabbitMQ.
+async fn socket(address: &BrokerAddress) -> Result<Box<dyn Socket>, BrokerError> {
+    let unreachable = |error: std::io::Error| BrokerError::Unreachable(error.to_string());
+    let socket = socket::connect(&address.endpoint, None)
+        .await
+        .map_err(unreachable)?;
+    let Some(tls) = &address.tls else {
+        return Ok(socket);
+    };
+    let name = tls.server_name.as_ref().unwrap_or(&address.endpoint.host);
+    let connector = connector(tls.authorities.as_deref(), VERSIONS)
+        .map_err(|error| BrokerError::Tls(error.to_string()))?;
+    secure(socket, &connector, name)
+        .await
+        .map_err(|error| BrokerError::Tls(error.to_string()))
 }

@@ -5,6 +5,10 @@ pub mod redis;
 
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
+
+/// What the path of a Unix socket begins with, as StackExchange.Redis has it.
+const SOCKET: char = '!';
 
 /// A host and a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,8 +25,11 @@ impl Endpoint {
         }
     }
 
-    /// Reads `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
+    /// Reads `host`, `host:port`, `[v6]`, `[v6]:port`, a bare IPv6 address or `!/path/of.sock`.
     pub fn parse(text: &str, default_port: u16) -> Option<Self> {
+        if let Some(path) = text.strip_prefix(SOCKET) {
+            return (!path.is_empty()).then(|| Endpoint::new(text, default_port));
+        }
         if let Some(rest) = text.strip_prefix('[') {
             let (host, after) = rest.split_once(']')?;
             host.parse::<std::net::Ipv6Addr>().ok()?;
@@ -46,9 +53,15 @@ impl Endpoint {
         }
     }
 
+    /// The file of a Unix socket, where the endpoint is one.
+    pub fn socket_path(&self) -> Option<&Path> {
+        self.host.strip_prefix(SOCKET).map(Path::new)
+    }
+
     /// Whether the host means this machine and no other can reach it.
     pub fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost")
+        self.socket_path().is_some()
+            || self.host.eq_ignore_ascii_case("localhost")
             || self
                 .host
                 .parse::<std::net::IpAddr>()
@@ -59,7 +72,9 @@ impl Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Endpoint { host, port } = self;
-        if host.contains(':') {
+        if self.socket_path().is_some() {
+            formatter.write_str(host)
+        } else if host.contains(':') {
             write!(formatter, "[{host}]:{port}")
         } else {
             write!(formatter, "{host}:{port}")

@@ -5,6 +5,7 @@ pub mod compose;
 pub mod consumer;
 pub mod date;
 pub mod inbox;
+pub mod intake;
 pub mod methods;
 pub mod notification;
 pub mod page;
@@ -15,6 +16,7 @@ pub mod status;
 use crate::hub::allowed_hosts::AllowedHosts;
 use crate::hub::consumer::Consumer;
 use crate::hub::methods::HarmonyHub;
+use crate::hub::notification::NotificationLimits;
 use crate::hub::settings::{HUB_NAME, HUB_PATH, HubSettings};
 use crate::hub::status::Status;
 use crate::platform;
@@ -67,6 +69,7 @@ pub async fn run(
         page: settings.page,
         https_port: settings.https_port,
         hosts: settings.hosts,
+        notifications: settings.notifications,
     });
     let gate = Gate::new(hub.server.options.gate, hub.server.metrics.clone());
     let serving = CancellationToken::new();
@@ -90,6 +93,7 @@ pub async fn run(
                 hub.server.clone(),
                 hub.status.clone(),
                 stop.clone(),
+                settings.notifications,
             );
             // A task, since what runs on the main thread is woken across threads for each message.
             if let Err(panicked) = tokio::spawn(consumer.run()).await {
@@ -116,6 +120,7 @@ pub struct Hub {
     /// Where plain requests are sent to.
     https_port: Option<u16>,
     hosts: AllowedHosts,
+    notifications: NotificationLimits,
 }
 
 impl Site for Hub {

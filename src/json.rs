@@ -367,7 +367,8 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(&text.as_bytes()[from..at]);
         if short == b'u' {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                out.extend_from_slice(format!("\\u{unit:04X}").as_bytes());
+                let digit = |shift: u16| b"0123456789ABCDEF"[usize::from((*unit >> shift) & 15)];
+                out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
             }
         } else {
             out.extend_from_slice(&[b'\\', short]);

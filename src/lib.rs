@@ -14,19 +14,21 @@
 //! | [`checkout`]: finding Harmony and its files | |
 //! | [`schema`]: what settings may say | appsettings |
 //! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json, hex, platform |
-//! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, signalr, secret, hex, platform |
+//! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, redis, secret, hex, platform |
 //! | [`templates`]: files made where there are none | |
 //! | [`instance`]: what was chosen, and where it is remembered | platform |
 //! | [`hub_process`]: the hub in the background | hub_client, instance, platform |
 //! | [`hub_client`]: a small SignalR client, as proof | connection_string |
 //! | **the server** | |
 //! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, telemetry, json, json_web_token, secret, platform |
-//! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, json, message_pack, secret, hex |
+//! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, redis, json, message_pack, secret, hex |
 //! | **leaves** | |
-//! | [`broker`]: the one door to RabbitMQ | connection_string |
+//! | [`broker`]: the one door to RabbitMQ | connection_string, socket, tls |
+//! | [`redis`]: the one door to Redis | connection_string, socket, tls, secret |
+//! | [`socket`]: sockets to servers | connection_string, platform |
 //! | [`connection_string`]: addresses as Harmony's settings spell them | secret |
 //! | [`listen`]: addresses to listen on | platform |
-//! | [`tls`]: certificates | secret, platform |
+//! | [`tls`]: certificates | secret, socket, platform |
 //! | [`telemetry`]: logs and metrics | |
 //! | [`json`]: JSON as System.Text.Json reads it | |
 //! | [`message_pack`]: MessagePack as .NET writes it | |
@@ -57,9 +59,11 @@ pub mod message_pack;
 pub mod platform;
 pub mod project;
 pub mod provision;
+pub mod redis;
 pub mod schema;
 pub mod secret;
 pub mod signalr;
+pub mod socket;
 pub mod telemetry;
 pub mod templates;
 pub mod terminal;

@@ -9,10 +9,10 @@ mod unix;
 use unix as system;
 
 pub use system::{
-    InputMode, Interruption, advice, ask_to_end, connect, copy_access, create_file, docker_host,
-    free_space, has_input, is_port_taken, is_writable, kill, kill_with_children, lead_group,
-    loaded_libraries, prepare_listener, raise_file_limit, replace, spawn_detached, state_folder,
-    sync_folder,
+    InputMode, Interruption, advice, ask_to_end, connect, connect_local, copy_access, create_file,
+    docker_host, free_space, has_input, is_port_taken, is_writable, kill, kill_with_children,
+    lead_group, loaded_libraries, prepare_listener, raise_file_limit, replace, spawn_detached,
+    state_folder, sync_folder,
 };
 
 use listeners::{Protocol, SocketState};

@@ -1,6 +1,8 @@
 //! TLS for the hub: certificates from PFX and PEM files, and the development certificate
 //! (spec: signalr.md H, Certificate).
 
+pub mod client;
+
 use crate::platform::{self, Readers};
 use crate::secret::Secret;
 use rustls::ServerConfig;
@@ -285,9 +287,8 @@ pub fn development_certificate(
         key_path: Some(kept.join("localhost.key")),
         password: None,
     };
-    let usable = load(&source)
-        .is_ok_and(|(chain, _)| chain.first().is_some_and(|first| is_valid_now(first)));
-    if !usable {
+    let usable = |first: &CertificateDer<'_>| is_valid_now(first) && !is_authority(first);
+    if !load(&source).is_ok_and(|(chain, _)| chain.first().is_some_and(usable)) {
         make_certificate(kept, &source)?;
     }
     Ok(DevelopmentCertificate {
@@ -334,6 +335,12 @@ fn is_valid_now(certificate: &CertificateDer<'_>) -> bool {
         .is_ok_and(|(_, certificate)| certificate.validity().is_valid())
 }
 
+/// Whether a certificate may sign others, as those of our first version could.
+fn is_authority(certificate: &CertificateDer<'_>) -> bool {
+    x509_parser::parse_x509_certificate(certificate)
+        .is_ok_and(|(_, certificate)| certificate.is_ca())
+}
+
 fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), TlsError> {
     let key = rcgen::KeyPair::generate()?;
     let mut parameters =
@@ -341,12 +348,13 @@ fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), Tls
     parameters
         .distinguished_name
         .push(rcgen::DnType::CommonName, "localhost");
+    // It can vouch for this machine's own names and for nothing else: people are told to trust it.
+    parameters.is_ca = rcgen::IsCa::ExplicitNoCa;
     parameters.key_usages = vec![
         rcgen::KeyUsagePurpose::DigitalSignature,
-        rcgen::KeyUsagePurpose::KeyCertSign,
+        rcgen::KeyUsagePurpose::KeyEncipherment,
     ];
     parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
-    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
     parameters.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(1);
     // Browsers and .NET's own tool agree on a year.
     parameters.not_after = parameters.not_before + time::Duration::days(365);
@@ -367,7 +375,12 @@ fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), Tls
     write(&source.path, &certificate.pem(), Readers::Everyone)
 }
 
+/// Writes a new file, born with its mode, in the place of one that may be there.
 fn write_file(path: &Path, text: &str, readers: Readers) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     platform::create_file(path, readers)?.write_all(text.as_bytes())
 }
 

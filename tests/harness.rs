@@ -1,7 +1,9 @@
 //! What tests stand on: programs started and ended with the test, raw sockets, and parts that may be missing.
 
+pub mod amqp;
 pub mod program;
 pub mod raw;
+pub mod redis;
 pub mod services;
 pub mod terminal;
 

@@ -10,5 +10,6 @@ mod engine;
 mod harness;
 mod hub;
 mod prompt;
+mod security;
 mod settings;
 mod tidy;

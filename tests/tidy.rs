@@ -12,7 +12,7 @@ const CIRCLES: &[&str] = &["src/appsettings", "src/hub", "src/hub_process"];
 const DOORS: [(&str, &str); 15] = [
     ("bollard", "src/containers/docker.rs"),
     ("lapin", "src/broker.rs"),
-    ("redis", "src/signalr/backplane/redis.rs"),
+    ("redis", "src/redis.rs"),
     ("dialoguer", "src/terminal/prompt.rs"),
     ("indicatif", "src/terminal.rs"),
     ("jsonc_parser", "src/appsettings/document.rs"),
@@ -153,8 +153,9 @@ fn each_door_is_one_file() {
                 || text.contains(&format!(" {library}::"))
                 || text.contains(&format!("::{library}::aio"));
             let inside = path.starts_with(&format!("{}/", home.trim_end_matches(".rs")));
+            // Modules of ours have its name too.
             let ours =
-                path == home || inside || (library == "redis" && !text.contains("::redis::aio"));
+                path == home || inside || (library == "redis" && !text.contains(" ::redis::"));
             assert!(!used || ours, "{path} uses {library}, whose home is {home}");
         }
     }

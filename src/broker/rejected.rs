@@ -1,54 +1,15 @@
-//! Messages that could not be delivered: set aside with their reason, looked at, sent again.
+//! Messages that were set aside: looked at, sent again, removed.
 
-use super::{Broker, BrokerError, EXCHANGE, Header, Message, ROUTING_KEYS, TYPE_HEADER};
+use super::envelope::{BODY_BYTES_HEADER, OMITTED_HEADER, OWN_PREFIX};
+use super::message::{Header, Message};
+use super::topology::{REASON_HEADER, REJECTED_AT_HEADER, ROUTING_KEY_HEADER};
+use super::{Broker, BrokerError, EXCHANGE, REJECTED_QUEUE, ROUTING_KEYS, TYPE_HEADER};
 use lapin::ErrorKind;
-use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-use lapin::types::{AMQPValue, FieldTable};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Our own queue for what can't be delivered; bounded, the oldest going first.
-pub const REJECTED_QUEUE: &str = "notifications.signalr.rejected";
-const REJECTED_AT_MOST: i32 = 10_000;
-/// Headers of ours on what was set aside.
-const REASON_HEADER: &str = "x-harmony-reason";
-const ROUTING_KEY_HEADER: &str = "x-harmony-routing-key";
-const REJECTED_AT_HEADER: &str = "x-harmony-rejected-at";
+use lapin::types::FieldTable;
 
 impl Broker {
-    /// Puts a message into the queue of the rejected, with its own headers and the reason.
-    pub async fn set_aside(&self, message: &Message, reason: &str) -> Result<(), BrokerError> {
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-max-length".into(), AMQPValue::LongInt(REJECTED_AT_MOST));
-        let durable = QueueDeclareOptions {
-            durable: true,
-            ..QueueDeclareOptions::default()
-        };
-        self.channel
-            .queue_declare(REJECTED_QUEUE.into(), durable, arguments)
-            .await?;
-        let mut headers = message.properties.headers().clone().unwrap_or_default();
-        headers.insert(REASON_HEADER.into(), AMQPValue::LongString(reason.into()));
-        headers.insert(
-            ROUTING_KEY_HEADER.into(),
-            AMQPValue::LongString(message.routing_key.to_string().into()),
-        );
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
-        headers.insert(
-            REJECTED_AT_HEADER.into(),
-            AMQPValue::LongLongInt(now.cast_signed()),
-        );
-        let properties = message
-            .properties
-            .clone()
-            .with_headers(headers)
-            .with_delivery_mode(2);
-        self.send("".into(), REJECTED_QUEUE.into(), &message.body, properties)
-            .await
-    }
-
     /// The rejected that wait, oldest first, at most so many; they are held until [`close`](Self::close),
     /// which puts back those that were not removed.
     pub async fn rejected(&self, most: usize) -> Result<Vec<Rejected>, BrokerError> {
@@ -60,7 +21,7 @@ impl Broker {
                 .await
             {
                 Ok(Some(message)) => found.push(Rejected {
-                    message: Message::from(message.delivery),
+                    message: Message::new(message.delivery, None),
                 }),
                 Ok(None) => break,
                 // Where nothing was ever rejected there is no queue.
@@ -85,7 +46,7 @@ impl Broker {
             .iter()
             .flat_map(FieldTable::inner)
         {
-            if ![REASON_HEADER, ROUTING_KEY_HEADER, REJECTED_AT_HEADER].contains(&name.as_str()) {
+            if !name.as_str().starts_with(OWN_PREFIX) {
                 headers.insert(name.clone(), value.clone());
             }
         }
@@ -93,8 +54,8 @@ impl Broker {
             .routing_key()
             .unwrap_or_else(|| ROUTING_KEYS[0].to_owned());
         self.send(
-            EXCHANGE.into(),
-            key.into(),
+            (EXCHANGE.into(), key.into()),
+            BasicPublishOptions::default(),
             &rejected.message.body,
             rejected.message.properties.clone().with_headers(headers),
         )
@@ -105,7 +66,7 @@ impl Broker {
     pub async fn remove(&self, rejected: &Rejected) -> Result<(), BrokerError> {
         Ok(self
             .channel
-            .basic_ack(rejected.message.tag, BasicAckOptions { multiple: false })
+            .basic_ack(rejected.message.tag(), BasicAckOptions { multiple: false })
             .await?)
     }
 }
@@ -136,17 +97,17 @@ impl Rejected {
 
     /// Seconds since 1970.
     pub fn rejected_at(&self) -> Option<i64> {
-        match self
-            .message
-            .properties
-            .headers()
-            .as_ref()?
-            .inner()
-            .get(REJECTED_AT_HEADER)
-        {
-            Some(AMQPValue::LongLongInt(seconds)) => Some(*seconds),
-            _ => None,
-        }
+        self.message.number(REJECTED_AT_HEADER)
+    }
+
+    /// How many of its headers were left out, because they were long, nested or not plain.
+    pub fn headers_omitted(&self) -> i64 {
+        self.message.number(OMITTED_HEADER).unwrap_or_default()
+    }
+
+    /// The size of a body that was left out.
+    pub fn body_omitted(&self) -> Option<i64> {
+        self.message.number(BODY_BYTES_HEADER)
     }
 
     fn text(&self, name: &str) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use super::Endpoint;
 use crate::secret::Secret;
+use std::path::PathBuf;
 
 /// Where RabbitMQ is and who we are there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +11,17 @@ pub struct BrokerAddress {
     pub username: String,
     pub password: Secret,
     pub virtual_host: String,
+    /// Where the connection is to be secure.
+    pub tls: Option<BrokerTls>,
+}
+
+/// How RabbitMQ is known to be the right one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BrokerTls {
+    /// The name on its certificate, where that is not its host.
+    pub server_name: Option<String>,
+    /// A PEM file with the authorities that count, in place of the machine's.
+    pub authorities: Option<PathBuf>,
 }
 
 impl BrokerAddress {
@@ -27,6 +39,7 @@ impl BrokerAddress {
             username: or(username, "guest"),
             password: Secret::new(or(password, "guest")),
             virtual_host: or(virtual_host, "/"),
+            tls: None,
         }
     }
 }

@@ -17,11 +17,62 @@ pub struct RedisOptions {
     pub connect_timeout: Duration,
     /// How long a publish may take.
     pub async_timeout: Duration,
-    pub keep_alive: Duration,
+    /// How often a silent connection is asked whether it lives, where that is said.
+    pub keep_alive: Option<Duration>,
     pub client_name: Option<String>,
     /// The name of the primary to ask sentinels for; the endpoints are sentinels then.
     pub service_name: Option<String>,
+    /// Who the sentinels know us as, where that differs.
+    pub sentinel_user: Option<String>,
+    pub sentinel_password: Option<Secret>,
+    /// An HTTP proxy between us and every server.
+    pub tunnel: Option<Endpoint>,
+    pub database: u32,
+    /// Whether Redis is told which library connects.
+    pub set_library: bool,
+    /// The versions of TLS that are allowed, by their .NET names; none: all that are safe.
+    pub tls_versions: Vec<String>,
+    /// Keywords that only matter inside StackExchange.Redis.
+    pub without_effect: Vec<&'static str>,
+    /// What was asked for that this hub cannot do.
+    pub unsupported: Option<Unsupported>,
 }
+
+/// An option of StackExchange.Redis that has no counterpart here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{keyword} is not supported by this hub: {why}")]
+pub struct Unsupported {
+    keyword: String,
+    why: &'static str,
+}
+
+/// Commands that this hub sends; one with another name, or none, cannot be sent.
+const COMMANDS: [&str; 24] = [
+    "AUTH",
+    "CLIENT",
+    "DEL",
+    "ECHO",
+    "EVAL",
+    "EXEC",
+    "EXISTS",
+    "EXPIRE",
+    "GET",
+    "GETDEL",
+    "HELLO",
+    "INFO",
+    "MULTI",
+    "PING",
+    "PUBLISH",
+    "PUBSUB",
+    "ROLE",
+    "SELECT",
+    "SENTINEL",
+    "SET",
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
+    "XADD",
+    "XRANGE",
+];
 
 /// A string that StackExchange.Redis refuses too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,9 +159,17 @@ impl RedisOptions {
             abort_connect: true,
             connect_timeout: Duration::from_secs(5),
             async_timeout: Duration::from_secs(5),
-            keep_alive: Duration::from_secs(60),
+            keep_alive: None,
             client_name: None,
             service_name: None,
+            sentinel_user: None,
+            sentinel_password: None,
+            tunnel: None,
+            database: 0,
+            set_library: true,
+            tls_versions: Vec::new(),
+            without_effect: Vec::new(),
+            unsupported: None,
         }
     }
 
@@ -132,7 +191,13 @@ impl RedisOptions {
                 continue;
             };
             let (key, value) = (key.trim(), value.trim());
-            if key.starts_with('$') {
+            if let Some(command) = key.strip_prefix('$') {
+                if COMMANDS
+                    .iter()
+                    .any(|sent| sent.eq_ignore_ascii_case(command))
+                {
+                    options.refuse(key, "it sends this command by its own name");
+                }
                 continue;
             }
             let Some(keyword) = KEYWORDS
@@ -155,21 +220,49 @@ impl RedisOptions {
                 }
                 "abortConnect" => abort_connect = Some(boolean(keyword, value)?),
                 "ssl" => tls = Some(boolean(keyword, value)?),
-                "allowAdmin"
-                | "resolveDns"
-                | "checkCertificateRevocation"
-                | "setlib"
-                | "highIntegrity" => {
-                    boolean(keyword, value)?;
+                "sentinelUser" => options.sentinel_user = Some(value.to_owned()),
+                "sentinelPassword" => options.sentinel_password = Some(Secret::new(value)),
+                "tunnel" => {
+                    options.tunnel = match value.strip_prefix("http:") {
+                        None if value.is_empty() => None,
+                        proxy => Some(tunnel(proxy.unwrap_or_default())?),
+                    }
+                }
+                "setlib" | "setClientLibrary" => options.set_library = boolean(keyword, value)?,
+                "sslProtocols" => options.allow_tls(value),
+                "checkCertificateRevocation" => {
+                    if boolean(keyword, value)? {
+                        options.refuse(
+                            keyword,
+                            "revocation is not looked up; leave it out, or say false",
+                        );
+                    }
+                }
+                "highIntegrity" => {
+                    if boolean(keyword, value)? {
+                        options.refuse(keyword, "answers carry no checksums");
+                    }
+                }
+                "proxy" => {
+                    if !value.eq_ignore_ascii_case("none") {
+                        options.refuse(keyword, "such proxies carry no channels");
+                    }
                 }
                 "keepAlive" => {
-                    options.keep_alive = Duration::from_secs(integer(keyword, value, 0)?.into())
+                    let seconds = integer(keyword, value, 0)?;
+                    options.keep_alive = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+                }
+                "defaultDatabase" => options.database = integer(keyword, value, 0)?,
+                "allowAdmin" | "resolveDns" => {
+                    boolean(keyword, value)?;
+                    options.without_effect.push(keyword);
                 }
                 "syncTimeout" => sync_timeout = integer(keyword, value, 1)?,
                 "asyncTimeout" => async_timeout = Some(integer(keyword, value, 1)?),
                 "connectTimeout" => connect_timeout = Some(integer(keyword, value, 0)?),
-                "connectRetry" | "configCheckSeconds" | "defaultDatabase" => {
+                "connectRetry" | "configCheckSeconds" => {
                     integer(keyword, value, 0)?;
+                    options.without_effect.push(keyword);
                 }
                 "protocol"
                     if !["2", "3", "resp2", "resp3"]
@@ -181,7 +274,9 @@ impl RedisOptions {
                         expected: "resp2 or resp3",
                     });
                 }
-                _ => {}
+                // A server speaks both, and pushes messages beside answers only in the newer.
+                "protocol" => {}
+                _ => options.without_effect.push(keyword),
             }
         }
         let sentinel = options.service_name.is_some();
@@ -205,9 +300,10 @@ impl RedisOptions {
         options.endpoints = Vec::new();
         // What can't be understood as an endpoint is passed over, but a port that can't be is not.
         let too_large = |address: &&&str| {
-            address
-                .rsplit_once(':')
-                .is_some_and(|(_, port)| port.parse::<i32>().is_ok_and(|port| port > 65_535))
+            !address.starts_with(super::SOCKET)
+                && address
+                    .rsplit_once(':')
+                    .is_some_and(|(_, port)| port.parse::<i32>().is_ok_and(|port| port > 65_535))
         };
         if let Some(address) = addresses.iter().find(too_large) {
             return Err(RedisStringError::Port((*address).to_owned()));
@@ -236,6 +332,32 @@ impl RedisOptions {
         options.connect_timeout =
             Duration::from_millis(connect_timeout.unwrap_or(sync_timeout.max(5000)).into());
         Ok(options)
+    }
+}
+
+impl RedisOptions {
+    /// Refuses what this hub cannot do, and StackExchange.Redis can.
+    pub fn check_supported(&self) -> Result<(), Unsupported> {
+        self.unsupported.clone().map_or(Ok(()), Err)
+    }
+
+    fn refuse(&mut self, keyword: &str, why: &'static str) {
+        let keyword = keyword.to_owned();
+        self.unsupported.get_or_insert(Unsupported { keyword, why });
+    }
+
+    fn allow_tls(&mut self, names: &str) {
+        let names = names
+            .split('|')
+            .map(|name| name.trim().to_ascii_lowercase());
+        self.tls_versions = names.filter(|name| !name.is_empty()).collect();
+        let safe = |name: &String| ["none", "tls12", "tls13"].contains(&name.as_str());
+        if !self.tls_versions.is_empty() && !self.tls_versions.iter().any(safe) {
+            self.refuse("sslProtocols", "only tls12 and tls13 are safe");
+        }
+        if self.tls_versions.iter().any(|name| name == "none") {
+            self.tls_versions.clear();
+        }
     }
 }
 
@@ -271,6 +393,16 @@ pub fn masked(text: &str) -> String {
         }
     };
     text.split(',').map(mask).collect::<Vec<_>>().join(",")
+}
+
+/// A proxy's `host:port`.
+fn tunnel(proxy: &str) -> Result<Endpoint, RedisStringError> {
+    Endpoint::parse(proxy, 0)
+        .filter(|proxy| proxy.port != 0 && proxy.socket_path().is_none())
+        .ok_or(RedisStringError::Value {
+            keyword: "tunnel",
+            expected: "http:HOST:PORT",
+        })
 }
 
 fn boolean(keyword: &'static str, value: &str) -> Result<bool, RedisStringError> {

@@ -3,7 +3,7 @@
 use crate::broker::{Broker, BrokerError};
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::RedisOptions;
-use crate::signalr::backplane::redis::link::{GreetingError, greet};
+use crate::redis::{GreetingError, greet};
 use std::time::Duration;
 
 /// A first try may meet a server that only just starts; the pause between tries.

@@ -4,14 +4,21 @@
 //! acknowledging after the fan-out costs no throughput. While the backplane is away nothing more is
 //! taken: what waits stays in the broker.
 
-use crate::broker::{Broker, BrokerError, Header, Message, TYPE_HEADER};
+mod owed;
+
+use crate::broker::aside::{RejectedQueue, SetAside};
+use crate::broker::envelope::Audience;
+use crate::broker::message::{Damage, Header, Message};
+use crate::broker::{Broker, BrokerError};
 use crate::connection_string::amqp::BrokerAddress;
+use crate::hub::intake;
 use crate::hub::methods::HarmonyHub;
-use crate::hub::notification::{self, Outcome, TypeHeader};
+use crate::hub::notification::{NotificationLimits, Outcome, Rejection, TypeHeader};
 use crate::hub::status::Status;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
 use crate::signalr::server::Server;
+use owed::Owed;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -24,13 +31,16 @@ const CONNECTION_NAME: &str = "Harmony.SignalR";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const PREFETCH: u16 = 512;
 const BATCH: usize = 256;
-/// Messages that are acknowledged together: so many, or as many as come within this time of the first.
+/// Messages that are acknowledged together, at most.
 const ACKNOWLEDGED_AT_ONCE: usize = 128;
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(5);
 /// How long an orderly end of consuming may take.
 const END_WITHIN: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
+/// Bodies up to this size are set aside whole.
+const SET_ASIDE_WHOLE: usize = 16 << 20;
+/// A connection that was good for so long has overcome the trouble before it.
+const OVERCOME_AFTER: Duration = Duration::from_secs(60);
 /// Messages remembered as fanned out, against a redelivery of the same.
 const REMEMBERED: usize = 2048;
 
@@ -40,8 +50,26 @@ pub struct Consumer {
     server: Arc<Server<HarmonyHub>>,
     status: Arc<Status>,
     stop: CancellationToken,
+    limits: NotificationLimits,
+    rejected: RejectedQueue,
     remembered: VecDeque<u64>,
     hasher: RandomState,
+}
+
+/// What went wrong lately, and how long to wait before the next try.
+struct Trouble {
+    pause: Duration,
+    /// Said once for each kind, not once a try.
+    said: Option<std::mem::Discriminant<BrokerError>>,
+}
+
+impl Default for Trouble {
+    fn default() -> Self {
+        Trouble {
+            pause: FIRST_RETRY,
+            said: None,
+        }
+    }
 }
 
 impl Consumer {
@@ -50,12 +78,15 @@ impl Consumer {
         server: Arc<Server<HarmonyHub>>,
         status: Arc<Status>,
         stop: CancellationToken,
+        limits: NotificationLimits,
     ) -> Self {
         Consumer {
+            rejected: RejectedQueue::new(address.clone()),
             address,
             server,
             status,
             stop,
+            limits,
             remembered: VecDeque::new(),
             hasher: RandomState::new(),
         }
@@ -75,31 +106,34 @@ impl Consumer {
     }
 
     async fn consume(mut self) {
-        let mut pause = FIRST_RETRY;
-        let mut complained = None;
+        let mut trouble = Trouble::default();
         while !self.stop.is_cancelled() {
-            let Err(error) = self.session(&mut pause, &mut complained).await else {
-                return;
+            let began = Instant::now();
+            let Err(error) = self.session(&mut trouble).await else {
+                break;
             };
             self.status.set_broker(false);
-            // Said once for each kind of trouble, not once a try.
-            let kind = std::mem::discriminant(&error);
-            if complained != Some(kind) {
-                complained = Some(kind);
+            if began.elapsed() > OVERCOME_AFTER {
+                trouble.said = None;
+            }
+            let kind = Some(std::mem::discriminant(&error));
+            if trouble.said != kind {
+                trouble.said = kind;
                 tracing::error!(endpoint = %self.address.endpoint, %error, "RabbitMQ can't be used; trying on");
             }
-            self.wait(jittered(pause)).await;
-            pause = (pause * 2).min(LAST_RETRY);
+            self.wait(jittered(trouble.pause)).await;
+            trouble.pause = (trouble.pause * 2).min(LAST_RETRY);
         }
+        self.rejected.close().await;
     }
 
     /// One connection, from its beginning to its end. `Ok` when told to stop.
-    async fn session(
-        &mut self,
-        pause: &mut Duration,
-        complained: &mut Option<std::mem::Discriminant<BrokerError>>,
-    ) -> Result<(), BrokerError> {
-        let connecting = Broker::connect(&self.address, CONNECTION_NAME, CONNECT_WITHIN);
+    async fn session(&mut self, trouble: &mut Trouble) -> Result<(), BrokerError> {
+        let audience = Audience::Hub {
+            body_bytes: self.limits.body.max(SET_ASIDE_WHOLE) as u64,
+        };
+        let connecting =
+            Broker::connect_for(&self.address, CONNECTION_NAME, CONNECT_WITHIN, audience);
         let broker = tokio::select! {
             broker = connecting => broker?,
             () = self.stop.cancelled() => return Ok(()),
@@ -108,13 +142,14 @@ impl Consumer {
         let mut messages = broker.consume(PREFETCH).await?;
         tracing::info!(endpoint = %self.address.endpoint, "RabbitMQ is connected");
         self.status.set_broker(true);
-        (*pause, *complained) = (FIRST_RETRY, None);
         let (mut owed, mut stopping) = (Owed::default(), false);
         loop {
             let mut batch = tokio::select! {
                 batch = messages.next_batch(BATCH) => batch?,
                 () = tokio::time::sleep_until(owed.due), if owed.last.is_some() => {
                     owed.pay(&broker).await?;
+                    // Only a message that got through shows that all is well.
+                    *trouble = Trouble::default();
                     continue;
                 }
                 () = self.stop.cancelled(), if !stopping => {
@@ -132,26 +167,30 @@ impl Consumer {
                 self.status.set_broker(false);
                 return Ok(());
             }
-            if !self.fan_out(&broker, &batch).await? {
+            if !self.fan_out(&broker, &mut batch).await? {
                 owed.pay(&broker).await?;
                 broker.close().await;
                 return Ok(());
             }
-            owed.add(batch.len(), batch.pop());
+            owed.add(batch.len(), batch.last().map(Message::tag));
             if owed.count >= ACKNOWLEDGED_AT_ONCE {
                 owed.pay(&broker).await?;
+                *trouble = Trouble::default();
             }
         }
     }
 
     /// Sends a batch on. False where the hub was told to stop before it could: the broker keeps the batch.
-    async fn fan_out(&mut self, broker: &Broker, batch: &[Message]) -> Result<bool, BrokerError> {
+    async fn fan_out(
+        &mut self,
+        broker: &Broker,
+        batch: &mut [Message],
+    ) -> Result<bool, BrokerError> {
         let mut outgoing = Vec::with_capacity(batch.len());
         let mut hashes = Vec::with_capacity(batch.len());
         for message in batch {
             self.status.consumed.fetch_add(1, Ordering::Relaxed);
-            let header = type_header(message);
-            match notification::read(header, &message.body) {
+            match self.read(message).await {
                 Ok(Outcome::Deliver {
                     group,
                     event,
@@ -173,8 +212,13 @@ impl Consumer {
                 }
                 Err(rejection) => {
                     let reason = rejection.to_string();
-                    broker.set_aside(message, &reason).await?;
-                    self.status.reject(&rejection, &reason);
+                    match self.rejected.put(message, &reason).await? {
+                        SetAside::Done => self.status.reject(&rejection, &reason),
+                        SetAside::Refused(refused) => {
+                            self.status.discard(&rejection, &refused);
+                            broker.discard(message).await?;
+                        }
+                    }
                 }
             }
         }
@@ -185,6 +229,18 @@ impl Consumer {
         let surplus = self.remembered.len().saturating_sub(REMEMBERED);
         self.remembered.drain(..surplus);
         Ok(true)
+    }
+
+    async fn read(&self, message: &mut Message) -> Result<Outcome, Rejection> {
+        match message.damage() {
+            Some(Damage::BodyPassedOver(bytes)) => return Err(Rejection::BodyNotRead(bytes)),
+            Some(Damage::HeadersUnreadable) => return Err(Rejection::Headers),
+            None => {}
+        }
+        let mut body = std::mem::take(&mut message.body);
+        let outcome = intake::read(type_header(message), &mut body, &self.limits).await;
+        message.body = body;
+        outcome
     }
 
     /// Publishes, however long the backplane takes to come back. False when told to stop meanwhile.
@@ -209,43 +265,8 @@ impl Consumer {
     }
 }
 
-/// Acknowledgements that are due for what was fanned out: one for many costs the broker and us a fraction.
-struct Owed {
-    count: usize,
-    last: Option<Message>,
-    due: Instant,
-}
-
-impl Default for Owed {
-    fn default() -> Self {
-        Owed {
-            count: 0,
-            last: None,
-            due: Instant::now(),
-        }
-    }
-}
-
-impl Owed {
-    fn add(&mut self, count: usize, last: Option<Message>) {
-        if self.count == 0 {
-            self.due = Instant::now() + ACKNOWLEDGED_WITHIN;
-        }
-        self.count += count;
-        self.last = last;
-    }
-
-    async fn pay(&mut self, broker: &Broker) -> Result<(), BrokerError> {
-        self.count = 0;
-        match self.last.take() {
-            Some(last) => broker.acknowledge_up_to(&last).await,
-            None => Ok(()),
-        }
-    }
-}
-
 fn type_header(message: &Message) -> TypeHeader<'_> {
-    match message.header(TYPE_HEADER) {
+    match message.type_header() {
         Header::NoHeaders => TypeHeader::NoHeaders,
         Header::Missing => TypeHeader::Missing,
         Header::Text(text) => TypeHeader::Text(text),

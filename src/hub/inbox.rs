@@ -2,7 +2,8 @@
 
 use crate::broker::TYPE_HEADER;
 use crate::hub::Hub;
-use crate::hub::notification::{self, Outcome, TypeHeader};
+use crate::hub::intake;
+use crate::hub::notification::{Outcome, TypeHeader};
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
 use crate::signalr::response::{HttpResponse, text};
@@ -88,7 +89,8 @@ async fn notify(hub: &Hub, request: Request<Incoming>) -> HttpResponse {
         TypeHeader::Text(value.as_bytes())
     });
     hub.status.consumed.fetch_add(1, Ordering::Relaxed);
-    match notification::read(header, &body.to_bytes()) {
+    let mut body = Vec::from(body.to_bytes());
+    match intake::read(header, &mut body, &hub.notifications).await {
         Ok(Outcome::Deliver {
             group,
             event,
@@ -235,6 +237,11 @@ fn metrics(hub: &Hub) -> HttpResponse {
             "notifications_rejected",
             "Notifications set aside",
             &status.rejected,
+        ),
+        counter(
+            "notifications_discarded",
+            "Notifications dropped because they could not be set aside",
+            &status.discarded,
         ),
         counter(
             "notifications_duplicate",

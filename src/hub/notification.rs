@@ -5,7 +5,7 @@
 //! [`shape`] and written anew, so what reaches clients is complete and well formed
 //! whatever the publisher left out. Source: spec, harmony-contract.md 5 and 6; golden `lenient.json`.
 
-use super::shape::{self, Field, Record, ShapeError, Value};
+use super::shape::{self, Budget, Excess, Field, Record, ShapeError, Value};
 use crate::json::{JsonError, write_string};
 
 /// What a message turned out to be.
@@ -32,8 +32,47 @@ pub enum Rejection {
     Json(#[from] JsonError),
     #[error("{0}")]
     Shape(#[from] ShapeError),
+    #[error(transparent)]
+    Excess(#[from] Excess),
     #[error("{0} is null")]
     Null(&'static str),
+    #[error("its body of {bytes} bytes is larger than {limit}")]
+    Body { bytes: usize, limit: usize },
+    #[error("its body of {0} bytes is too large to be read")]
+    BodyNotRead(i64),
+    #[error("its properties or headers can't be read")]
+    Headers,
+    #[error("reading it failed inside the hub, which is a fault of ours: please report it")]
+    Fault,
+}
+
+/// What one notification may cost. Harmony's own are far below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotificationLimits {
+    /// Bytes of a body.
+    pub body: usize,
+    /// Objects and list items in it.
+    pub elements: usize,
+    /// Bytes that clients get.
+    pub output: usize,
+}
+
+impl Default for NotificationLimits {
+    fn default() -> Self {
+        NotificationLimits {
+            body: 4 << 20,
+            elements: 100_000,
+            output: 8 << 20,
+        }
+    }
+}
+
+impl NotificationLimits {
+    /// What reading a body may cost: an answer is not much longer than what asks for it.
+    fn budget(&self, body: &[u8]) -> Budget {
+        const SMALL: usize = 64 << 10;
+        Budget::new(self.elements, (2 * body.len() + SMALL).min(self.output))
+    }
 }
 
 /// The header that names a message's type, as AMQP delivered it.
@@ -409,7 +448,11 @@ pub static NOTIFICATIONS: [Notification; 30] = [
 ];
 
 /// Reads one message. An error is a message to set aside, never a reason to stop.
-pub fn read(header: TypeHeader<'_>, body: &[u8]) -> Result<Outcome, Rejection> {
+pub fn read(
+    header: TypeHeader<'_>,
+    body: &[u8],
+    limits: &NotificationLimits,
+) -> Result<Outcome, Rejection> {
     let text = match header {
         TypeHeader::NoHeaders => return Err(Rejection::NoHeaders),
         TypeHeader::NotText => return Err(Rejection::HeaderNotText),
@@ -417,7 +460,11 @@ pub fn read(header: TypeHeader<'_>, body: &[u8]) -> Result<Outcome, Rejection> {
         TypeHeader::Text(text) => text,
     };
     match notification(&String::from_utf8_lossy(text)) {
-        Some(notification) => notification.read(body),
+        Some(_) if body.len() > limits.body => Err(Rejection::Body {
+            bytes: body.len(),
+            limit: limits.body,
+        }),
+        Some(notification) => notification.read(body, limits.budget(body)),
         None => Ok(Outcome::Drop),
     }
 }
@@ -444,11 +491,12 @@ impl Notification {
         self.body
     }
 
-    fn read(&self, body: &[u8]) -> Result<Outcome, Rejection> {
+    fn read(&self, body: &[u8], mut budget: Budget) -> Result<Outcome, Rejection> {
         if matches!(self.argument, Argument::None) {
             return Ok(Outcome::Drop);
         }
-        let record = shape::read_document(self.body, body)?.ok_or(Rejection::Null("the body"))?;
+        let record = shape::read_document(self.body, body, &mut budget)?
+            .ok_or(Rejection::Null("the body"))?;
         let mut argument = Vec::with_capacity(body.len() + 64);
         match self.argument {
             Fields(names) => write_fields(&mut argument, &record, names),
@@ -499,6 +547,7 @@ impl Notification {
             Branch => write_branch(&mut argument, &record),
             Argument::None => return Ok(Outcome::Drop),
         }
+        budget.check(&argument)?;
         Ok(Outcome::Deliver {
             group: self.group(&record)?,
             event: self.event,

@@ -2,15 +2,16 @@
 
 use crate::appsettings::layers::Layers;
 use crate::connection_string::Endpoint;
-use crate::connection_string::amqp::BrokerAddress;
-use crate::connection_string::redis::{RedisOptions, RedisStringError};
+use crate::connection_string::amqp::{BrokerAddress, BrokerTls};
+use crate::connection_string::redis::{RedisOptions, RedisStringError, Unsupported};
 use crate::hub::allowed_hosts::AllowedHosts;
+use crate::hub::notification::NotificationLimits;
 use crate::listen::{ListenError, ListenUrl};
 use crate::secret::Secret;
 use crate::signalr::options::Options;
 use crate::signalr::protocol::Protocol;
 use crate::tls::CertificateSource;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The hub's .NET name, by which its Redis channels are called.
 pub const HUB_NAME: &str = "Harmony.SignalR.Hubs.SignalRHub";
@@ -35,6 +36,8 @@ pub struct HubSettings {
     pub log_level: LogLevel,
     /// What signs users' tokens, where clients must bring one.
     pub token_secret: Option<Secret>,
+    /// What one notification may cost.
+    pub notifications: NotificationLimits,
     /// How clients are served.
     pub options: Options,
 }
@@ -64,6 +67,8 @@ pub enum LogLevel {
 pub enum HubSettingsError {
     #[error("RedisConnectionString: {0}")]
     Redis(#[from] RedisStringError),
+    #[error("RedisConnectionString: {0}")]
+    RedisOption(#[from] Unsupported),
     #[error("BrokerConfiguration:Port: '{0}' is not a port (1 to 65535)")]
     Port(String),
     #[error("{key}: {error}")]
@@ -96,18 +101,30 @@ impl HubSettings {
         let no_redis = redis.is_empty() || layers.get("redis").eq_ignore_ascii_case("none");
         let embedded = layers.get("rabbitmq").eq_ignore_ascii_case("embedded");
         let endpoints = endpoints(layers, folder)?;
+        let options = options(layers)?;
         Ok(HubSettings {
+            notifications: notifications(layers, &options)?,
             https_port: https_port(layers, &endpoints),
             endpoints,
             redis: if no_redis {
                 None
             } else {
-                Some(RedisOptions::parse(redis)?)
+                let options = RedisOptions::parse(redis)?;
+                options.check_supported()?;
+                Some(options)
             },
             broker: if embedded {
                 None
             } else {
-                Some(broker_address(layers)?)
+                let mut address = broker_address(layers)?;
+                if let Some(file) = address
+                    .tls
+                    .as_mut()
+                    .and_then(|tls| tls.authorities.as_mut())
+                {
+                    *file = folder.join(&file);
+                }
+                Some(address)
             },
             admin: admin(layers)?,
             page: boolean(layers, "HubPage:Enabled")?
@@ -117,7 +134,7 @@ impl HubSettings {
             token_secret: Some(layers.get("Authentication:Jwt:Secret"))
                 .filter(|secret| !secret.is_empty())
                 .map(Secret::new),
-            options: options(layers)?,
+            options,
         })
     }
 }
@@ -171,27 +188,46 @@ fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
     Ok(options)
 }
 
+fn notifications(
+    layers: &Layers,
+    options: &Options,
+) -> Result<NotificationLimits, HubSettingsError> {
+    let mut limits = NotificationLimits::default();
+    for (key, limit) in [
+        ("Limits:NotificationBytes", &mut limits.body),
+        ("Limits:NotificationElements", &mut limits.elements),
+        ("Limits:NotificationOutputBytes", &mut limits.output),
+    ] {
+        *limit = count(layers, key)?.unwrap_or(*limit);
+    }
+    // What no client's queue could hold would cut all of them off.
+    limits.output = limits.output.min(options.outbox.bytes / 2);
+    Ok(limits)
+}
+
 /// RabbitMQ's address as the settings have it.
 pub fn broker_address(layers: &Layers) -> Result<BrokerAddress, HubSettingsError> {
-    let port = match layers.get("BrokerConfiguration:Port") {
+    let value = |name: &str| layers.get(&format!("BrokerConfiguration:{name}"));
+    let text = |name: &str| Some(value(name)).filter(|text| !text.is_empty());
+    let secure = boolean(layers, "BrokerConfiguration:Tls")? == Some(true);
+    let port = match value("Port") {
+        "" if secure => 5671,
         "" => 5672,
         text => match text.trim().parse::<u16>() {
             Ok(port) if port > 0 => port,
             _ => return Err(HubSettingsError::Port(text.to_owned())),
         },
     };
-    let host = match layers.get("BrokerConfiguration:Host") {
-        "" => "localhost",
-        host => host,
+    let endpoint = Endpoint::new(text("Host").unwrap_or("localhost"), port);
+    let [user, password, virtual_host] = ["Username", "Password", "VirtualHost"].map(value);
+    let tls = BrokerTls {
+        server_name: text("TlsServerName").map(str::to_owned),
+        authorities: text("TlsCaFile").map(PathBuf::from),
     };
-    let [user, password, virtual_host] = ["Username", "Password", "VirtualHost"]
-        .map(|name| layers.get(&format!("BrokerConfiguration:{name}")));
-    Ok(BrokerAddress::new(
-        Endpoint::new(host, port),
-        user,
-        password,
-        virtual_host,
-    ))
+    Ok(BrokerAddress {
+        tls: secure.then_some(tls),
+        ..BrokerAddress::new(endpoint, user, password, virtual_host)
+    })
 }
 
 /// `Kestrel:Endpoints`, each with a certificate of its own or Kestrel's default; else what is listed without them.

@@ -5,6 +5,7 @@
 
 use crate::hub::date;
 use crate::json::{JsonError, Kind as Token, Reader, write_string};
+use indexmap::IndexMap;
 
 /// A field's name in the body, and what it holds.
 pub type Field = (&'static str, Kind);
@@ -175,11 +176,65 @@ pub static PULL_REQUEST: &[Field] = &[
 pub enum ShapeError {
     #[error("{0}")]
     Json(#[from] JsonError),
+    #[error(transparent)]
+    Excess(#[from] Excess),
     #[error("{field}: {expected} is expected")]
     Mismatch {
         field: &'static str,
         expected: &'static str,
     },
+}
+
+/// A body that would cost too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    #[error("it has more than {0} objects and list items")]
+    Elements(usize),
+    #[error("clients would get more than {0} bytes")]
+    Output(usize),
+}
+
+/// What reading a body may still cost.
+#[derive(Debug)]
+pub struct Budget {
+    elements: usize,
+    output: usize,
+    limits: (usize, usize),
+}
+
+impl Budget {
+    /// So many objects and list items, and so many bytes written.
+    pub fn new(elements: usize, output: usize) -> Self {
+        Budget {
+            elements,
+            output,
+            limits: (elements, output),
+        }
+    }
+
+    fn element(&mut self) -> Result<(), Excess> {
+        self.elements = self
+            .elements
+            .checked_sub(1)
+            .ok_or(Excess::Elements(self.limits.0))?;
+        Ok(())
+    }
+
+    fn output(&mut self, bytes: usize) -> Result<(), Excess> {
+        self.output = self
+            .output
+            .checked_sub(bytes)
+            .ok_or(Excess::Output(self.limits.1))?;
+        Ok(())
+    }
+
+    /// Refuses text that has grown over the limit, as escapes make it grow.
+    pub fn check(&self, written: &[u8]) -> Result<(), Excess> {
+        if written.len() > self.limits.1 {
+            return Err(Excess::Output(self.limits.1));
+        }
+        Ok(())
+    }
 }
 
 /// A field's value: JSON text ready to be written, or an object whose fields are looked at.
@@ -259,9 +314,13 @@ pub fn write_member(out: &mut Vec<u8>, name: &str, value: &Value) {
 }
 
 /// Reads a whole body; `None` where it is `null`.
-pub fn read_document(fields: &'static [Field], body: &[u8]) -> Result<Option<Record>, ShapeError> {
+pub fn read_document(
+    fields: &'static [Field],
+    body: &[u8],
+    budget: &mut Budget,
+) -> Result<Option<Record>, ShapeError> {
     let mut reader = Reader::new(body);
-    let record = read_object(&mut reader, fields, "the body")?;
+    let record = read_object(&mut reader, fields, "the body", budget)?;
     reader.end()?;
     Ok(record)
 }
@@ -270,10 +329,13 @@ fn read_object(
     reader: &mut Reader<'_>,
     fields: &'static [Field],
     field: &'static str,
+    budget: &mut Budget,
 ) -> Result<Option<Record>, ShapeError> {
     if reader.null()? {
         return Ok(None);
     }
+    budget.element()?;
+    budget.output(fields.iter().map(least_size).sum())?;
     if reader.peek()? != Token::Object {
         return Err(ShapeError::Mismatch {
             field,
@@ -287,7 +349,7 @@ fn read_object(
     reader.object(|reader, name| {
         match fields.iter().position(|(field, _)| *field == name) {
             Some(place) if !matches!(fields[place].1, FullName) => {
-                values[place].1 = read_value(reader, fields[place])?;
+                values[place].1 = read_value(reader, fields[place], budget)?;
             }
             _ => drop(reader.skip()?),
         }
@@ -301,7 +363,24 @@ fn read_object(
     Ok(Some(record))
 }
 
-fn read_value(reader: &mut Reader<'_>, (field, kind): Field) -> Result<Value, ShapeError> {
+/// The bytes that a field takes with its default.
+fn least_size((name, kind): &Field) -> usize {
+    let punctuation = "\"\":,".len();
+    let value = match kind {
+        Guid => 38,
+        Date => 21,
+        Int16 | Int32 => 1,
+        Boolean => 5,
+        _ => 4,
+    };
+    name.len() + punctuation + value
+}
+
+fn read_value(
+    reader: &mut Reader<'_>,
+    (field, kind): Field,
+    budget: &mut Budget,
+) -> Result<Value, ShapeError> {
     let token = reader.peek()?;
     if token == Token::Null && kind.may_be_null() {
         reader.literal("null")?;
@@ -309,7 +388,11 @@ fn read_value(reader: &mut Reader<'_>, (field, kind): Field) -> Result<Value, Sh
     }
     let mismatch = |expected| ShapeError::Mismatch { field, expected };
     Ok(match kind {
-        Text if token == Token::String => Value::Text(reader.string()?.into_owned()),
+        Text if token == Token::String => {
+            let text = reader.string()?;
+            budget.output(text.len())?;
+            Value::Text(text.into_owned())
+        }
         Text => return Err(mismatch("a string")),
         Guid | OptionalGuid if token == Token::String => Value::Text(
             guid(&reader.string()?).ok_or(mismatch("a GUID as 32 digits with hyphens"))?,
@@ -335,7 +418,9 @@ fn read_value(reader: &mut Reader<'_>, (field, kind): Field) -> Result<Value, Sh
             Value::Text(date::normalize(&reader.string()?).ok_or(mismatch("a date by ISO 8601"))?)
         }
         Date | OptionalDate => return Err(mismatch("a date")),
-        ObjectOf(fields) => read_object(reader, fields, field)?.map_or(Value::Null, Value::Record),
+        ObjectOf(fields) => {
+            read_object(reader, fields, field, budget)?.map_or(Value::Null, Value::Record)
+        }
         ListOf(_) if token != Token::Array => return Err(mismatch("a list")),
         ListOf(item) => {
             let mut list = vec![b'['];
@@ -343,8 +428,9 @@ fn read_value(reader: &mut Reader<'_>, (field, kind): Field) -> Result<Value, Sh
                 if list.len() > 1 {
                     list.push(b',');
                 }
-                read_value(reader, (field, *item))?.write(&mut list);
-                Ok::<_, ShapeError>(())
+                budget.element()?;
+                read_value(reader, (field, *item), budget)?.write(&mut list);
+                Ok::<_, ShapeError>(budget.check(&list)?)
             })?;
             list.push(b']');
             Value::Json(list)
@@ -352,14 +438,12 @@ fn read_value(reader: &mut Reader<'_>, (field, kind): Field) -> Result<Value, Sh
         Map if token != Token::Object => return Err(mismatch("a map")),
         Map => {
             // The last of two equal keys wins, in the place of the first, as in .NET's dictionary.
-            let mut positions: Vec<(String, Value)> = Vec::new();
+            let mut positions = IndexMap::new();
             reader.object(|reader, key| {
                 let key = guid(&key).ok_or(mismatch("GUIDs as keys"))?;
-                let position = read_value(reader, (field, Int16))?;
-                match positions.iter_mut().find(|(known, _)| *known == key) {
-                    Some((_, value)) => *value = position,
-                    None => positions.push((key, position)),
-                }
+                budget.element()?;
+                budget.output(key.len())?;
+                positions.insert(key, read_value(reader, (field, Int16), budget)?);
                 Ok::<_, ShapeError>(())
             })?;
             let mut map = vec![b'{'];

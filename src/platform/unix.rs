@@ -220,3 +220,8 @@ pub fn prepare_listener(socket: &Socket) -> io::Result<()> {
 pub fn is_port_taken(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrInUse
 }
+
+/// Connects to a server on this machine by the file of its socket.
+pub async fn connect_local(path: &Path) -> io::Result<tokio::net::UnixStream> {
+    tokio::net::UnixStream::connect(path).await
+}

@@ -1,10 +1,12 @@
 //! Kinds of Redis that a connection string may lead to: behind TLS, with few rights, full, a replica beside its primary.
 
-use crate::harness::program::{Hub, run, text};
+use crate::harness::program::{Hub, harmony, run, text};
 use crate::harness::raw::WebSocket;
+use crate::harness::redis::{ConnectProxy, ask};
 use crate::harness::services::{Part, Redis, has};
 use crate::harness::{Folder, free_port};
 use std::process::Command;
+use std::sync::atomic::Ordering;
 
 const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
 
@@ -30,15 +32,7 @@ fn carry(hubs: &[Hub; 2], messages: usize, size: usize) {
         let body = format!(
             "{{\"BoardId\":\"{BOARD}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{number} {filling}\"}}"
         );
-        let admin = hubs[0]
-            .admin
-            .trim_start_matches("http://")
-            .trim_end_matches('/');
-        let request = format!(
-            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        let answer = crate::harness::raw::http(admin, request.as_bytes());
+        let answer = hubs[0].notify("CardTitleChanged", &body);
         assert_eq!(answer.status, 202, "{number}: {answer:?}");
     }
     for number in 0..messages {
@@ -178,4 +172,129 @@ fn of_several_the_primary_is_used() {
         "",
         "nobody listens on the replica"
     );
+}
+
+#[test]
+fn by_the_file_of_a_unix_socket() {
+    if !has("by_the_file_of_a_unix_socket", &[Part::Redis]) {
+        return;
+    }
+    let folder = Folder::new();
+    let socket = folder.path().join("redis.sock").display().to_string();
+    let _redis = Redis::with(
+        free_port(),
+        &["--unixsocket", &socket, "--requirepass", "pw"],
+    );
+    carry(&hubs(&format!("!{socket},password=pw"), &[]), 100, 100);
+}
+
+#[test]
+fn through_an_http_proxy_and_never_beside_it() {
+    if !has("through_an_http_proxy_and_never_beside_it", &[Part::Redis]) {
+        return;
+    }
+    let redis = Redis::start();
+    let proxy = ConnectProxy::start(None);
+    let options = format!(
+        "localhost:{},tunnel=http:127.0.0.1:{}",
+        redis.port, proxy.port
+    );
+    carry(&hubs(&options, &[]), 100, 100);
+    // Two connections of each hub.
+    assert_eq!(proxy.made.load(Ordering::Relaxed), 4);
+    let clients = ask(redis.port, &[&[b"CLIENT", b"LIST"]]);
+    assert_eq!(clients.matches("resp=3").count(), 4, "{clients}");
+
+    let closed = ConnectProxy::start(Some("403 Forbidden"));
+    let options = format!(
+        "localhost:{},tunnel=http:127.0.0.1:{}",
+        redis.port, closed.port
+    );
+    let redis = format!("--RedisConnectionString={options}");
+    let mut hub = Hub::start(&["--rabbitmq=embedded", &redis]);
+    hub.program
+        .wait_for_line("the proxy refuses: HTTP/1.1 403 Forbidden");
+}
+
+#[test]
+fn every_option_does_something_or_is_refused() {
+    if !has("every_option_does_something_or_is_refused", &[Part::Redis]) {
+        return;
+    }
+    let redis = Redis::start();
+    let address = redis.connection_string();
+    let start = |options: &str| {
+        let redis = format!("--RedisConnectionString={address},{options}");
+        let hub = Hub::start(&["--rabbitmq=embedded", &redis]);
+        hub.wait_until_ready();
+        hub
+    };
+    let hub = start(
+        "name=kanban,defaultDatabase=3,setlib=false,keepAlive=1,configCheckSeconds=5,writeBuffer=9",
+    );
+    let clients = ask(redis.port, &[&[b"CLIENT", b"LIST"]]);
+    let ours: Vec<_> = clients
+        .lines()
+        .filter(|line| line.contains("name=kanban"))
+        .collect();
+    assert_eq!(ours.len(), 2, "{clients}");
+    assert!(ours.iter().all(|line| line.contains("db=3")), "{clients}");
+    let lines = hub.program.lines().join("\n");
+    assert!(
+        lines.contains("configCheckSeconds, writeBuffer") && lines.contains("no effect"),
+        "{lines}"
+    );
+    for (options, said) in [
+        ("proxy=Twemproxy", "proxy is not supported"),
+        ("highIntegrity=true", "highIntegrity is not supported"),
+        (
+            "ssl=true,checkCertificateRevocation=true",
+            "checkCertificateRevocation is not supported",
+        ),
+        (
+            "ssl=true,sslProtocols=tls11",
+            "sslProtocols is not supported",
+        ),
+        ("$PUBLISH=XPUB", "$PUBLISH is not supported"),
+        ("tunnel=socks:host:1", "requires http:HOST:PORT"),
+        ("tunnel=http:host", "requires http:HOST:PORT"),
+    ] {
+        let folder = Folder::new();
+        let setting = format!("--RedisConnectionString={address},{options}");
+        let arguments = [
+            "hub",
+            "--urls=http://127.0.0.1:0",
+            "--rabbitmq=embedded",
+            &setting,
+        ];
+        let output = run(harmony(folder.path()).args(arguments));
+        let error = text(&output.stderr);
+        assert!(
+            !output.status.success() && error.contains(said),
+            "{options}: {error}"
+        );
+    }
+}
+
+#[test]
+fn clients_are_served_before_redis_is_there_where_that_is_wanted() {
+    if !has(
+        "clients_are_served_before_redis_is_there_where_that_is_wanted",
+        &[Part::Redis],
+    ) {
+        return;
+    }
+    let port = free_port();
+    let redis = format!("--RedisConnectionString=127.0.0.1:{port},abortConnect=false");
+    let hub = Hub::start(&["--rabbitmq=embedded", &redis]);
+    let mut client = WebSocket::connected(hub.address());
+    client.invoke("ListenForBoardEvents", BOARD);
+    let _redis = Redis::on(port);
+    hub.wait_until_ready();
+    let body = format!(
+        "{{\"BoardId\":\"{BOARD}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"late\"}}"
+    );
+    let answer = hub.notify("CardTitleChanged", &body);
+    assert_eq!(answer.status, 202, "{answer:?}");
+    assert_eq!(client.message()["arguments"][0]["title"], "late");
 }

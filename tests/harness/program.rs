@@ -163,6 +163,15 @@ impl Hub {
         line.unwrap_or_else(|| panic!("no metric {name} in\n{}", answer.body))
     }
 
+    /// Posts a notification to the inbox.
+    pub fn notify(&self, notification: &str, body: &str) -> super::raw::Answer {
+        let request = format!(
+            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: {notification}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        super::raw::http(address(&self.admin), request.as_bytes())
+    }
+
     /// Waits until it takes notifications and they reach every hub.
     pub fn wait_until_ready(&self) {
         wait_for("the hub to be ready", || {

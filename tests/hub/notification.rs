@@ -1,11 +1,15 @@
 //! Every recorded notification, read and compared with what the real hub's clients got.
 
-use harmony::hub::notification::{Outcome, TypeHeader, read};
+use harmony::hub::notification::{NotificationLimits, Outcome, Rejection, TypeHeader};
 use serde_json::Value;
 
 fn fixture(name: &str) -> Value {
     let path = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).expect("a fixture")).expect("JSON")
+}
+
+fn read(header: TypeHeader<'_>, body: &[u8]) -> Result<Outcome, Rejection> {
+    harmony::hub::notification::read(header, body, &NotificationLimits::default())
 }
 
 /// The arguments and target of a recorded client message.

@@ -134,6 +134,7 @@ fn credentials(basis: &Basis<'_>, configured: BrokerAddress, port: u16) -> Broke
         && (!basis.wanted.rotate_credentials || basis.wanted.rabbitmq_password.is_some());
     BrokerAddress {
         endpoint: basis.endpoint(port),
+        tls: None,
         username: if own {
             configured.username
         } else {

@@ -13,6 +13,8 @@ pub mod link;
 mod listener;
 mod log;
 mod publisher;
+mod restored;
+mod restoring;
 mod shared;
 mod subscriptions;
 
@@ -26,6 +28,7 @@ use echo::Echoes;
 use listener::listen_task;
 use log::Log;
 use publisher::publish_task;
+use restoring::Restoring;
 use shared::{Shared, not_connected};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -45,6 +48,13 @@ impl RedisBackplane {
     /// Starts connecting, and keeps at it for ever.
     pub fn start(options: RedisOptions, hub: &str, server: String, parts: BackplaneParts) -> Self {
         let timeout = options.async_timeout;
+        if !options.without_effect.is_empty() {
+            let keywords = options.without_effect.join(", ");
+            tracing::warn!(
+                keywords,
+                "these options of RedisConnectionString have no effect here"
+            );
+        }
         let prefix = format!("{}{hub}", options.channel_prefix);
         let own = ["all", "internal:groups", "internal:log"]
             .map(str::to_owned)
@@ -63,6 +73,7 @@ impl RedisBackplane {
             peers_speak_message_pack: AtomicBool::new(false),
             acknowledgements: Acknowledgements::default(),
             log: Log::new(&prefix),
+            restoring: Restoring::default(),
             echoes: Echoes::default(),
             parts,
         });
@@ -144,12 +155,19 @@ impl RedisBackplane {
             .release(&self.shared.channel(&format!("group:{group}")));
     }
 
+    /// Counts one more who wants a channel; returns once Redis has it. With `abortConnect=false` clients are served
+    /// while Redis is away, as by .NET: what they want is subscribed as soon as it is back.
     async fn want(&self, name: &str) -> Result<(), BackplaneError> {
         let Some(confirmed) = self.shared.subscriptions.want(self.shared.channel(name)) else {
             return Ok(());
         };
+        let patient = !self.shared.options.abort_connect;
+        if patient && !self.shared.listening.load(Ordering::Acquire) {
+            return Ok(());
+        }
         match tokio::time::timeout(self.timeout, confirmed).await {
             Ok(Ok(())) => Ok(()),
+            _ if patient => Ok(()),
             Ok(Err(_)) => Err(not_connected()),
             Err(_) => Err(BackplaneError::TimedOut(self.timeout)),
         }

@@ -1,11 +1,9 @@
 //! Catching up with what was published while a hub could not hear, and appending again what Redis lost.
 
-use super::link::FIRST_RETRY;
-use super::log::{CHUNK, Counts, Log, LogMessage, LogPlace, is_forbidden, is_full};
+use super::log::{CHUNK, Counts, LogMessage, LogPlace, is_forbidden, is_full};
 use super::shared::Shared;
-use crate::message_pack::{self, MessagePackReader};
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{ErrorKind, RedisError};
+use crate::message_pack;
+use crate::redis::{ErrorKind, RedisConnection, RedisError, cmd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,17 +14,13 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 impl Shared {
     /// Has Redis say where its log ends, in its place among the messages; also a sign that the connection lives.
-    pub(super) async fn mark(&self, redis: &mut MultiplexedConnection) -> Result<(), RedisError> {
+    pub(super) async fn mark(&self, redis: &mut RedisConnection) -> Result<(), RedisError> {
         self.mark_with(redis, 0).await
     }
 
-    async fn mark_with(
-        &self,
-        redis: &mut MultiplexedConnection,
-        number: u64,
-    ) -> Result<(), RedisError> {
+    async fn mark_with(&self, redis: &mut RedisConnection, number: u64) -> Result<(), RedisError> {
         if !self.log.is_available() {
-            return ::redis::cmd("PING").query_async(redis).await;
+            return cmd("PING").query_async(redis).await;
         }
         let marked = self
             .log
@@ -56,7 +50,7 @@ impl Shared {
     /// Delivers what was missed, then what was held back, once everything is subscribed again.
     pub(super) async fn catch_up(
         self: &Arc<Self>,
-        redis: &mut MultiplexedConnection,
+        redis: &mut RedisConnection,
     ) -> Result<(), RedisError> {
         let Some(number) = self.log.await_mark() else {
             return self.mark(redis).await;
@@ -86,16 +80,22 @@ impl Shared {
             self.release_held().await;
             return Ok(());
         };
-        let logged = match self.log.read(redis, since, end).await {
-            Err(error) if is_forbidden(&error) => Vec::new(),
-            logged => logged?,
-        };
         let (mut missed, mut known) = (0, Counts::new());
-        for message in logged {
-            self.log.count(&mut known, &message);
-            if !self.log.take(&mut heard, &message) {
-                missed += 1;
-                self.deliver_late(&message).await;
+        let mut pages = self.log.pages(since, end);
+        loop {
+            let page = match pages.next(redis).await {
+                Err(error) if is_forbidden(&error) => break,
+                page => page?,
+            };
+            if page.is_empty() {
+                break;
+            }
+            for message in page {
+                self.log.count(&mut known, &message);
+                if !self.log.take(&mut heard, &message) {
+                    missed += 1;
+                    self.deliver_late(&message).await;
+                }
             }
         }
         // Of those held back before the mark only what is not in the log is new.
@@ -141,7 +141,7 @@ impl Shared {
         }
     }
 
-    async fn deliver_late(self: &Arc<Self>, (channel, payload): &LogMessage) {
+    pub(super) async fn deliver_late(self: &Arc<Self>, (channel, payload): &LogMessage) {
         if !self.subscriptions.is_wanted(channel) {
             return;
         }
@@ -152,10 +152,7 @@ impl Shared {
     }
 
     /// Appends again what this hub published last, where Redis lost it, and tells the others.
-    pub(super) async fn restore_log(
-        &self,
-        redis: &mut MultiplexedConnection,
-    ) -> Result<(), RedisError> {
+    pub(super) async fn restore_log(&self, redis: &mut RedisConnection) -> Result<(), RedisError> {
         if !self.log.is_available() {
             return Ok(());
         }
@@ -193,7 +190,7 @@ impl Shared {
             message_pack::write_array(&mut note, 2);
             message_pack::write_text(&mut note, &mark.end.to_string());
             message_pack::write_text(&mut note, &end.to_string());
-            ::redis::cmd("PUBLISH")
+            cmd("PUBLISH")
                 .arg(self.channel("internal:log"))
                 .arg(note)
                 .query_async::<()>(redis)
@@ -201,48 +198,5 @@ impl Shared {
         }
         self.log.lock().own_epoch = mark.epoch;
         Ok(())
-    }
-
-    /// Another hub appended again what Redis had lost: what of it was not heard is delivered.
-    pub(super) fn restored(self: &Arc<Self>, note: &[u8]) {
-        let mut reader = MessagePackReader::new(note);
-        let read = reader
-            .array()
-            .and_then(|_| Ok((reader.text()?.to_owned(), reader.text()?.to_owned())));
-        let Ok((Some(after), Some(end))) =
-            read.map(|(after, end)| (LogPlace::read(&after), LogPlace::read(&end)))
-        else {
-            return;
-        };
-        let shared = self.clone();
-        tokio::spawn(async move {
-            // The one that catches up reads it anyway; then what it delivered is known.
-            while shared.log.lock().catching_up.is_some() {
-                tokio::time::sleep(FIRST_RETRY).await;
-            }
-            // A connection that is not back yet, or is lost again, is waited for: nobody says it twice.
-            let mut publisher = shared.publisher.subscribe();
-            let messages = loop {
-                let Ok(redis) = publisher
-                    .wait_for(Option::is_some)
-                    .await
-                    .map(|redis| redis.clone())
-                else {
-                    return;
-                };
-                let Some(mut redis) = redis else { continue };
-                match shared.log.read(&mut redis, Some(after), end).await {
-                    Ok(messages) => break messages,
-                    Err(error) => tracing::debug!(%error, "what Redis had lost is read once more"),
-                }
-                tokio::time::sleep(FIRST_RETRY).await;
-            };
-            let mut heard = Log::heard_since(&shared.log.lock(), 0);
-            for message in messages {
-                if !shared.log.take(&mut heard, &message) {
-                    shared.deliver_late(&message).await;
-                }
-            }
-        });
     }
 }

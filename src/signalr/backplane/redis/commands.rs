@@ -3,6 +3,7 @@
 
 use super::RedisBackplane;
 use super::shared::Shared;
+use crate::redis::{RedisResult, cmd};
 use crate::signalr::backplane::envelope::{self, GroupAction, GroupCommand};
 use crate::signalr::backplane::error::BackplaneError;
 use crate::signalr::broadcast::Broadcast;
@@ -38,7 +39,7 @@ impl RedisBackplane {
     ) -> Result<(), BackplaneError> {
         let mut redis = self.shared.publisher()?;
         let channel = self.shared.channel(&format!("connection:{connection}"));
-        let mut command = ::redis::cmd("PUBSUB");
+        let mut command = cmd("PUBSUB");
         command.arg("NUMSUB").arg(&channel);
         let holders: Vec<(String, usize)> = self.within(command.query_async(&mut redis)).await?;
         if holders.first().is_none_or(|(_, count)| *count == 0) {
@@ -98,7 +99,7 @@ impl RedisBackplane {
         let Ok(mut redis) = self.shared.publisher() else {
             return;
         };
-        let mut command = ::redis::cmd("SET");
+        let mut command = cmd("SET");
         command
             .arg(self.shared.log.token_key(token))
             .arg(format!("{id} {}", self.shared.server));
@@ -113,7 +114,7 @@ impl RedisBackplane {
     /// Takes a token that another server announced.
     pub async fn redeem(&self, token: &str) -> Option<(String, String)> {
         let mut redis = self.shared.publisher().ok()?;
-        let mut command = ::redis::cmd("GETDEL");
+        let mut command = cmd("GETDEL");
         command.arg(self.shared.log.token_key(token));
         let found: Option<String> = self.within(command.query_async(&mut redis)).await.ok()?;
         let (id, server) = found.as_deref()?.split_once(' ')?;
@@ -126,14 +127,14 @@ impl RedisBackplane {
         payload: Vec<u8>,
     ) -> Result<i64, BackplaneError> {
         let mut redis = self.shared.publisher()?;
-        let mut command = ::redis::cmd("PUBLISH");
+        let mut command = cmd("PUBLISH");
         command.arg(channel).arg(payload);
         self.within(command.query_async(&mut redis)).await
     }
 
     async fn within<T>(
         &self,
-        answer: impl Future<Output = ::redis::RedisResult<T>>,
+        answer: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, BackplaneError> {
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -150,7 +151,7 @@ impl Shared {
             return;
         };
         tokio::spawn(async move {
-            let mut command = ::redis::cmd("PUBLISH");
+            let mut command = cmd("PUBLISH");
             command.arg(channel).arg(payload);
             if let Err(error) = command.query_async::<()>(&mut redis).await {
                 tracing::debug!(%error, "what was said to another server was lost");

@@ -4,8 +4,7 @@
 use super::echo;
 use super::link::{FIRST_RETRY, connect_until_it_works};
 use super::shared::{Shared, keep_alive};
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{PushInfo, PushKind, RedisError, Value};
+use crate::redis::{PushInfo, PushKind, RedisConnection, RedisError, RedisValue};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
@@ -93,7 +92,13 @@ impl Shared {
         lost: &Notify,
     ) -> Result<(), std::convert::Infallible> {
         match (push.kind, push.data.as_slice()) {
-            (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
+            (
+                PushKind::Message,
+                [
+                    RedisValue::BulkString(channel),
+                    RedisValue::BulkString(payload),
+                ],
+            ) => {
                 if let Ok(channel) = std::str::from_utf8(channel) {
                     self.hear(channel, payload, lost);
                 }
@@ -107,7 +112,7 @@ impl Shared {
 
 async fn subscribe_for_ever(
     shared: &Arc<Shared>,
-    connection: &mut MultiplexedConnection,
+    connection: &mut RedisConnection,
 ) -> Result<(), RedisError> {
     loop {
         let (missing, spare) = shared.subscriptions.difference();

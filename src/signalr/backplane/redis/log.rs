@@ -10,8 +10,7 @@
 //! A Redis that was started anew has lost its log, and says so by another epoch: each hub then appends again what it
 //! published last, and tells the others where that stands.
 
-use ::redis::aio::MultiplexedConnection;
-use ::redis::{ErrorKind, RedisError, ServerErrorKind};
+use crate::redis::{ErrorKind, RedisConnection, RedisError, ServerErrorKind, cmd, pipe};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,8 +31,12 @@ const HEARD_KEPT: Duration = Duration::from_secs(30);
 const DIGESTS: usize = 400_000;
 /// Messages held back while catching up; more are let pass, out of order.
 const HELD: usize = 20_000;
-/// Entries that one command reads or appends.
+const HELD_BYTES: usize = 64 << 20;
+/// Entries that one command reads or appends, at most.
 pub(super) const CHUNK: usize = 256;
+/// Entries of the first page that is read, and bytes of one above which the next is shorter.
+const FIRST_PAGE: usize = 16;
+const PAGE_BYTES: usize = 1 << 20;
 
 /// Ends the log at KEPT_SECONDS, names its epoch and its last entry, and publishes both as a mark, with its number.
 const MARK: &str = "
@@ -56,6 +59,11 @@ impl LogPlace {
     pub(super) fn read(text: &str) -> Option<Self> {
         let (milliseconds, number) = text.split_once('-')?;
         Some(LogPlace(milliseconds.parse().ok()?, number.parse().ok()?))
+    }
+
+    /// The place where the log was so much earlier.
+    pub(super) fn before(self, milliseconds: u64) -> Self {
+        LogPlace(self.0.saturating_sub(milliseconds), 0)
     }
 }
 
@@ -121,6 +129,7 @@ pub(super) struct OwnMessage {
 #[derive(Default)]
 pub(super) struct CatchingUp {
     pub(super) held: VecDeque<LogMessage>,
+    pub(super) held_bytes: usize,
     /// The number of the mark that was asked for when everything was subscribed again; others say nothing of that,
     /// such as one that still comes from the connection before.
     awaited: Option<u64>,
@@ -162,17 +171,14 @@ impl Log {
     /// Appends messages and publishes them, as one transaction.
     pub(super) async fn publish(
         &self,
-        redis: &mut MultiplexedConnection,
+        redis: &mut RedisConnection,
         messages: &[LogMessage],
     ) -> Result<(), RedisError> {
         if self.is_available() {
             match self.append(redis, messages, true).await {
                 Err(error) if is_full(&error) => {
                     tracing::warn!(%error, "Redis is full; its log of messages is emptied");
-                    ::redis::cmd("DEL")
-                        .arg(&self.key)
-                        .query_async::<()>(redis)
-                        .await?;
+                    cmd("DEL").arg(&self.key).query_async::<()>(redis).await?;
                 }
                 Err(error) if is_forbidden(&error) => {
                     self.unavailable.store(true, Ordering::Relaxed);
@@ -181,7 +187,7 @@ impl Log {
                 appended => return appended,
             }
         }
-        let mut pipeline = ::redis::pipe();
+        let mut pipeline = pipe();
         for (channel, payload) in messages {
             pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
         }
@@ -190,11 +196,11 @@ impl Log {
 
     pub(super) async fn append(
         &self,
-        redis: &mut MultiplexedConnection,
+        redis: &mut RedisConnection,
         messages: &[LogMessage],
         publish: bool,
     ) -> Result<(), RedisError> {
-        let mut pipeline = ::redis::pipe();
+        let mut pipeline = pipe();
         pipeline.atomic();
         for (place, (channel, payload)) in messages.iter().enumerate() {
             pipeline
@@ -268,11 +274,11 @@ impl Log {
     /// Has Redis publish a mark with a number to a channel; the place that it names.
     pub(super) async fn ask_for_mark(
         &self,
-        redis: &mut MultiplexedConnection,
+        redis: &mut RedisConnection,
         channel: &str,
         number: u64,
     ) -> Result<Mark, RedisError> {
-        let mut command = ::redis::cmd("EVAL");
+        let mut command = cmd("EVAL");
         command.arg(MARK).arg(2).arg(&self.key).arg(&self.epoch_key);
         command
             .arg(crate::hex::encode(&crate::secret::random::<8>()))
@@ -308,7 +314,9 @@ impl Log {
         let mut state = self.lock();
         if let Some(catching_up) = &mut state.catching_up
             && catching_up.held.len() < HELD
+            && catching_up.held_bytes < HELD_BYTES
         {
+            catching_up.held_bytes += payload.len();
             catching_up
                 .held
                 .push_back((channel.to_owned(), payload.to_vec()));
@@ -386,7 +394,9 @@ impl Log {
     /// Holds the first of those held back no longer.
     pub(super) fn let_go(&self) {
         if let Some(catching_up) = &mut self.lock().catching_up {
-            catching_up.held.pop_front();
+            if let Some((_, payload)) = catching_up.held.pop_front() {
+                catching_up.held_bytes -= payload.len();
+            }
             if let Some((_, before)) = &mut catching_up.end {
                 *before = before.saturating_sub(1);
             }
@@ -441,29 +451,50 @@ impl Log {
         }
     }
 
-    /// The log's messages behind one place, up to another.
-    pub(super) async fn read(
-        &self,
-        redis: &mut MultiplexedConnection,
-        after: Option<LogPlace>,
-        end: LogPlace,
+    /// The log's messages behind one place, up to another, a page at a time.
+    pub(super) fn pages(&self, after: Option<LogPlace>, end: LogPlace) -> Pages<'_> {
+        Pages {
+            key: &self.key,
+            from: after.map_or_else(|| "-".to_owned(), |after| format!("({after}")),
+            end,
+            count: FIRST_PAGE,
+        }
+    }
+}
+
+/// A walk through the log.
+pub(super) struct Pages<'l> {
+    key: &'l str,
+    from: String,
+    end: LogPlace,
+    /// Entries of the next page: fewer where they are large.
+    count: usize,
+}
+
+impl Pages<'_> {
+    /// The next messages; none at the end.
+    pub(super) async fn next(
+        &mut self,
+        redis: &mut RedisConnection,
     ) -> Result<Vec<LogMessage>, RedisError> {
         let mut messages = Vec::new();
-        let mut from = after.map_or_else(|| "-".to_owned(), |after| format!("({after}"));
-        loop {
-            let mut command = ::redis::cmd("XRANGE");
+        // A page may hold nothing but entries that are not ours.
+        while messages.is_empty() {
+            let mut command = cmd("XRANGE");
             command
-                .arg(&self.key)
-                .arg(&from)
-                .arg(end.to_string())
+                .arg(self.key)
+                .arg(&self.from)
+                .arg(self.end.to_string())
                 .arg("COUNT")
-                .arg(CHUNK);
+                .arg(self.count);
             let entries: Vec<LogEntry> = command.query_async(redis).await?;
             let Some((last, _)) = entries.last() else {
                 return Ok(messages);
             };
-            from = format!("({last}");
+            self.from = format!("({last}");
+            let mut bytes = 0;
             for (_, fields) in entries {
+                bytes += fields.iter().map(|(_, value)| value.len()).sum::<usize>();
                 if let [(_, channel), (_, payload)] = &mut { fields }[..] {
                     messages.push((
                         String::from_utf8_lossy(channel).into_owned(),
@@ -471,7 +502,12 @@ impl Log {
                     ));
                 }
             }
+            self.count = match bytes {
+                ..PAGE_BYTES => (self.count * 2).min(CHUNK),
+                _ => (self.count / 4).max(1),
+            };
         }
+        Ok(messages)
     }
 }
 

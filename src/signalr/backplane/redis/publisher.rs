@@ -2,8 +2,7 @@
 
 use super::link::{FIRST_RETRY, connect_until_it_works};
 use super::shared::{HEARTBEAT, Shared, keep_alive};
-use ::redis::RedisError;
-use ::redis::aio::MultiplexedConnection;
+use crate::redis::{RedisConnection, RedisError, cmd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -35,7 +34,7 @@ pub(super) async fn publish_task(shared: Arc<Shared>) {
 
 /// Waits, for a time, until as many hubs listen as did before the connection was lost: what is
 /// published earlier their clients would never hear.
-async fn await_reunion(shared: &Shared, mut connection: MultiplexedConnection) {
+async fn await_reunion(shared: &Shared, mut connection: RedisConnection) {
     let before = shared.hubs.load(Ordering::Relaxed);
     let reunited = async {
         while listening_hubs(shared, &mut connection)
@@ -54,7 +53,7 @@ async fn await_reunion(shared: &Shared, mut connection: MultiplexedConnection) {
 }
 
 /// Keeps count of the hubs that listen; ends where Redis does not answer.
-async fn count_hubs(shared: &Shared, mut connection: MultiplexedConnection) {
+async fn count_hubs(shared: &Shared, mut connection: RedisConnection) {
     while let Ok(hubs) = listening_hubs(shared, &mut connection).await {
         shared.hubs.store(hubs, Ordering::Relaxed);
         tokio::time::sleep(HEARTBEAT).await;
@@ -63,9 +62,9 @@ async fn count_hubs(shared: &Shared, mut connection: MultiplexedConnection) {
 
 async fn listening_hubs(
     shared: &Shared,
-    connection: &mut MultiplexedConnection,
+    connection: &mut RedisConnection,
 ) -> Result<usize, RedisError> {
-    let mut command = ::redis::cmd("PUBSUB");
+    let mut command = cmd("PUBSUB");
     command.arg("NUMSUB").arg(shared.channel("internal:groups"));
     let counts = command
         .query_async::<Vec<(String, usize)>>(connection)

@@ -3,15 +3,16 @@
 use super::acknowledgements::Acknowledgements;
 use super::echo::Echoes;
 use super::log::Log;
+use super::restoring::Restoring;
 use super::subscriptions::Subscriptions;
 use crate::connection_string::redis::RedisOptions;
+use crate::redis::{RedisConnection, cmd};
 use crate::signalr::backplane::envelope::{self, InvocationEnvelope};
 use crate::signalr::backplane::error::BackplaneError;
 use crate::signalr::backplane::parts::BackplaneParts;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
 use crate::signalr::protocol::Protocol;
-use ::redis::aio::MultiplexedConnection;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -31,18 +32,19 @@ pub(super) struct Shared {
     pub(super) listening: AtomicBool,
     /// How many hubs listened when last looked at, this one included.
     pub(super) hubs: AtomicUsize,
-    pub(super) publisher: watch::Sender<Option<MultiplexedConnection>>,
+    pub(super) publisher: watch::Sender<Option<RedisConnection>>,
     pub(super) publisher_lost: Notify,
     /// A server that shares the backplane speaks MessagePack: its clients die of messages without it.
     pub(super) peers_speak_message_pack: AtomicBool,
     pub(super) acknowledgements: Acknowledgements,
     pub(super) log: Log,
+    pub(super) restoring: Restoring,
     pub(super) echoes: Echoes,
     pub(super) parts: BackplaneParts,
 }
 
 impl Shared {
-    pub(super) fn publisher(&self) -> Result<MultiplexedConnection, BackplaneError> {
+    pub(super) fn publisher(&self) -> Result<RedisConnection, BackplaneError> {
         self.publisher.borrow().clone().ok_or_else(not_connected)
     }
 
@@ -139,20 +141,20 @@ impl Shared {
 /// asks all hubs how far they are.
 pub(super) async fn keep_alive(
     shared: &Shared,
-    mut connection: MultiplexedConnection,
+    mut connection: RedisConnection,
     lost: &Notify,
     listens: bool,
 ) {
     loop {
         tokio::select! {
             () = lost.notified() => return,
-            () = tokio::time::sleep(HEARTBEAT) => {
+            () = tokio::time::sleep(shared.options.keep_alive.unwrap_or(HEARTBEAT)) => {
                 let answer = async {
                     if listens {
                         return shared.mark(&mut connection).await;
                     }
                     shared.ask();
-                    ::redis::cmd("PING").query_async(&mut connection).await
+                    cmd("PING").query_async(&mut connection).await
                 };
                 if !matches!(tokio::time::timeout(HEARTBEAT, answer).await, Ok(Ok(()))) {
                     return;

@@ -1,0 +1,49 @@
+//! Sockets to servers: plain, with TLS, of this machine, or through an HTTP proxy.
+
+use crate::connection_string::Endpoint;
+use crate::platform;
+use std::io;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// A proxy's response ends here, whatever it still says.
+const RESPONSE_BYTES: usize = 8 << 10;
+
+/// A stream of bytes both ways.
+pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
+
+/// Connects to a server, by a proxy where one is named; a Unix socket needs none.
+pub async fn connect(endpoint: &Endpoint, proxy: Option<&Endpoint>) -> io::Result<Box<dyn Socket>> {
+    if let Some(path) = endpoint.socket_path() {
+        return Ok(Box::new(platform::connect_local(path).await?));
+    }
+    let next = proxy.unwrap_or(endpoint);
+    let mut stream = TcpStream::connect((next.host.as_str(), next.port)).await?;
+    stream.set_nodelay(true)?;
+    if proxy.is_some() {
+        ask_proxy(&mut stream, endpoint).await?;
+    }
+    Ok(Box::new(stream))
+}
+
+/// Asks an HTTP proxy for a way to a server, which it also looks up.
+async fn ask_proxy(stream: &mut TcpStream, endpoint: &Endpoint) -> io::Result<()> {
+    let request = format!("CONNECT {endpoint} HTTP/1.1\r\nHost: {endpoint}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    // Byte by byte, since what follows is the server's.
+    let mut response = Vec::new();
+    while !response.ends_with(b"\r\n\r\n") {
+        if response.len() == RESPONSE_BYTES {
+            return Err(io::Error::other("the proxy does not speak HTTP"));
+        }
+        response.push(stream.read_u8().await?);
+    }
+    let response = String::from_utf8_lossy(&response);
+    let status = response.split_whitespace().nth(1).unwrap_or_default();
+    if !(response.starts_with("HTTP/1.") && status.starts_with('2')) {
+        let line = response.lines().next().unwrap_or_default();
+        return Err(io::Error::other(format!("the proxy refuses: {line}")));
+    }
+    Ok(())
+}
