@@ -4,6 +4,7 @@
 pub mod aside;
 pub mod envelope;
 mod error;
+mod look;
 pub mod message;
 pub mod rejected;
 mod topology;
@@ -259,14 +260,16 @@ impl Broker {
             .with_content_type("text/plain".into())
             .with_delivery_mode(2)
             .with_headers(headers);
-        let options = BasicPublishOptions::default();
-        self.send(
-            (EXCHANGE.into(), ROUTING_KEYS[0].into()),
-            options,
-            body,
-            properties,
-        )
-        .await
+        // Without a queue the message would vanish without a word.
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let place = (EXCHANGE.into(), ROUTING_KEYS[0].into());
+        match self.send(place, options, body, properties).await {
+            Err(BrokerError::Content(_)) => Err(BrokerError::Unroutable),
+            sent => sent,
+        }
     }
 
     /// Publishes to an exchange by a routing key; returns once RabbitMQ has it.

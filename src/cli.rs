@@ -4,6 +4,7 @@ mod answers_file;
 mod arguments;
 mod commands;
 mod context;
+mod counters;
 mod difference;
 mod doctor;
 mod down;
@@ -11,7 +12,10 @@ mod failure;
 mod global;
 mod help;
 mod hub;
+mod listen;
 mod logs;
+mod ls;
+mod moment;
 mod progress;
 mod publish;
 mod rehost;
@@ -20,16 +24,18 @@ mod render;
 mod runtime;
 mod settings;
 mod setup;
+mod source;
 mod status;
 mod up;
 mod usage;
+mod variables;
 mod verify;
 
 use crate::terminal::{Colour, Terminal};
 use commands::{Cli, Command};
 use context::{Context, repeated_flags};
 use failure::{Exit, Failure};
-use runtime::interruptible;
+use runtime::{following, interruptible};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use usage::Invocation;
@@ -124,7 +130,11 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Status(arguments) => interruptible(&global, terminal, async |context| {
             status::run(context, arguments).await
         }),
-        Command::Logs(arguments) => interruptible(&global, terminal, async |context| {
+        Command::Listen(arguments) => following(&global, terminal, async |context| {
+            listen::run(context, arguments).await
+        }),
+        Command::Ls => interruptible(&global, terminal, async |context| ls::run(context).await),
+        Command::Logs(arguments) => following(&global, terminal, async |context| {
             logs::run(context, arguments).await
         }),
         Command::Doctor => interruptible(&global, terminal, async |context| {

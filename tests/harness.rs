@@ -2,6 +2,7 @@
 
 pub mod amqp;
 pub mod program;
+pub mod proxies;
 pub mod raw;
 pub mod redis;
 pub mod services;

@@ -16,6 +16,10 @@ pub enum BrokerError {
     VirtualHost(String),
     #[error("an exchange or queue exists with other properties: {0}")]
     Topology(String),
+    #[error("there is no such queue: {0}")]
+    Missing(String),
+    #[error("no queue takes the message")]
+    Unroutable,
     #[error("it did not take a message")]
     NotTaken,
     #[error("it refuses a message for what it is: {0}")]
@@ -35,6 +39,7 @@ impl From<lapin::Error> for BrokerError {
         let text = protocol.get_message().to_string();
         match protocol.kind() {
             AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => BrokerError::Refused,
+            AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => BrokerError::Missing(text),
             AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => BrokerError::Topology(text),
             AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => BrokerError::VirtualHost(text),
             _ => BrokerError::Lost(text),

@@ -4,6 +4,7 @@ use super::arguments::Answers;
 use super::down::DownArguments;
 use super::global::Global;
 use super::hub::HubArguments;
+use super::listen::ListenArguments;
 use super::logs::LogsArguments;
 use super::publish::PublishArguments;
 use super::rehost::RehostArguments;
@@ -45,6 +46,11 @@ pub enum Command {
     Doctor,
     /// Send a test notification and check that clients receive it
     Verify(VerifyArguments),
+    /// Show the notifications that clients receive, as they come
+    Listen(ListenArguments),
+    /// List the instances on this machine
+    #[command(visible_alias = "list")]
+    Ls,
     /// List, show, resend or delete messages that could not be delivered
     Rejected(RejectedArguments),
     /// Read and change the settings of Harmony's applications

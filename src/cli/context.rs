@@ -226,7 +226,7 @@ fn recover(instance: &Instance, terminal: Terminal) -> Result<(), Failure> {
 }
 
 /// Where instances keep their state.
-fn states() -> Result<PathBuf, Failure> {
+pub fn states() -> Result<PathBuf, Failure> {
     let folder = platform::state_folder().map(|path| path.join("harmony"));
     folder.ok_or_else(|| {
         let (home, state) = (advice::HOME_VARIABLE, advice::STATE_VARIABLE);

@@ -2,21 +2,12 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use crate::broker::{Broker, BrokerError, TYPE_HEADER};
-use crate::connection_string::amqp::BrokerAddress;
+use super::source::{Receipt, Source};
 use crate::hub::compose::{self, ComposeError};
-use crate::hub::settings::broker_address;
-use crate::hub_client::http::{self, Exchange};
-use crate::hub_process;
-use crate::instance::Choice;
-use crate::project::{ApplicationSettings, Scope};
+use crate::hub::notification::{self, NotificationLimits, TypeHeader};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
-use url::Url;
-
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub struct PublishArguments {
@@ -32,10 +23,13 @@ pub struct PublishArguments {
     /// File with the whole body
     #[arg(long, value_name = "FILE", conflicts_with_all = ["board", "fields"])]
     body: Option<PathBuf>,
+    /// Send it even if the hub would reject it
+    #[arg(long)]
+    no_check: bool,
 }
 
 fn parse_field(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("KEY=VALUE is expected")?;
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
 }
 
@@ -45,11 +39,17 @@ struct Published {
     notification: String,
     via: String,
     bytes: usize,
+    #[serde(flatten)]
+    receipt: Receipt,
 }
 
 impl fmt::Display for Published {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} published to {}", self.notification, self.via)
+        write!(
+            formatter,
+            "{} published to {}: {}",
+            self.notification, self.via, self.receipt
+        )
     }
 }
 
@@ -60,115 +60,43 @@ pub async fn run(context: &Context, arguments: PublishArguments) -> Result<(), F
             Failure::new(
                 Exit::Usage,
                 "bodyUnreadable",
-                format!("{} can't be read", path.display()),
+                format!("cannot read {}", path.display()),
             )
             .why(error.to_string())
         })?,
         None => compose::body(notification, arguments.board.as_deref(), &arguments.fields)?,
     };
+    if !arguments.no_check {
+        check(notification.name, &body)?;
+    }
     let source = Source::find(context)?;
-    source.publish(&arguments.notification, &body).await?;
+    let receipt = source.publish(notification.name, &body).await?;
+    if let Receipt::Queued { consumers: 0 } = receipt {
+        context
+            .terminal
+            .warn("no hub consumes the queue; the notification waits there until one does");
+    }
     context.terminal.result(&Published {
         notification: arguments.notification,
         via: source.to_string(),
         bytes: body.len(),
+        receipt,
     });
     Ok(())
 }
 
-/// Where the hub takes its notifications from.
-pub enum Source {
-    RabbitMq(BrokerAddress),
-    Inbox(Url),
-}
-
-impl Source {
-    /// The embedded hub's inbox where one runs, else the RabbitMQ of the settings.
-    pub fn find(context: &Context) -> Result<Self, Failure> {
-        let state = context.instance.state()?;
-        if state.rabbitmq == Choice::Embedded {
-            let admin_url = match hub_process::find(&context.instance)? {
-                Some(running) => running.admin_url,
-                None if state.hub_in_container => state.admin_url(),
-                None => return Err(no_hub()),
-            };
-            let inbox = Url::parse(&admin_url).and_then(|url| url.join("/notifications"));
-            return inbox
-                .map(Source::Inbox)
-                .map_err(|error| Failure::new(Exit::Failed, "adminUrl", error.to_string()));
-        }
-        let checkout = context.known_checkout()?;
-        let environment = if state.environment.is_empty() {
-            &context.environment
-        } else {
-            &state.environment
-        };
-        let layers = ApplicationSettings::read(&checkout.hub, &Scope::of(&**environment))?.layers();
-        Ok(Source::RabbitMq(broker_address(&layers)?))
+/// What the hub would set aside is refused here, with its own reason.
+fn check(name: &str, body: &[u8]) -> Result<(), Failure> {
+    let limits = NotificationLimits::default();
+    match notification::read(TypeHeader::Text(name.as_bytes()), body, &limits) {
+        Ok(_) => Ok(()),
+        Err(rejection) => Err(Failure::new(
+            Exit::Usage,
+            "notification",
+            format!("the hub would reject this {name}: {rejection}"),
+        )
+        .fix("correct the body, or send it all the same with --no-check")),
     }
-
-    pub async fn publish(&self, notification: &str, body: &[u8]) -> Result<(), Failure> {
-        match self {
-            Source::RabbitMq(address) => {
-                let unusable = |error| unusable(address, &error);
-                let broker = Broker::connect(address, "harmony", CONNECT_WITHIN)
-                    .await
-                    .map_err(unusable)?;
-                let published = broker.publish(notification, body).await.map_err(unusable);
-                broker.close().await;
-                published
-            }
-            Source::Inbox(url) => {
-                let request = Exchange::new(hyper::Method::POST, url)
-                    .header(TYPE_HEADER, notification)
-                    .body(body.to_vec());
-                let response = http::send(&request, CONNECT_WITHIN)
-                    .await
-                    .map_err(|error| {
-                        Failure::new(
-                            Exit::NotReady,
-                            "hubUnreachable",
-                            "cannot reach the hub's inbox",
-                        )
-                        .why(error.to_string())
-                        .fix("'harmony status' shows whether the hub runs; 'harmony up' starts it")
-                    })?;
-                match response.status {
-                    200..300 => Ok(()),
-                    status => Err(Failure::new(
-                        Exit::Failed,
-                        "notTaken",
-                        format!("the hub did not take the notification ({status})"),
-                    )
-                    .why(response.body)),
-                }
-            }
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::RabbitMq(address) => write!(formatter, "RabbitMQ at {}", address.endpoint),
-            Source::Inbox(url) => write!(formatter, "the hub's inbox at {url}"),
-        }
-    }
-}
-
-/// RabbitMQ can't be used.
-pub fn unusable(address: &BrokerAddress, error: &BrokerError) -> Failure {
-    Failure::new(
-        Exit::NotReady,
-        "brokerUnusable",
-        format!("RabbitMQ at {} can't be used", address.endpoint),
-    )
-    .why(error.to_string())
-    .fix("run 'harmony up', or correct BrokerConfiguration in the hub's settings")
-}
-
-pub fn no_hub() -> Failure {
-    Failure::new(Exit::NotReady, "noHub", "no hub is running").fix("start one: harmony up")
 }
 
 impl From<ComposeError> for Failure {

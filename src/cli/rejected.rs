@@ -2,7 +2,8 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::publish::{Source, unusable};
+use super::moment;
+use super::source::{Source, unusable};
 use crate::broker::rejected::Rejected;
 use crate::broker::{Broker, BrokerError};
 use crate::terminal::safe::{Neutral, neutral_lines};
@@ -59,8 +60,7 @@ struct One {
     #[serde(rename = "type")]
     notification: Option<String>,
     routing_key: Option<String>,
-    /// Seconds since 1970.
-    rejected_at: Option<i64>,
+    rejected_at: Option<String>,
     bytes: usize,
     body: String,
     /// Whether it is shown whole.
@@ -75,7 +75,7 @@ impl One {
             reason: rejected.reason(),
             notification: rejected.notification_type(),
             routing_key: rejected.routing_key(),
-            rejected_at: rejected.rejected_at(),
+            rejected_at: rejected.rejected_at().and_then(moment::of_seconds),
             bytes: rejected.body().len(),
             body: String::from_utf8_lossy(rejected.body()).into_owned(),
             whole,
@@ -116,7 +116,7 @@ struct Listed {
 impl fmt::Display for Listed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.rejected.is_empty() {
-            return formatter.write_str("Nothing was rejected.");
+            return formatter.write_str("No messages were rejected.");
         }
         let lines: Vec<_> = self.rejected.iter().map(ToString::to_string).collect();
         formatter.write_str(&lines.join("\n"))
@@ -142,13 +142,16 @@ impl fmt::Display for Done {
 }
 
 pub async fn run(context: &Context, arguments: RejectedArguments) -> Result<(), Failure> {
-    let Source::RabbitMq(address) = Source::find(context)? else {
+    let Source::RabbitMq { address, .. } = Source::find(context)? else {
         return Err(Failure::new(
             Exit::Failed,
             "noBroker",
-            "the hub that runs has no RabbitMQ, and so keeps no rejected messages",
+            "the running hub has no RabbitMQ, so it keeps no rejected messages",
         )
-        .why("it is embedded: what its inbox can't deliver is answered at once"));
+        .why("an embedded hub refuses what it cannot deliver at once")
+        .fix(
+            "'harmony publish' shows the reason; with RabbitMQ: harmony up --rabbitmq container",
+        ));
     };
     let failed = |error: BrokerError| unusable(&address, &error);
     let broker = Broker::connect(&address, "harmony rejected", CONNECT_WITHIN)

@@ -42,6 +42,21 @@ pub fn interruptible(
     result
 }
 
+/// The same for a command that goes on until Ctrl-C, which is then its usual end and no error.
+pub fn following(
+    global: &Global,
+    terminal: Terminal,
+    command: impl AsyncFnOnce(&Context) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    interruptible(global, terminal, command).map_err(|failure| {
+        if failure.is_interrupted() {
+            failure.shown()
+        } else {
+            failure
+        }
+    })
+}
+
 pub fn start(mut builder: Builder) -> Result<Runtime, Failure> {
     builder
         .enable_all()

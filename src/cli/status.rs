@@ -1,18 +1,20 @@
 //! `harmony status`: what runs, where, since when, and whether it is healthy.
 
 use super::context::Context;
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
 use super::render::Shown;
+use super::variables::{self, Syntax};
 use crate::appsettings::layers::Layers;
-use crate::hub::settings::broker_address;
 use crate::project::{ApplicationSettings, Scope};
 use crate::provision;
 use crate::provision::report::Report;
 use serde::Serialize;
+use std::io::Write;
 
 #[derive(Debug, clap::Args)]
 pub struct StatusArguments {
-    /// Output format; env and dotnet-env print variables for a shell, with secrets
+    /// Output format. With secrets: env and dotnet-env are variables for a shell, docker-env is a
+    /// file for docker run --env-file, github adds variables to a GitHub Actions job
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -23,6 +25,20 @@ enum Format {
     Json,
     Env,
     DotnetEnv,
+    DockerEnv,
+    Github,
+}
+
+impl Format {
+    fn syntax(self) -> Option<Syntax> {
+        match self {
+            Format::Text | Format::Json => None,
+            Format::Env => Some(Syntax::Shell),
+            Format::DotnetEnv => Some(Syntax::DotnetShell),
+            Format::DockerEnv => Some(Syntax::DockerEnvFile),
+            Format::Github => Some(Syntax::Github),
+        }
+    }
 }
 
 /// A report, with the error that keeps it from being complete.
@@ -40,17 +56,8 @@ pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Fa
     let failure = status.engine_failure.map(Failure::from);
     let report = &status.report;
     let json = arguments.format == Format::Json || context.terminal.json;
-    match arguments.format {
-        Format::Env | Format::DotnetEnv => {
-            for (name, dotnet, value) in variables(report, &layers) {
-                let name = match arguments.format {
-                    Format::Env => name,
-                    _ => dotnet,
-                };
-                let value = shell_quoted(&value);
-                context.terminal.text(&format!("{name}={value}"));
-            }
-        }
+    match arguments.format.syntax() {
+        Some(syntax) => show_variables(context, report, &layers, syntax)?,
         _ if json => context.terminal.json_result(&StatusReport {
             report,
             error: failure.as_ref(),
@@ -76,60 +83,48 @@ fn layers(context: &Context) -> Result<Layers, Failure> {
     Ok(ApplicationSettings::read(&checkout.hub, &scope)?.layers())
 }
 
-/// What scripts and other applications need to know: a name for shells, .NET's name, the value.
-fn variables(report: &Report, layers: &Layers) -> Vec<(&'static str, &'static str, String)> {
-    let mut variables = Vec::new();
-    if let Some(url) = &report.hub.url {
-        variables.push(("HARMONY_HUB_URL", "signalrHostUrl", url.clone()));
+/// Prints the variables; for a GitHub Actions job they go to the file that the runner reads.
+fn show_variables(
+    context: &Context,
+    report: &Report,
+    layers: &Layers,
+    syntax: Syntax,
+) -> Result<(), Failure> {
+    let variables = variables::of(
+        report.hub.url.as_deref(),
+        report.redis.endpoint.is_some(),
+        report.rabbitmq.endpoint.is_some(),
+        layers,
+    );
+    let text = variables::written(&variables, syntax).map_err(|error| {
+        Failure::new(Exit::Failed, "notExpressible", error.to_string())
+            .fix("use --format dotnet-env, or a value without line breaks")
+    })?;
+    if syntax != Syntax::Github {
+        context.terminal.exact(text.trim_end_matches('\n'));
+        return Ok(());
     }
-    if report.redis.endpoint.is_some() {
-        variables.push((
-            "HARMONY_REDIS",
-            "RedisConnectionString",
-            layers.get("RedisConnectionString").to_owned(),
-        ));
-    }
-    if let Some(address) = broker_address(layers)
-        .ok()
-        .filter(|_| report.rabbitmq.endpoint.is_some())
-    {
-        variables.extend([
-            (
-                "HARMONY_RABBITMQ_HOST",
-                "BrokerConfiguration__Host",
-                address.endpoint.host.clone(),
-            ),
-            (
-                "HARMONY_RABBITMQ_PORT",
-                "BrokerConfiguration__Port",
-                address.endpoint.port.to_string(),
-            ),
-            (
-                "HARMONY_RABBITMQ_USER",
-                "BrokerConfiguration__Username",
-                address.username.clone(),
-            ),
-            (
-                "HARMONY_RABBITMQ_PASSWORD",
-                "BrokerConfiguration__Password",
-                address.password.reveal().to_owned(),
-            ),
-            (
-                "HARMONY_RABBITMQ_VHOST",
-                "BrokerConfiguration__VirtualHost",
-                address.virtual_host.clone(),
-            ),
-        ]);
-    }
-    variables
-}
-
-/// A value that a shell takes as it is.
-fn shell_quoted(value: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./:@%+,".contains(letter);
-    if !value.is_empty() && value.chars().all(plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', "'\\''"))
-    }
+    let Some(file) = std::env::var_os("GITHUB_ENV").filter(|file| !file.is_empty()) else {
+        return Err(Failure::new(
+            Exit::Usage,
+            "noGithubEnv",
+            "the environment variable GITHUB_ENV is not set",
+        )
+        .why("GitHub Actions sets it to the file that its next steps read")
+        .fix("run this in a GitHub Actions job, or use --format env"));
+    };
+    // Before the values can appear in the log.
+    context
+        .terminal
+        .exact(variables::masks(&variables).trim_end());
+    let written = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(&file)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        let path = std::path::Path::new(&file).display().to_string();
+        Failure::new(Exit::Failed, "githubEnv", format!("cannot write {path}"))
+            .why(error.to_string())
+    })
 }

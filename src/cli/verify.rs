@@ -1,157 +1,142 @@
 //! `harmony verify`: send a test notification, check that clients of every hub given receive it.
 
+mod advice;
+mod cors;
+mod listener;
+mod report;
+
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::publish::{Source, no_hub};
+use super::source::{Receipt, Source, no_hub};
 use crate::hub::compose;
-use crate::hub_client::{ClientError, HubClient};
-use serde::Serialize;
-use std::fmt;
+use crate::hub_client::ClientTransport;
+use futures_util::future::join_all;
+use listener::{Listener, Way};
+use report::{Heard, Hop, Verification};
 use std::time::{Duration, Instant};
 use url::Url;
 
-const HEAR_WITHIN: Duration = Duration::from_secs(10);
 const NOTIFICATION: &str = "CardTitleChanged";
-const EVENT: &str = "OnCardTitleChanged";
+/// No hop takes longer.
+const HOP_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
 pub struct VerifyArguments {
-    /// Hub URLs to check [default: the running hub]
-    #[arg(value_name = "URL")]
+    /// Hub, gateway or proxy URL to check with every transport [default: the running hub]
+    #[arg(long = "url", value_name = "URL")]
+    urls: Vec<Url>,
+    /// Hub URLs to check over a WebSocket only
+    #[arg(value_name = "HUB", hide = true)]
     hubs: Vec<Url>,
-}
-
-#[derive(Debug, Serialize)]
-struct Hop {
-    hop: String,
-    milliseconds: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct Heard {
-    url: String,
-    heard: bool,
-    milliseconds: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Verification {
-    ok: bool,
-    hops: Vec<Hop>,
-    instances: Vec<Heard>,
-}
-
-impl fmt::Display for Verification {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for hop in &self.hops {
-            writeln!(formatter, "  {:<40}{:>9.1} ms", hop.hop, hop.milliseconds)?;
-        }
-        for instance in &self.instances {
-            let how = match &instance.why {
-                None => format!("heard after {:.1} ms", instance.milliseconds),
-                Some(why) => format!("NOT heard: {why}"),
-            };
-            writeln!(formatter, "  {:<40}{how}", instance.url)?;
-        }
-        formatter.write_str(if self.ok {
-            "Verified: a notification reaches every client."
-        } else {
-            "Not verified."
-        })
-    }
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    (since.elapsed().as_secs_f64() * 1e4).round() / 10.0
+    /// Keep the connections of --url open this long, to find proxies that cut silent ones; 0s skips it
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "20s",
+        value_parser = super::global::parse_duration
+    )]
+    hold: Duration,
+    /// Check that a browser page of this origin may connect
+    #[arg(long, value_name = "URL")]
+    origin: Option<Url>,
 }
 
 pub async fn run(context: &Context, arguments: VerifyArguments) -> Result<(), Failure> {
-    let source = Source::find(context)?;
-    let hubs = if arguments.hubs.is_empty() {
-        vec![own_hub(context)?]
-    } else {
-        arguments.hubs
+    let limit = HOP_WITHIN.min(context.timeout);
+    let source = match Source::find(context) {
+        Ok(source) => Some(source),
+        // Another hub's proxy can be checked without knowing its RabbitMQ.
+        Err(failure) if arguments.urls.is_empty() => return Err(failure),
+        Err(_) => None,
     };
+    let ways = ways(context, &arguments)?;
     let board = new_board();
     let mut hops = Vec::new();
     let mut listeners = Vec::new();
-    for hub in hubs {
+    for way in ways {
         let since = Instant::now();
-        let listening = listen(&hub, &board).await;
-        hops.push(Hop {
-            hop: format!("connect and join at {hub}"),
-            milliseconds: milliseconds(since),
-        });
-        listeners.push((hub, listening));
+        let listener = Listener::join(way, &board, limit).await;
+        let hop = format!("connect and join at {}", listener.way.url);
+        hops.push(Hop::new(hop, since).with(listener.problem()));
+        listeners.push(listener);
     }
     let title = format!("harmony verify {board}");
-    let body = compose::body(
-        compose::notification(NOTIFICATION)?,
-        Some(&board),
-        &[("Title".into(), title.clone())],
-    )?;
     let since = Instant::now();
-    source.publish(NOTIFICATION, &body).await?;
-    hops.push(Hop {
-        hop: format!("publish to {source}"),
-        milliseconds: milliseconds(since),
-    });
+    let receipt = match &source {
+        Some(source) => Some(publish(source, &board, &title, &mut hops).await),
+        None => None,
+    };
+    let published = receipt.as_ref().is_some_and(Result::is_ok);
     let hear = listeners
-        .into_iter()
-        .map(|(hub, client)| hear(hub, client, &title, since));
-    let instances = futures_util::future::join_all(hear).await;
-    let verification = Verification {
-        ok: instances.iter().all(|instance| instance.heard),
-        hops,
-        instances,
-    };
-    let ok = verification.ok;
-    context.terminal.result(&verification);
-    if ok {
-        return Ok(());
+        .iter_mut()
+        .map(|listener| listener.hear(published, &title, since, limit));
+    join_all(hear).await;
+    if !arguments.urls.is_empty() && !arguments.hold.is_zero() {
+        let _step = context
+            .terminal
+            .step(format!("holding the connections for {:?}", arguments.hold));
+        join_all(listeners.iter_mut().map(|one| one.hold(arguments.hold))).await;
     }
-    Err(Failure::new(
-        Exit::Failed,
-        "notHeard",
-        "the notification did not reach every client",
-    )
-    .shown())
-}
-
-async fn listen(hub: &Url, board: &str) -> Result<HubClient, ClientError> {
-    let mut client = HubClient::connect(hub, HEAR_WITHIN).await?;
-    client.invoke("ListenForBoardEvents", board).await?;
-    Ok(client)
-}
-
-async fn hear(
-    hub: Url,
-    client: Result<HubClient, ClientError>,
-    title: &str,
-    since: Instant,
-) -> Heard {
-    let url = hub.as_str().trim_end_matches('/').to_owned();
-    let heard = async {
-        let mut client = client?;
-        loop {
-            let (event, arguments) = client.hear().await?;
-            if event == EVENT && arguments[0]["title"] == title {
-                return Ok::<_, ClientError>(());
-            }
+    let mut instances: Vec<_> = listeners.iter().map(Heard::of).collect();
+    for url in &arguments.urls {
+        if let Some(advice) = cors::check(url, arguments.origin.as_ref(), limit).await {
+            instances.push(Heard::cors(url, &advice, arguments.origin.is_some()));
         }
+    }
+    let verification = Verification::of(hops, instances, receipt.as_ref());
+    conclude(context, &verification, receipt)
+}
+
+/// What is connected to, and how.
+fn ways(context: &Context, arguments: &VerifyArguments) -> Result<Vec<Way>, Failure> {
+    let mut ways: Vec<_> = arguments.hubs.iter().cloned().map(Way::direct).collect();
+    for url in &arguments.urls {
+        ways.push(Way::direct(url.clone()));
+        ways.extend(ClientTransport::ALL.map(|transport| Way::negotiated(url.clone(), transport)));
+    }
+    if ways.is_empty() {
+        ways.push(Way::direct(own_hub(context)?));
+    }
+    Ok(ways)
+}
+
+async fn publish(
+    source: &Source,
+    board: &str,
+    title: &str,
+    hops: &mut Vec<Hop>,
+) -> Result<Receipt, Failure> {
+    let fields = [("Title".to_owned(), title.to_owned())];
+    let body = compose::body(compose::notification(NOTIFICATION)?, Some(board), &fields)?;
+    let since = Instant::now();
+    let receipt = source.publish(NOTIFICATION, &body).await;
+    let problem = match &receipt {
+        Ok(Receipt::Queued { consumers: 0 }) => Some((
+            "no hub consumes the queue notifications.signalr".to_owned(),
+            "start a hub on this RabbitMQ, or correct its BrokerConfiguration".to_owned(),
+        )),
+        Ok(_) => None,
+        Err(failure) => Some(failure.in_words()),
     };
-    let why = match tokio::time::timeout(HEAR_WITHIN, heard).await {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some(format!("nothing came within {HEAR_WITHIN:?}")),
-    };
-    Heard {
-        url,
-        heard: why.is_none(),
-        milliseconds: milliseconds(since),
-        why,
+    hops.push(Hop::new(format!("publish to {source}"), since).with(problem));
+    receipt
+}
+
+fn conclude(
+    context: &Context,
+    verification: &Verification,
+    receipt: Option<Result<Receipt, Failure>>,
+) -> Result<(), Failure> {
+    context.terminal.result(verification);
+    match receipt {
+        Some(Err(failure)) => Err(failure.shown()),
+        _ if verification.ok => Ok(()),
+        _ => Err(Failure::new(
+            Exit::Failed,
+            "notHeard",
+            "the notification did not reach every client",
+        )
+        .shown()),
     }
 }
 

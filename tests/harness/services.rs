@@ -21,12 +21,16 @@ pub enum Part {
     Python,
     Peer,
     Ssh,
+    Nginx,
+    HaProxy,
 }
 
 impl Part {
     fn is_here(self) -> Result<(), &'static str> {
         let here = match self {
             Part::Redis => is_on_path("redis-server"),
+            Part::Nginx => is_on_path("nginx"),
+            Part::HaProxy => is_on_path("haproxy"),
             Part::Chromium => is_on_path("chromium"),
             Part::RabbitMq => rabbitmq().is_some(),
             Part::Docker => registry().is_some(),
@@ -48,6 +52,8 @@ impl Part {
             }
             Part::Python => "the Python clients are not installed; tests/run does that, with pip",
             Part::Chromium => "chromium is not installed; tests/run installs it on Debian, as root",
+            Part::Nginx => "nginx is not installed; tests/run installs it on Debian, as root",
+            Part::HaProxy => "haproxy is not installed; tests/run installs it on Debian, as root",
             Part::Node => "the JavaScript client is not installed; tests/run does that, with npm",
             Part::Ssh => "sshd is not installed; tests/run installs it on Debian, as root",
             Part::Peer => "the .NET peer is not here; HARMONY_PEER names its folder",

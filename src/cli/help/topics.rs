@@ -35,7 +35,12 @@ const fn topic(path: &'static str, options: &'static [&'static [&'static str]]) 
 /// The commands in groups, in the order of the help.
 pub const GROUPS: [(&str, &[&str]); 5] = [
     ("Set up", &["setup", "up", "down", "rehost"]),
-    ("Look", &["status", "logs", "doctor", "verify", "rejected"]),
+    (
+        "Look",
+        &[
+            "status", "logs", "listen", "ls", "doctor", "verify", "rejected",
+        ],
+    ),
     ("Settings", &["settings"]),
     ("Serve", &["hub", "publish"]),
     ("More", &["completions", "man", "help"]),
@@ -62,6 +67,8 @@ pub const TOPICS: &[Topic] = &[
     topic("rehost", &[PROJECT, OUTPUT, CHANGES]),
     topic("status", &[PROJECT, OUTPUT]),
     topic("logs", &[INSTANCE, OUTPUT]),
+    topic("listen", &[INSTANCE, OUTPUT]),
+    topic("ls", &[OUTPUT]),
     topic("doctor", &[PROJECT, OUTPUT]),
     topic("verify", &[PROJECT, OUTPUT, PATIENCE]),
     topic("rejected", &[PROJECT, OUTPUT]),

@@ -1,0 +1,77 @@
+//! What the instance's hub says of itself on its admin listener: what became of notifications.
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use crate::hub_client::http::{self, Exchange};
+use crate::hub_process;
+use std::time::Duration;
+use url::Url;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Notifications since the hub started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub taken: u64,
+    pub ignored: u64,
+    pub rejected: u64,
+}
+
+impl Counters {
+    /// From OpenMetrics text.
+    pub fn parse(text: &str) -> Self {
+        let value = |name: &str| {
+            let line = text.lines().find_map(|line| {
+                let value = line.strip_prefix(name)?.strip_prefix("_total ")?;
+                value.split(' ').next()?.parse().ok()
+            });
+            line.unwrap_or_default()
+        };
+        Counters {
+            taken: value("harmony_hub_notifications"),
+            ignored: value("harmony_hub_notifications_ignored"),
+            rejected: value("harmony_hub_notifications_rejected"),
+        }
+    }
+}
+
+/// The admin listener of the hub that runs; `None` where none does.
+pub fn admin_url(context: &Context) -> Result<Option<Url>, Failure> {
+    let state = context.instance.state()?;
+    let url = match hub_process::find(&context.instance)? {
+        Some(running) => running.admin_url,
+        None if state.hub_in_container => state.admin_url(),
+        None => return Ok(None),
+    };
+    if url.is_empty() {
+        return Ok(None);
+    }
+    Url::parse(&url)
+        .map(Some)
+        .map_err(|error| Failure::new(Exit::Failed, "adminUrl", error.to_string()))
+}
+
+/// The counters now; `None` where the hub does not say.
+pub async fn read(admin: &Url) -> Option<Counters> {
+    let url = admin.join("/metrics").ok()?;
+    let request = Exchange::new(hyper::Method::GET, &url);
+    let response = http::send(&request, ANSWER_WITHIN).await.ok()?;
+    (response.status == 200).then(|| Counters::parse(&response.body))
+}
+
+/// Waits until the hub has taken more than before; what it counts then. `None` where it does not
+/// within the time.
+pub async fn await_more(admin: &Url, before: Counters, limit: Duration) -> Option<Counters> {
+    let taking = async {
+        loop {
+            if let Some(now) = read(admin).await
+                && now.taken > before.taken
+            {
+                return now;
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    };
+    tokio::time::timeout(limit, taking).await.ok()
+}
