@@ -3,11 +3,13 @@
 mod answers_file;
 mod arguments;
 mod commands;
+mod completions;
 mod context;
 mod counters;
 mod difference;
 mod doctor;
 mod down;
+mod environment;
 mod failure;
 mod global;
 mod help;
@@ -15,7 +17,7 @@ mod hub;
 mod listen;
 mod logs;
 mod ls;
-mod moment;
+mod man;
 mod progress;
 mod publish;
 mod rehost;
@@ -30,8 +32,10 @@ mod up;
 mod usage;
 mod variables;
 mod verify;
+mod wait;
 
 use crate::terminal::{Colour, Terminal};
+use clap::CommandFactory;
 use commands::{Cli, Command};
 use context::{Context, repeated_flags};
 use failure::{Exit, Failure};
@@ -43,6 +47,10 @@ use usage::Invocation;
 /// Runs one command line to its end.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<_> = arguments.collect();
+    if let Some(candidates) = completions::candidates(&arguments) {
+        Terminal::new(false, false, false, Colour::Never).exact(&candidates);
+        return ExitCode::SUCCESS;
+    }
     let cli = match usage::read(&arguments) {
         Invocation::Command(cli) => cli,
         Invocation::Text(text) => {
@@ -83,7 +91,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// The command line with complete help: for manual pages, completions and tests.
 pub fn command() -> clap::Command {
-    help::command()
+    help::complete(Cli::command())
 }
 
 fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
@@ -96,19 +104,10 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Version => Ok(()),
         Command::Hub(arguments) => hub::run(&global, arguments, terminal),
         Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut help::command(), "harmony", &mut script);
-            terminal.exact(String::from_utf8_lossy(&script).trim_end());
+            terminal.exact(completions::script(shell)?.trim_end());
             Ok(())
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(help::command())
-                .render(&mut page)
-                .map_err(|error| Failure::new(Exit::Failed, "man", error.to_string()))?;
-            terminal.exact(String::from_utf8_lossy(&page).trim_end());
-            Ok(())
-        }
+        Command::Man(arguments) => man::run(Cli::command(), &arguments, terminal),
         Command::Rehost(arguments) => interruptible(&global, terminal, async |context| {
             rehost::run(context, arguments).await
         }),
@@ -117,7 +116,11 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
                 settings::ask(context, arguments).await
             })
         }
-        Command::Settings(arguments) => settings::run(&Context::new(&global, terminal)?, arguments),
+        Command::Settings(arguments) => {
+            let context = Context::new(&global, terminal)?;
+            environment::point_out(&context);
+            settings::run(&context, arguments)
+        }
         Command::Setup(answers) => interruptible(&global, terminal, async |context| {
             setup::run(context, answers).await
         }),
@@ -133,6 +136,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Listen(arguments) => following(&global, terminal, async |context| {
             listen::run(context, arguments).await
         }),
+        Command::Wait => interruptible(&global, terminal, async |context| wait::run(context).await),
         Command::Ls => interruptible(&global, terminal, async |context| ls::run(context).await),
         Command::Logs(arguments) => following(&global, terminal, async |context| {
             logs::run(context, arguments).await

@@ -15,7 +15,7 @@ use hyper::Method;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Duration;
-use stream::{Address, Socket};
+use stream::{Address, ByteStream};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use url::Url;
@@ -45,7 +45,7 @@ impl ClientTransport {
 
 /// What carries the messages.
 enum Carrier {
-    WebSocket(Box<WebSocketStream<Box<dyn Socket>>>),
+    WebSocket(Box<WebSocketStream<Box<dyn ByteStream>>>),
     ServerSentEvents(ServerSentEvents),
     LongPoll(LongPoll),
 }
@@ -181,7 +181,9 @@ impl HubClient {
     }
 }
 
-async fn next_text(socket: &mut WebSocketStream<Box<dyn Socket>>) -> Result<String, ClientError> {
+async fn next_text(
+    socket: &mut WebSocketStream<Box<dyn ByteStream>>,
+) -> Result<String, ClientError> {
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),

@@ -5,11 +5,11 @@
 //! | module | may import |
 //! |---|---|
 //! | **what a human touches** | |
-//! | [`cli`]: one file a command | terminal, form, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex, platform |
+//! | [`cli`]: one file a command | terminal, form, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex, moment, platform |
 //! | [`form`]: settings edited by questions that their schemas ask | terminal, schema, appsettings, secret |
 //! | [`terminal`]: the only code that prints and asks | platform |
 //! | **configuration and provisioning** | |
-//! | [`provision`]: bring Redis, RabbitMQ, settings and the hub to what was asked for | project, checkout, schema, appsettings, connection_string, containers, hub_process, hub_client, instance, hub, tls, secret, hex |
+//! | [`provision`]: bring Redis, RabbitMQ, settings and the hub to what was asked for | project, checkout, schema, appsettings, connection_string, containers, hub_process, hub_client, instance, hub, tls, secret, hex, moment |
 //! | [`project`]: one checkout's settings, edited together | checkout, schema, appsettings, connection_string, templates |
 //! | [`checkout`]: finding Harmony and its files | |
 //! | [`schema`]: what settings may say | appsettings |
@@ -35,6 +35,7 @@
 //! | [`json_web_token`]: tokens as Harmony.Api signs them | |
 //! | [`platform`]: the only code that differs between operating systems | |
 //! | [`hex`]: bytes as hexadecimal digits | |
+//! | [`moment`]: times as RFC 3339 has them | |
 //! | [`secret`]: texts that never print themselves | |
 //!
 //! A CardCreated goes `hub::consumer -> hub::notification -> signalr::broadcast -> signalr::backplane ->
@@ -56,6 +57,7 @@ pub mod json;
 pub mod json_web_token;
 pub mod listen;
 pub mod message_pack;
+pub mod moment;
 pub mod platform;
 pub mod project;
 pub mod provision;

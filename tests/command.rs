@@ -12,5 +12,6 @@ mod publish;
 mod rehost;
 mod scripts;
 mod setup;
+mod shells;
 mod terminal;
 mod verify;

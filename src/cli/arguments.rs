@@ -164,10 +164,24 @@ impl Words {
         match text {
             "container" => Ok(ServerChoice::Container),
             text if text == self.without => Ok(ServerChoice::Without),
-            text => Endpoint::parse(text, self.port)
-                .map(ServerChoice::Server)
-                .ok_or_else(|| format!("expected container, HOST:PORT or {}", self.without)),
+            text => match self.misspelt(text) {
+                Some(word) => Err(format!(
+                    "did you mean '{word}'? A host of that name is written '{text}:{}'",
+                    self.port
+                )),
+                None => Endpoint::parse(text, self.port)
+                    .map(ServerChoice::Server)
+                    .ok_or_else(|| format!("expected container, HOST:PORT or {}", self.without)),
+            },
         }
+    }
+
+    /// The word that was meant, where a text is nearly one.
+    fn misspelt(self, text: &str) -> Option<&'static str> {
+        let text = text.to_ascii_lowercase();
+        ["container", self.without]
+            .into_iter()
+            .find(|word| strsim::damerau_levenshtein(&text, word) <= word.len() / 4)
     }
 
     fn serialize<S: Serializer>(

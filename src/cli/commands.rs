@@ -6,6 +6,7 @@ use super::global::Global;
 use super::hub::HubArguments;
 use super::listen::ListenArguments;
 use super::logs::LogsArguments;
+use super::man::ManArguments;
 use super::publish::PublishArguments;
 use super::rehost::RehostArguments;
 use super::rejected::RejectedArguments;
@@ -48,6 +49,8 @@ pub enum Command {
     Verify(VerifyArguments),
     /// Show the notifications that clients receive, as they come
     Listen(ListenArguments),
+    /// Wait until everything is healthy
+    Wait,
     /// List the instances on this machine
     #[command(visible_alias = "list")]
     Ls,
@@ -65,8 +68,8 @@ pub enum Command {
         /// Shell to complete for
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page of a command
+    Man(ManArguments),
     /// Print the version
     #[command(hide = true)]
     Version,

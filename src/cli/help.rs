@@ -2,14 +2,9 @@
 
 pub mod topics;
 
-use super::commands::Cli;
 use anstyle::Style;
-use clap::{Arg, CommandFactory};
-use topics::{GROUPS, TOPICS, Topic};
-
-const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage · 3 settings invalid · \
-4 changes pending (--detailed-exitcode) · 5 a service did not become ready · \
-6 Docker not reachable · 130 interrupted";
+use clap::{Arg, ValueHint};
+use topics::{EXIT_CODES, GROUPS, HelpTopic, TOPICS};
 
 /// The commands that most people need.
 const FIRST: [(&str, &str); 5] = [
@@ -47,9 +42,34 @@ pub fn start_page() -> String {
     page
 }
 
-/// The command line with complete help, as `--help`, manual pages and completions show it.
-pub fn command() -> clap::Command {
-    let command = Cli::command();
+/// The same with the hub's flags, which .NET's way to read a command line hides from clap: for
+/// manual pages and completions.
+pub fn documented(command: clap::Command) -> clap::Command {
+    let option = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    complete(command).mut_subcommand("hub", |hub| {
+        clap::Command::new("hub")
+            .about(hub.get_about().cloned().unwrap_or_default())
+            .args([
+                option("settings", "DIR", "Folder of appsettings.json [default: .]")
+                    .value_hint(ValueHint::DirPath),
+                option("urls", "URLS", "Addresses to listen on, separated by ';'"),
+                option("environment", "NAME", ".NET environment to use"),
+                option(
+                    "rabbitmq",
+                    "embedded",
+                    "Take notifications by HTTP, not from RabbitMQ",
+                )
+                .value_parser(["embedded"]),
+                option("redis", "none", "Serve alone, without other hubs").value_parser(["none"]),
+            ])
+            .disable_help_flag(true)
+    })
+}
+
+/// The command line with complete help.
+pub fn complete(command: clap::Command) -> clap::Command {
     let globals: Vec<Arg> = command
         .get_arguments()
         .filter(|argument| argument.is_global_set())
@@ -83,7 +103,7 @@ fn at(
 }
 
 /// Hides the global options that mean nothing to a command, and adds its examples.
-fn explain(command: clap::Command, topic: &Topic, globals: &[Arg]) -> clap::Command {
+fn explain(command: clap::Command, topic: &HelpTopic, globals: &[Arg]) -> clap::Command {
     let command = globals.iter().fold(command, |command, global| {
         let id = global.get_id().as_str();
         command.arg(global.clone().hide(!topic.takes(id)))
@@ -91,7 +111,7 @@ fn explain(command: clap::Command, topic: &Topic, globals: &[Arg]) -> clap::Comm
     command.after_help(examples(topic))
 }
 
-fn examples(topic: &Topic) -> String {
+fn examples(topic: &HelpTopic) -> String {
     let examples = topic.examples();
     if examples.is_empty() {
         return String::new();

@@ -2,9 +2,9 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::moment;
 use super::source::no_hub;
 use crate::hub_client::{ClientError, HubClient};
+use crate::moment;
 use crate::terminal::safe::Neutral;
 use anstyle::Style;
 use serde::Serialize;

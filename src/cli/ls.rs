@@ -2,10 +2,10 @@
 
 use super::context::{self, Context};
 use super::failure::{Exit, Failure};
-use super::moment;
 use crate::hub_client::HubClient;
 use crate::hub_process;
 use crate::instance::{Instance, State};
+use crate::moment;
 use futures_util::future::join_all;
 use serde::Serialize;
 use std::fmt;
@@ -17,7 +17,7 @@ const ASK_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Listed {
+struct ListedInstance {
     instance: String,
     checkout: PathBuf,
     /// Of the hub: `running`, `unhealthy` or `stopped`.
@@ -29,7 +29,7 @@ struct Listed {
 
 #[derive(Debug, Serialize)]
 struct InstanceList {
-    instances: Vec<Listed>,
+    instances: Vec<ListedInstance>,
 }
 
 impl fmt::Display for InstanceList {
@@ -37,7 +37,7 @@ impl fmt::Display for InstanceList {
         if self.instances.is_empty() {
             return formatter.write_str("No instances. 'harmony up' makes one.");
         }
-        let wide = |text: fn(&Listed) -> &str| {
+        let wide = |text: fn(&ListedInstance) -> &str| {
             let widths = self.instances.iter().map(|one| text(one).chars().count());
             widths.max().unwrap_or_default()
         };
@@ -96,7 +96,7 @@ pub fn names(folder: &std::path::Path) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
-async fn look(instance: Instance, state: State) -> Listed {
+async fn look(instance: Instance, state: State) -> ListedInstance {
     let running = hub_process::find(&instance).ok().flatten();
     let is_up = running.is_some() || state.hub_in_container;
     let answers = match Url::parse(&state.hub_url) {
@@ -104,7 +104,7 @@ async fn look(instance: Instance, state: State) -> Listed {
         _ => false,
     };
     let started = running.and_then(|running| i64::try_from(running.started_at).ok());
-    Listed {
+    ListedInstance {
         state: match (is_up, answers) {
             (_, true) => "running",
             (true, false) if !state.hub_in_container => "unhealthy",

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::source::{Receipt, Source};
+use super::source::{NotificationSource, Receipt};
 use crate::hub::compose::{self, ComposeError};
 use crate::hub::notification::{self, NotificationLimits, TypeHeader};
 use serde::Serialize;
@@ -34,7 +34,7 @@ fn parse_field(text: &str) -> Result<(String, String), String> {
 }
 
 #[derive(Debug, Serialize)]
-struct Published {
+struct PublishedNotification {
     #[serde(rename = "type")]
     notification: String,
     via: String,
@@ -43,7 +43,7 @@ struct Published {
     receipt: Receipt,
 }
 
-impl fmt::Display for Published {
+impl fmt::Display for PublishedNotification {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
@@ -69,14 +69,14 @@ pub async fn run(context: &Context, arguments: PublishArguments) -> Result<(), F
     if !arguments.no_check {
         check(notification.name, &body)?;
     }
-    let source = Source::find(context)?;
+    let source = NotificationSource::find(context)?;
     let receipt = source.publish(notification.name, &body).await?;
     if let Receipt::Queued { consumers: 0 } = receipt {
         context
             .terminal
             .warn("no hub consumes the queue; the notification waits there until one does");
     }
-    context.terminal.result(&Published {
+    context.terminal.result(&PublishedNotification {
         notification: arguments.notification,
         via: source.to_string(),
         bytes: body.len(),

@@ -2,10 +2,10 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::moment;
-use super::source::{Source, unusable};
+use super::source::{NotificationSource, unusable};
 use crate::broker::rejected::Rejected;
 use crate::broker::{Broker, BrokerError};
+use crate::moment;
 use crate::terminal::safe::{Neutral, neutral_lines};
 use serde::Serialize;
 use std::fmt;
@@ -142,7 +142,7 @@ impl fmt::Display for Done {
 }
 
 pub async fn run(context: &Context, arguments: RejectedArguments) -> Result<(), Failure> {
-    let Source::RabbitMq { address, .. } = Source::find(context)? else {
+    let NotificationSource::RabbitMq { address, .. } = NotificationSource::find(context)? else {
         return Err(Failure::new(
             Exit::Failed,
             "noBroker",

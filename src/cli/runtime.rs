@@ -1,6 +1,7 @@
 //! Running a command to its end, or to Ctrl-C.
 
 use super::context::Context;
+use super::environment;
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use crate::platform::Interruption;
@@ -21,6 +22,7 @@ pub fn interruptible(
         // the process and leave the terminal in raw mode.
         let interruption = Interruption::listen();
         let context = Context::new(global, terminal)?;
+        environment::point_out(&context);
         let Ok(mut interruption) = interruption else {
             return command(&context).await;
         };
@@ -49,7 +51,7 @@ pub fn following(
     command: impl AsyncFnOnce(&Context) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     interruptible(global, terminal, command).map_err(|failure| {
-        if failure.is_interrupted() {
+        if failure.exit() == Exit::Interrupted {
             failure.shown()
         } else {
             failure

@@ -19,7 +19,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const TAKE_WITHIN: Duration = Duration::from_secs(3);
 
 /// Where notifications go in.
-pub enum Source {
+pub enum NotificationSource {
     RabbitMq {
         address: BrokerAddress,
         /// Of our own hub, where one runs.
@@ -52,7 +52,7 @@ impl fmt::Display for Receipt {
     }
 }
 
-impl Source {
+impl NotificationSource {
     /// The embedded hub's inbox where one runs, else the RabbitMQ of the settings.
     pub fn find(context: &Context) -> Result<Self, Failure> {
         let state = context.instance.state()?;
@@ -60,7 +60,7 @@ impl Source {
         if state.rabbitmq == Choice::Embedded {
             let inbox = admin.ok_or_else(no_hub)?.join("/notifications");
             return inbox
-                .map(Source::Inbox)
+                .map(NotificationSource::Inbox)
                 .map_err(|error| Failure::new(Exit::Failed, "adminUrl", error.to_string()));
         }
         let checkout = context.known_checkout()?;
@@ -71,7 +71,7 @@ impl Source {
         };
         let scope = Scope::of(&**environment);
         let layers = ApplicationSettings::read(&checkout.hub, &scope)?.layers();
-        Ok(Source::RabbitMq {
+        Ok(NotificationSource::RabbitMq {
             address: broker_address(&layers)?,
             admin,
         })
@@ -79,7 +79,7 @@ impl Source {
 
     pub async fn publish(&self, notification: &str, body: &[u8]) -> Result<Receipt, Failure> {
         match self {
-            Source::RabbitMq { address, admin } => {
+            NotificationSource::RabbitMq { address, admin } => {
                 let before = match admin {
                     Some(admin) => counters::read(admin).await,
                     None => None,
@@ -95,7 +95,7 @@ impl Source {
                     _ => Ok(Receipt::Queued { consumers }),
                 }
             }
-            Source::Inbox(url) => put(url, notification, body).await,
+            NotificationSource::Inbox(url) => put(url, notification, body).await,
         }
     }
 }
@@ -153,13 +153,13 @@ async fn put(url: &Url, notification: &str, body: &[u8]) -> Result<Receipt, Fail
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for NotificationSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::RabbitMq { address, .. } => {
+            NotificationSource::RabbitMq { address, .. } => {
                 write!(formatter, "RabbitMQ at {}", address.endpoint)
             }
-            Source::Inbox(url) => write!(formatter, "the hub's inbox at {url}"),
+            NotificationSource::Inbox(url) => write!(formatter, "the hub's inbox at {url}"),
         }
     }
 }

@@ -52,9 +52,8 @@ struct StatusReport<'r> {
 
 pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Failure> {
     let layers = layers(context)?;
-    let status = provision::status(&context.installation()?, &layers).await?;
-    let failure = status.engine_failure.map(Failure::from);
-    let report = &status.report;
+    let (report, failure) = look_with(context, &layers).await?;
+    let report = &report;
     let json = arguments.format == Format::Json || context.terminal.json;
     match arguments.format.syntax() {
         Some(syntax) => show_variables(context, report, &layers, syntax)?,
@@ -70,6 +69,19 @@ pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Fa
         Some(failure) if json => Err(failure.shown()),
         Some(failure) => Err(failure),
     }
+}
+
+/// What runs, and why that cannot be told where Docker cannot be asked.
+pub async fn look(context: &Context) -> Result<(Report, Option<Failure>), Failure> {
+    look_with(context, &layers(context)?).await
+}
+
+async fn look_with(
+    context: &Context,
+    layers: &Layers,
+) -> Result<(Report, Option<Failure>), Failure> {
+    let status = provision::status(&context.installation()?, layers).await?;
+    Ok((status.report, status.engine_failure.map(Failure::from)))
 }
 
 /// The hub's settings, as the hub that was brought up reads them.

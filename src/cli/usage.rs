@@ -41,7 +41,7 @@ pub fn read(arguments: &[OsString]) -> Invocation {
         }) => Invocation::Text(format!("harmony {}", env!("CARGO_PKG_VERSION"))),
         Ok(cli) => Invocation::Command(Box::new(cli)),
         // The full help is built only when it is shown: it costs as much as many a command.
-        Err(_) => match help::command().try_get_matches_from(arguments) {
+        Err(_) => match help::complete(Cli::command()).try_get_matches_from(arguments) {
             Err(error) => shown(&error, arguments),
             Ok(_) => Invocation::Text(help::start_page()),
         },

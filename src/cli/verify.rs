@@ -7,7 +7,7 @@ mod report;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::source::{Receipt, Source, no_hub};
+use super::source::{NotificationSource, Receipt, no_hub};
 use crate::hub::compose;
 use crate::hub_client::ClientTransport;
 use futures_util::future::join_all;
@@ -43,7 +43,7 @@ pub struct VerifyArguments {
 
 pub async fn run(context: &Context, arguments: VerifyArguments) -> Result<(), Failure> {
     let limit = HOP_WITHIN.min(context.timeout);
-    let source = match Source::find(context) {
+    let source = match NotificationSource::find(context) {
         Ok(source) => Some(source),
         // Another hub's proxy can be checked without knowing its RabbitMQ.
         Err(failure) if arguments.urls.is_empty() => return Err(failure),
@@ -101,7 +101,7 @@ fn ways(context: &Context, arguments: &VerifyArguments) -> Result<Vec<Way>, Fail
 }
 
 async fn publish(
-    source: &Source,
+    source: &NotificationSource,
     board: &str,
     title: &str,
     hops: &mut Vec<Hop>,

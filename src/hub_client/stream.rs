@@ -10,8 +10,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
-pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// Where a URL points to.
 pub struct Address {
@@ -31,7 +31,7 @@ impl Address {
         })
     }
 
-    pub async fn connect(&self) -> Result<Box<dyn Socket>, ClientError> {
+    pub async fn connect(&self) -> Result<Box<dyn ByteStream>, ClientError> {
         let address = self.to_string();
         let stream = match TcpStream::connect((self.host.as_str(), self.port)).await {
             Ok(stream) => stream,

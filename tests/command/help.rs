@@ -190,11 +190,7 @@ fn a_misspelt_value_is_no_host_name() {
 fn every_command_has_two_or_three_examples() {
     for (path, _) in all() {
         let count = examples_of(&path).len();
-        assert!((1..=3).contains(&count), "{path} has {count} examples");
-        assert!(
-            count > 1 || path == "man",
-            "{path} has only {count} example"
-        );
+        assert!((2..=3).contains(&count), "{path} has {count} examples");
     }
 }
 

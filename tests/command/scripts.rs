@@ -228,6 +228,41 @@ fn ls_lists_the_instances_of_this_machine() {
     );
 }
 
+#[test]
+fn wait_returns_once_clients_can_connect_and_gives_up_in_time() {
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let output = run(&mut bare(
+        &folder,
+        &["wait", "--timeout", "300ms", "--json"],
+    ));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(output.status.code(), Some(5), "{answer}");
+    assert_eq!(answer["error"]["code"], "notReady");
+    let mut waiting = Program::start(harmony(folder.path()).args(["wait", "--json"]));
+    let url = format!("http://localhost:{}", free_port());
+    json(&mut bare(&folder, &["up", "--yes", "--hub-url", &url]));
+    assert_eq!(waiting.wait(), Some(0));
+    let status = json(&mut bare(&folder, &["status"]));
+    is_rfc_3339(&status["hub"]["startedAt"]);
+}
+
+#[test]
+fn an_environment_without_a_file_is_pointed_out() {
+    let folder = Folder::new();
+    folder.write("harmony/Harmony.SignalR/appsettings.json", "{}");
+    folder.write("harmony/Harmony.SignalR/appsettings.Test.json", "{}");
+    let said = |name: &str| {
+        let list = ["settings", "list", "--environment", name];
+        text(&run(harmony(folder.path()).args(list)).stderr)
+    };
+    assert!(said("Developement").contains("did you mean Development?"));
+    assert!(said("Tset").contains("did you mean Test?"));
+    for known in ["Test", "Development", "Production"] {
+        assert_eq!(said(known), "");
+    }
+}
+
 fn is_rfc_3339(time: &Value) {
     let time = time.as_str().unwrap_or_else(|| panic!("{time} is no text"));
     let shape: String = time

@@ -23,6 +23,9 @@ pub enum Part {
     Ssh,
     Nginx,
     HaProxy,
+    Zsh,
+    Fish,
+    Man,
 }
 
 impl Part {
@@ -30,6 +33,9 @@ impl Part {
         let here = match self {
             Part::Redis => is_on_path("redis-server"),
             Part::Nginx => is_on_path("nginx"),
+            Part::Zsh => is_on_path("zsh"),
+            Part::Fish => is_on_path("fish"),
+            Part::Man => is_on_path("man"),
             Part::HaProxy => is_on_path("haproxy"),
             Part::Chromium => is_on_path("chromium"),
             Part::RabbitMq => rabbitmq().is_some(),
@@ -52,6 +58,9 @@ impl Part {
             }
             Part::Python => "the Python clients are not installed; tests/run does that, with pip",
             Part::Chromium => "chromium is not installed; tests/run installs it on Debian, as root",
+            Part::Zsh => "zsh is not installed; tests/run installs it on Debian, as root",
+            Part::Fish => "fish is not installed; tests/run installs it on Debian, as root",
+            Part::Man => "man is not installed; tests/run installs it on Debian, as root",
             Part::Nginx => "nginx is not installed; tests/run installs it on Debian, as root",
             Part::HaProxy => "haproxy is not installed; tests/run installs it on Debian, as root",
             Part::Node => "the JavaScript client is not installed; tests/run does that, with npm",

@@ -1,12 +1,12 @@
 //! What `--help` says beside the flags: groups, the global options that mean something, examples.
 
 /// A command and the global options that mean something to it.
-pub struct Topic {
+pub struct HelpTopic {
     pub path: &'static str,
     options: &'static [&'static [&'static str]],
 }
 
-impl Topic {
+impl HelpTopic {
     pub fn takes(&self, option: &str) -> bool {
         self.options.iter().any(|options| options.contains(&option))
     }
@@ -28,9 +28,13 @@ impl Topic {
 
 const EXAMPLES: &str = include_str!("examples.txt");
 
-const fn topic(path: &'static str, options: &'static [&'static [&'static str]]) -> Topic {
-    Topic { path, options }
+const fn topic(path: &'static str, options: &'static [&'static [&'static str]]) -> HelpTopic {
+    HelpTopic { path, options }
 }
+
+pub const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage · 3 settings invalid · \
+4 changes pending (--detailed-exitcode) · 5 a service did not become ready · \
+6 Docker not reachable · 130 interrupted";
 
 /// The commands in groups, in the order of the help.
 pub const GROUPS: [(&str, &[&str]); 5] = [
@@ -38,7 +42,7 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Look",
         &[
-            "status", "logs", "listen", "ls", "doctor", "verify", "rejected",
+            "status", "logs", "listen", "ls", "wait", "doctor", "verify", "rejected",
         ],
     ),
     ("Settings", &["settings"]),
@@ -54,7 +58,7 @@ const QUESTIONS: &[&str] = &["yes"];
 const ANSWERS: &[&str] = &["answers", "record_answers"];
 const PATIENCE: &[&str] = &["timeout"];
 
-pub const TOPICS: &[Topic] = &[
+pub const TOPICS: &[HelpTopic] = &[
     topic(
         "setup",
         &[PROJECT, OUTPUT, CHANGES, QUESTIONS, ANSWERS, PATIENCE],
@@ -69,6 +73,7 @@ pub const TOPICS: &[Topic] = &[
     topic("logs", &[INSTANCE, OUTPUT]),
     topic("listen", &[INSTANCE, OUTPUT]),
     topic("ls", &[OUTPUT]),
+    topic("wait", &[PROJECT, OUTPUT, PATIENCE]),
     topic("doctor", &[PROJECT, OUTPUT]),
     topic("verify", &[PROJECT, OUTPUT, PATIENCE]),
     topic("rejected", &[PROJECT, OUTPUT]),

@@ -20,8 +20,11 @@ pub struct HubReport {
     pub container: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Seconds since 1970.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Seconds since 1970; in JSON a time as RFC 3339 has it.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::moment::serialize"
+    )]
     pub started_at: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_url: Option<String>,

@@ -12,6 +12,15 @@ pub fn of_seconds(seconds: i64) -> Option<String> {
     OffsetDateTime::from_unix_timestamp(seconds).ok().map(text)
 }
 
+/// For serde: seconds since 1970 as text.
+pub fn serialize<S: serde::Serializer>(
+    seconds: &Option<u64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let seconds = seconds.and_then(|seconds| i64::try_from(seconds).ok());
+    serde::Serialize::serialize(&seconds.and_then(of_seconds), serializer)
+}
+
 fn text(time: OffsetDateTime) -> String {
     let whole = time.replace_millisecond(time.millisecond()).unwrap_or(time);
     // Only years above 9999 cannot be written so.
