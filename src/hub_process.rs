@@ -1,16 +1,19 @@
 //! The hub as a background process: our own executable started anew, known by a lock that it holds.
 
+mod error;
 pub mod supervisor;
+
+pub use error::HubProcessError;
 
 use crate::hub_client::{ClientError, HubClient};
 use crate::instance::Instance;
 use crate::instance::lock::Lock;
-use crate::platform;
+use crate::platform::{self, Detached};
+use error::file_error;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use url::Url;
 
@@ -52,31 +55,6 @@ pub struct Launch {
     pub hidden_variables: Vec<String>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum HubProcessError {
-    #[error("{} can't be used: {error}", path.display())]
-    File { path: PathBuf, error: io::Error },
-    #[error("the hub could not be started: {0}")]
-    Spawn(io::Error),
-    #[error("the hub ended at once ({status}); its last words:\n{log}")]
-    Died { status: String, log: String },
-    #[error(
-        "no client could connect to the hub within {within:?}: {error}; its last words:\n{log}"
-    )]
-    NotReady {
-        within: Duration,
-        error: ClientError,
-        log: String,
-    },
-    #[error("process {0} does not end")]
-    DoesNotEnd(u32),
-}
-
-fn file_error(path: &Path) -> impl FnOnce(io::Error) -> HubProcessError {
-    let path = path.to_owned();
-    move |error| HubProcessError::File { path, error }
-}
-
 /// The hub's own part: says who it is for as long as the lock is held.
 pub fn hold(folder: &Path, running: &Running) -> io::Result<Lock> {
     Lock::take(&folder.join(PID_FILE), &serde_json::to_string(running)?)?
@@ -99,30 +77,22 @@ pub async fn launch(
 ) -> Result<Running, HubProcessError> {
     // One that waits to start a hub that died would start it beside this one.
     supervisor::end(instance).await?;
-    let log = open_log(instance)?;
-    let start = log.metadata().map_or(0, |metadata| metadata.len());
+    let start = prepare_log(instance)?;
+    let mut arguments = vec!["hub".to_owned(), supervisor::SUPERVISE.to_owned()];
+    arguments.extend_from_slice(&launch.arguments);
+    let hidden = launch.hidden_variables.iter();
+    arguments.extend(hidden.map(|name| format!("{}{name}", supervisor::WITHOUT)));
     let executable = std::env::current_exe().map_err(HubProcessError::Spawn)?;
-    let errors = log.try_clone().map_err(HubProcessError::Spawn)?;
-    let mut command = Command::new(executable);
-    command
-        .arg("hub")
-        .arg(supervisor::SUPERVISE)
-        .args(&launch.arguments)
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors);
-    for variable in &launch.hidden_variables {
-        command.env_remove(variable);
-    }
-    let mut child = platform::spawn_detached(&mut command).map_err(HubProcessError::Spawn)?;
+    let child =
+        platform::spawn_detached(&executable, &arguments).map_err(HubProcessError::Spawn)?;
     let deadline = Instant::now() + within;
-    let mut guard = KillUnlessReady(Some(&mut child));
+    let mut guard = KillUnlessReady(Some(child));
     loop {
         if let Some(child) = &mut guard.0
-            && let Some(status) = child.try_wait().map_err(HubProcessError::Spawn)?
+            && let Some(status) = child.status().map_err(HubProcessError::Spawn)?
         {
             return Err(HubProcessError::Died {
-                status: status.to_string(),
+                status,
                 log: log_since(instance, start),
             });
         }
@@ -151,15 +121,13 @@ pub async fn launch(
 }
 
 /// Ends a hub that was started and is not wanted after all.
-struct KillUnlessReady<'c>(Option<&'c mut Child>);
+struct KillUnlessReady(Option<Detached>);
 
-impl Drop for KillUnlessReady<'_> {
+impl Drop for KillUnlessReady {
     fn drop(&mut self) {
         if let Some(child) = &mut self.0 {
-            // Its hub with it, which is in its group; waiting leaves no zombie behind.
-            let _ = platform::kill_with_children(child.id());
-            let _ = child.kill();
-            let _ = child.wait();
+            // Its hub with it. One that has ended needs no killing.
+            let _ = child.kill_with_children();
         }
     }
 }
@@ -209,17 +177,16 @@ pub fn now() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-fn open_log(instance: &Instance) -> Result<File, HubProcessError> {
+/// Sets a large log aside; returns the length of the one that will be written on.
+fn prepare_log(instance: &Instance) -> Result<u64, HubProcessError> {
     let path = instance.log();
     fs::create_dir_all(&instance.folder).map_err(file_error(&path))?;
-    if fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LARGEST_LOG) {
-        platform::replace(&path, &path.with_extension("log.1")).map_err(file_error(&path))?;
+    let length = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+    if length <= LARGEST_LOG {
+        return Ok(length);
     }
-    File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(file_error(&path))
+    platform::replace(&path, &path.with_extension("log.1")).map_err(file_error(&path))?;
+    Ok(0)
 }
 
 /// The last lines that were logged from a place on.

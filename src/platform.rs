@@ -4,18 +4,24 @@
 
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(unix)]
 use unix as system;
+#[cfg(windows)]
+use windows as system;
 
 pub use system::{
-    InputMode, Interruption, advice, ask_to_end, connect, connect_local, copy_access, create_file,
-    docker_host, free_space, has_input, is_port_taken, is_writable, kill, kill_with_children,
-    lead_group, loaded_libraries, prepare_listener, raise_file_limit, replace, spawn_detached,
-    state_folder, sync_folder,
+    Detached, Group, InputMode, Interruption, advice, ask_to_end, canonicalize, connect, connect_local,
+    copy_access, create_file, docker_host, export_dotnet_certificate, free_space, has_input,
+    is_port_taken, is_writable, kill, kill_with_children, lead_group, loaded_libraries,
+    prepare_listener, raise_file_limit, replace, spawn_detached, state_folder, sync_folder,
 };
 
 use listeners::{Protocol, SocketState};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use sysinfo::System;
 
 /// Who may read a new file.
@@ -57,6 +63,23 @@ pub fn available_memory() -> Option<u64> {
 }
 
 /// The user's own folder.
-pub fn home_folder() -> Option<std::path::PathBuf> {
+pub fn home_folder() -> Option<PathBuf> {
     std::env::home_dir().filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// Has `dotnet dev-certs` write its certificate, and its key beside it; false where there is none.
+#[cfg_attr(not(any(windows, target_os = "macos")), allow(dead_code))]
+fn dotnet_certificate_to(pem: &Path) -> bool {
+    let dev_certs = |arguments: &[&str]| {
+        let mut command = Command::new("dotnet");
+        command.args(["dev-certs", "https"]).args(arguments);
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    // Exporting would make a certificate where there is none.
+    let Some(path) = pem.to_str().filter(|_| dev_certs(&["--check"])) else {
+        return false;
+    };
+    dev_certs(&["--export-path", path, "--format", "Pem", "--no-password"])
 }

@@ -287,14 +287,25 @@ pub fn development_certificate(
         key_path: Some(kept.join("localhost.key")),
         password: None,
     };
-    let usable = |first: &CertificateDer<'_>| is_valid_now(first) && !is_authority(first);
-    if !load(&source).is_ok_and(|(chain, _)| chain.first().is_some_and(usable)) {
-        make_certificate(kept, &source)?;
+    let usable = |first: CertificateDer<'_>| is_valid_now(&first) && !is_authority(&first);
+    let is_usable = || first(&source).is_some_and(usable);
+    let is_exported = || platform::export_dotnet_certificate(&source.path) && is_usable();
+    if !is_usable() {
+        fs::create_dir_all(kept).map_err(|error| TlsError::Write {
+            path: kept.to_owned(),
+            error,
+        })?;
+        if !is_exported() {
+            make_certificate(&source)?;
+        }
     }
-    Ok(DevelopmentCertificate {
-        source,
-        by_dotnet: false,
-    })
+    let by_dotnet = first(&source).is_some_and(|certificate| is_marked(&certificate));
+    Ok(DevelopmentCertificate { source, by_dotnet })
+}
+
+/// The certificate itself, without those that vouch for it.
+fn first(source: &CertificateSource) -> Option<CertificateDer<'static>> {
+    load(source).ok()?.0.into_iter().next()
 }
 
 fn find_dotnet_certificate(store: &Path) -> Option<CertificateSource> {
@@ -313,11 +324,8 @@ fn find_dotnet_certificate(store: &Path) -> Option<CertificateSource> {
             password: None,
         })
         .find(|source| {
-            load(source).is_ok_and(|(chain, _)| {
-                chain
-                    .first()
-                    .is_some_and(|first| is_marked(first) && is_valid_now(first))
-            })
+            first(source)
+                .is_some_and(|certificate| is_marked(&certificate) && is_valid_now(&certificate))
         })
 }
 
@@ -341,7 +349,7 @@ fn is_authority(certificate: &CertificateDer<'_>) -> bool {
         .is_ok_and(|(_, certificate)| certificate.is_ca())
 }
 
-fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), TlsError> {
+fn make_certificate(source: &CertificateSource) -> Result<(), TlsError> {
     let key = rcgen::KeyPair::generate()?;
     let mut parameters =
         rcgen::CertificateParams::new(["localhost".into(), "127.0.0.1".into(), "::1".into()])?;
@@ -365,10 +373,6 @@ fn make_certificate(folder: &Path, source: &CertificateSource) -> Result<(), Tls
             error,
         })
     };
-    fs::create_dir_all(folder).map_err(|error| TlsError::Write {
-        path: folder.to_owned(),
-        error,
-    })?;
     if let Some(key_path) = &source.key_path {
         write(key_path, &key.serialize_pem(), Readers::Owner)?;
     }

@@ -174,7 +174,7 @@ fn plan(replacement: &Replacement, backups: &Path) -> Result<Change, SettingsErr
         // A link stays a link: its target is replaced.
         Some(_) => {
             check_access(path)?;
-            fs::canonicalize(path).map_err(|error| write_error(path, error))?
+            platform::canonicalize(path).map_err(|error| write_error(path, error))?
         }
         None => absolute.clone(),
     };

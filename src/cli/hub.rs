@@ -77,7 +77,6 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
         return watch(
             &arguments,
             own.background.as_ref().map(|(folder, _)| folder.as_path()),
-            terminal,
         );
     }
     if let Some(environment) = &global.environment {
@@ -196,7 +195,7 @@ async fn serve(
 }
 
 /// Watches over a hub in the background, in this process, which serves nothing itself.
-fn watch(arguments: &[String], folder: Option<&Path>, terminal: Terminal) -> Result<(), Failure> {
+fn watch(arguments: &[String], folder: Option<&Path>) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(Exit::Failed, "hubProcess", "the hub can't be watched over")
             .why(error.to_string())
@@ -208,7 +207,7 @@ fn watch(arguments: &[String], folder: Option<&Path>, terminal: Terminal) -> Res
         .filter(|argument| *argument != supervisor::SUPERVISE)
         .cloned()
         .collect();
-    let status = supervisor::run(&served, folder, |note| terminal.warn(note)).map_err(failed)?;
+    let status = supervisor::run(&served, folder).map_err(failed)?;
     // What went wrong, the hub said itself.
     if status.success() {
         Ok(())

@@ -1,16 +1,20 @@
 //! The process that watches over the hub: it starts it again when it dies, and ends when the hub ends in order.
 
-use super::{HubProcessError, file_error};
+use super::error::{HubProcessError, file_error};
 use crate::instance::Instance;
 use crate::instance::lock::Lock;
 use crate::platform;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The argument that makes a hub's process watch over another, which serves.
 pub const SUPERVISE: &str = "--supervise";
+/// Before the name of a variable that must not reach the hub.
+pub const WITHOUT: &str = "--without=";
+const LOG: &str = "hub.log";
 const PID_FILE: &str = "supervisor.pid";
 /// A hub that dies sooner than this, the first time, could not start.
 const SHORT_LIFE: Duration = Duration::from_secs(2);
@@ -20,20 +24,39 @@ const LAST_RESTART: Duration = Duration::from_secs(30);
 const END_WITHIN: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(10);
 
-/// Runs `harmony hub` with these arguments, in a session of its own, for as long as it should run.
-/// `folder` is the instance's; `note` is told when the hub died.
-pub fn run(arguments: &[String], folder: &Path, note: impl Fn(&str)) -> io::Result<ExitStatus> {
-    platform::lead_group()?;
+/// Runs `harmony hub` with these arguments, in a group of its own, for as long as it should run.
+/// `folder` is the instance's; the hub and its supervisor write to the log there.
+pub fn run(arguments: &[String], folder: &Path) -> io::Result<ExitStatus> {
+    let mut log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join(LOG))?;
+    let ended = watch(arguments, folder, &mut log);
+    if let Err(error) = &ended {
+        writeln!(log, "error: the hub cannot be watched over: {error}")?;
+    }
+    ended
+}
+
+fn watch(arguments: &[String], folder: &Path, log: &mut File) -> io::Result<ExitStatus> {
+    let _group = platform::lead_group()?;
     let own = std::process::id().to_string();
     let _lock = Lock::take(&folder.join(PID_FILE), &own)?
-        .ok_or_else(|| io::Error::other("another process watches over this instance's hub"))?;
-    let executable = std::env::current_exe()?;
+        .ok_or_else(|| io::Error::other("another process does so already"))?;
+    let hidden = |argument: &&String| argument.starts_with(WITHOUT);
+    let (hidden, served): (Vec<_>, Vec<_>) = arguments.iter().partition(hidden);
+    let mut hub = Command::new(std::env::current_exe()?);
+    hub.arg("hub").args(served);
+    for variable in hidden {
+        hub.env_remove(&variable[WITHOUT.len()..]);
+    }
     let (mut pause, mut ever_lived) = (FIRST_RESTART, false);
     loop {
         let began = Instant::now();
-        let status = Command::new(&executable)
-            .arg("hub")
-            .args(arguments)
+        let status = hub
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log.try_clone()?)
             .status()?;
         let lived = began.elapsed() > SHORT_LIFE;
         ever_lived |= lived;
@@ -45,9 +68,10 @@ pub fn run(arguments: &[String], folder: &Path, note: impl Fn(&str)) -> io::Resu
         } else {
             (pause * 2).min(LAST_RESTART)
         };
-        note(&format!(
-            "the hub died ({status}); it is started again in {pause:?}"
-        ));
+        writeln!(
+            log,
+            "warning: the hub died ({status}); it is started again in {pause:?}"
+        )?;
         std::thread::sleep(pause);
     }
 }

@@ -12,7 +12,7 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Bytes that the system may hold for a connection beside those under way; it takes up to 4 MB otherwise.
@@ -45,17 +45,43 @@ impl Interruption {
     }
 }
 
-/// Starts a program that outlives this one and its terminal.
-pub fn spawn_detached(command: &mut Command) -> io::Result<Child> {
+/// A program that outlives the one that started it.
+pub struct Detached(Child);
+
+/// Starts a program that outlives this one and its terminal, and shares no open file with it.
+pub fn spawn_detached(program: &Path, arguments: &[String]) -> io::Result<Detached> {
     // The program leaves the terminal itself, by `lead_group`.
-    command.spawn()
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(Detached(command.spawn()?))
 }
 
+impl Detached {
+    /// How it ended; `None` while it runs.
+    pub fn status(&mut self) -> io::Result<Option<String>> {
+        Ok(self.0.try_wait()?.map(|status| status.to_string()))
+    }
+
+    pub fn kill_with_children(&mut self) -> io::Result<()> {
+        // Its group is not there yet when it was just started.
+        let group = kill_with_children(self.0.id());
+        self.0.kill()?;
+        // Leaves no zombie behind.
+        self.0.wait()?;
+        group
+    }
+}
+
+/// Held by a process that leads a group.
+pub struct Group;
+
 /// Makes this process the head of a group, which `kill_with_children` ends as one.
-pub fn lead_group() -> io::Result<()> {
+pub fn lead_group() -> io::Result<Group> {
     // Fails where it leads a session already, which is as good.
     let _ = rustix::process::setsid();
-    Ok(())
+    Ok(Group)
 }
 
 fn pid(number: u32) -> io::Result<Pid> {
@@ -80,6 +106,12 @@ pub fn kill_with_children(number: u32) -> io::Result<()> {
         pid(number)?,
         Signal::KILL,
     )?)
+}
+
+/// Lets `dotnet dev-certs` write its certificate and key as PEM beside each other, where the system
+/// keeps them in a store of its own; false where it has none.
+pub fn export_dotnet_certificate(pem: &Path) -> bool {
+    cfg!(target_os = "macos") && super::dotnet_certificate_to(pem)
 }
 
 /// Each connection is a file: allows as many as may be, as .NET does.
@@ -155,6 +187,11 @@ pub fn copy_access(target: &Path, file: &File) -> io::Result<()> {
         fchown(file, Some(metadata.uid()), Some(metadata.gid()))?;
     }
     file.set_permissions(metadata.permissions())
+}
+
+/// The path of a file itself, without links.
+pub fn canonicalize(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path)
 }
 
 /// Puts a file in another's place at once.

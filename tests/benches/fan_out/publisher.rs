@@ -80,7 +80,7 @@ pub fn consume(address: &BrokerAddress, messages: usize) -> Receiver<()> {
                 let batch = coming.next_batch(1).await.expect("a message");
                 sender.send(()).expect("somebody who listens");
                 broker
-                    .acknowledge_up_to(&batch[0])
+                    .acknowledge_up_to(batch[0].tag())
                     .await
                     .expect("an acknowledgement");
             }

@@ -1,0 +1,164 @@
+//! Processes on Windows: detached ones, groups of them, and how they are asked to end.
+
+use std::io;
+use std::path::Path;
+use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeServer, ServerOptions};
+use tokio::signal::windows::{
+    CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
+};
+use win32job::{ExtendedLimitInfo, Job};
+use winsafe::guard::CloseHandlePiGuard;
+use winsafe::prelude::{Handle, NativeBitflag};
+use winsafe::{HPROCESS, STARTUPINFO, SysResult, co};
+
+/// The ways in which this process is asked to end. Windows has no signals: other programs ask
+/// through a pipe that is named after this process.
+pub struct Interruption {
+    interrupt: CtrlC,
+    stop: CtrlBreak,
+    close: CtrlClose,
+    shutdown: CtrlShutdown,
+    pipe: NamedPipeServer,
+}
+
+fn stop_pipe(number: u32) -> String {
+    format!(r"\\.\pipe\harmony-stop-{number}")
+}
+
+impl Interruption {
+    pub fn listen() -> io::Result<Self> {
+        Ok(Interruption {
+            interrupt: ctrl_c()?,
+            stop: ctrl_break()?,
+            close: ctrl_close()?,
+            shutdown: ctrl_shutdown()?,
+            pipe: ServerOptions::new()
+                .first_pipe_instance(true)
+                .create(stop_pipe(std::process::id()))?,
+        })
+    }
+
+    /// Returns when the process is asked to end.
+    pub async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.stop.recv() => {}
+            _ = self.close.recv() => {}
+            _ = self.shutdown.recv() => {}
+            _ = self.pipe.connect() => {
+                // Ready to be asked again.
+                let _ = self.pipe.disconnect();
+            }
+        }
+    }
+}
+
+/// Asks a process to end in an orderly way.
+pub async fn ask_to_end(number: u32) -> io::Result<()> {
+    ClientOptions::new().open(stop_pipe(number)).map(drop)
+}
+
+pub(super) fn io_result<T>(result: SysResult<T>) -> io::Result<T> {
+    result.map_err(|error| io::Error::from_raw_os_error(error.raw() as i32))
+}
+
+pub fn kill(number: u32) -> io::Result<()> {
+    let process = HPROCESS::OpenProcess(co::PROCESS::TERMINATE, false, number);
+    io_result(process.and_then(|process| process.TerminateProcess(1)))
+}
+
+/// Kills a process that leads a group, and those that it started: its job ends with it.
+pub fn kill_with_children(number: u32) -> io::Result<()> {
+    kill(number)
+}
+
+/// A program that outlives the one that started it.
+pub struct Detached(CloseHandlePiGuard);
+
+/// Starts a program that outlives this one and its terminal, and shares no open file with it: a pipe
+/// that reads this program's output would not end before the hub does.
+pub fn spawn_detached(program: &Path, arguments: &[String]) -> io::Result<Detached> {
+    let line = command_line(program, arguments)?;
+    let flags = co::CREATE::DETACHED_PROCESS | co::CREATE::NEW_PROCESS_GROUP;
+    let start = |flags| {
+        let mut information = STARTUPINFO::default();
+        let (attributes, variables, folder) = (None, &[], None);
+        winsafe::CreateProcess(
+            None,
+            Some(&line),
+            attributes,
+            None,
+            false,
+            flags,
+            variables,
+            folder,
+            &mut information,
+        )
+    };
+    // A terminal or a build server may have put this program into a job that it ends as a whole.
+    let free = start(flags | co::CREATE::BREAKAWAY_FROM_JOB);
+    Ok(Detached(io_result(free.or_else(|_| start(flags)))?))
+}
+
+/// A command line that programs take apart into just these arguments.
+fn command_line(program: &Path, arguments: &[String]) -> io::Result<String> {
+    let program = program
+        .to_str()
+        .ok_or_else(|| io::Error::other("this program's path is not Unicode"))?;
+    let mut line = quoted(program);
+    for argument in arguments {
+        line.push(' ');
+        line.push_str(&quoted(argument));
+    }
+    Ok(line)
+}
+
+/// Backslashes stand for themselves, except before a quotation mark.
+fn quoted(argument: &str) -> String {
+    let mut quoted = String::from('"');
+    let mut backslashes = 0;
+    for letter in argument.chars() {
+        match letter {
+            '\\' => backslashes += 1,
+            '"' => {
+                quoted.push_str(&"\\".repeat(backslashes + 1));
+                backslashes = 0;
+            }
+            _ => backslashes = 0,
+        }
+        quoted.push(letter);
+    }
+    quoted.push_str(&"\\".repeat(backslashes));
+    quoted.push('"');
+    quoted
+}
+
+impl Detached {
+    /// How it ended; `None` while it runs.
+    pub fn status(&mut self) -> io::Result<Option<String>> {
+        let process = &self.0.hProcess;
+        if io_result(process.WaitForSingleObject(Some(0)))? == co::WAIT::TIMEOUT {
+            return Ok(None);
+        }
+        let code = io_result(process.GetExitCodeProcess())?;
+        Ok(Some(format!("exit code: {code}")))
+    }
+
+    pub fn kill_with_children(&mut self) -> io::Result<()> {
+        io_result(self.0.hProcess.TerminateProcess(1))
+    }
+}
+
+/// Held by a process that leads a group.
+pub struct Group {
+    _job: Job,
+}
+
+/// Makes this process the head of a group, which `kill_with_children` ends as one.
+pub fn lead_group() -> io::Result<Group> {
+    let mut limits = ExtendedLimitInfo::new();
+    limits.limit_kill_on_job_close();
+    let job = Job::create_with_limit_info(&limits).map_err(io::Error::other)?;
+    job.assign_current_process().map_err(io::Error::other)?;
+    Ok(Group { _job: job })
+}
