@@ -2,7 +2,6 @@
 
 use std::io;
 use std::time::Duration;
-use winsafe::prelude::{Handle, NativeBitflag};
 use winsafe::{HSTD, SysResult, co};
 
 /// The mode that the console had at some moment.
@@ -37,10 +36,7 @@ impl InputMode {
 
     /// Whole lines are read, and not shown.
     pub fn set_quiet(&self) -> io::Result<()> {
-        self.set(co::CONSOLE::from_raw_without(
-            self.0,
-            co::CONSOLE::ENABLE_ECHO_INPUT,
-        ))
+        self.set(self.0 & !co::CONSOLE::ENABLE_ECHO_INPUT)
     }
 
     fn set(&self, mode: co::CONSOLE) -> io::Result<()> {

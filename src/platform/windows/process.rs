@@ -8,7 +8,6 @@ use tokio::signal::windows::{
 };
 use win32job::{ExtendedLimitInfo, Job};
 use winsafe::guard::CloseHandlePiGuard;
-use winsafe::prelude::{Handle, NativeBitflag};
 use winsafe::{HPROCESS, STARTUPINFO, SysResult, co};
 
 /// The ways in which this process is asked to end. Windows has no signals: other programs ask
