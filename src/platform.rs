@@ -13,9 +13,9 @@ use unix as system;
 use windows as system;
 
 pub use system::{
-    Detached, Group, InputMode, Interruption, advice, ask_to_end, canonicalize, connect, connect_local,
-    copy_access, create_file, docker_host, export_dotnet_certificate, free_space, has_input,
-    is_port_taken, is_writable, kill, kill_with_children, lead_group, loaded_libraries,
+    Detached, Group, InputMode, Interruption, advice, ask_to_end, canonicalize, connect,
+    connect_local, copy_access, create_file, docker_host, export_dotnet_certificate, free_space,
+    has_input, is_port_taken, is_writable, kill, kill_with_children, lead_group, loaded_libraries,
     prepare_listener, raise_file_limit, replace, spawn_detached, state_folder, sync_folder,
 };
 

@@ -17,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeClient};
 
 /// Engines' usual pipes, the likeliest first.
 const DOCKER_PIPES: [&str; 3] = [
@@ -174,4 +175,9 @@ pub fn is_port_taken(error: &io::Error) -> bool {
 /// Lets `dotnet dev-certs` write the certificate that Windows keeps in the user's store as PEM.
 pub fn export_dotnet_certificate(pem: &Path) -> bool {
     super::dotnet_certificate_to(pem)
+}
+
+/// Connects to a server on this machine by its pipe.
+pub async fn connect_local(path: &Path) -> io::Result<NamedPipeClient> {
+    ClientOptions::new().open(path)
 }
