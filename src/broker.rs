@@ -15,6 +15,7 @@ use crate::socket::{self, Socket};
 use crate::tls::client::{VERSIONS, connector, secure};
 use envelope::Audience;
 pub use error::BrokerError;
+use futures_util::StreamExt;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions,
     BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
@@ -38,6 +39,8 @@ use transport::{Guarded, InFlight};
 const CONSUMER: &str = "harmony";
 /// The largest frame, as RabbitMQ has it by default.
 const FRAME_BYTES: u32 = 128 << 10;
+/// A queue that nobody has.
+const NO_QUEUE: &str = "harmony.no-such-queue";
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// Waits for an answer, but not for ever: a connection that is dead without saying so has to be given up.
@@ -248,7 +251,8 @@ impl Broker {
         .await
     }
 
-    /// Publishes a notification as Harmony.Api does; returns once RabbitMQ has it.
+    /// Publishes a notification as Harmony.Api does; returns once RabbitMQ has it, or says that it
+    /// takes none.
     pub async fn publish(&self, notification_type: &str, body: &[u8]) -> Result<(), BrokerError> {
         self.declare_exchange().await?;
         let mut headers = FieldTable::default();
@@ -266,9 +270,42 @@ impl Broker {
             ..BasicPublishOptions::default()
         };
         let place = (EXCHANGE.into(), ROUTING_KEYS[0].into());
-        match self.send(place, options, body, properties).await {
+        let sending = self.send(place, options, body, properties);
+        match self.unless_blocked(sending).await {
             Err(BrokerError::Content(_)) => Err(BrokerError::Unroutable),
             sent => sent,
+        }
+    }
+
+    /// Fails where RabbitMQ blocks publishers, as it does while it is short of memory or disk. It
+    /// says so only to somebody who publishes: this message has no queue, and goes nowhere.
+    pub async fn check_alarms(&self) -> Result<(), BrokerError> {
+        let place = ("".into(), NO_QUEUE.into());
+        let options = BasicPublishOptions::default();
+        let nothing = self.send(place, options, b"", BasicProperties::default());
+        match self.unless_blocked(nothing).await {
+            // Not everybody may publish there.
+            Err(BrokerError::Denied(_)) => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Waits for an answer, which never comes where RabbitMQ blocks the connection.
+    async fn unless_blocked<T>(
+        &self,
+        answer: impl Future<Output = Result<T, BrokerError>>,
+    ) -> Result<T, BrokerError> {
+        let events = self.connection.events_listener();
+        let blocked = events.filter_map(|event| {
+            std::future::ready(match event {
+                lapin::Event::ConnectionBlocked(reason) => Some(reason),
+                _ => None,
+            })
+        });
+        let mut blocked = std::pin::pin!(blocked);
+        tokio::select! {
+            result = answered(answer) => result,
+            Some(reason) = blocked.next() => Err(BrokerError::Blocked(reason)),
         }
     }
 
@@ -309,6 +346,10 @@ impl Broker {
 
     /// Says goodbye; what is unacknowledged goes back into the queue.
     pub async fn close(self) {
+        // What blocks the connection blocks its end too.
+        if self.connection.status().blocked() {
+            return;
+        }
         // A broker that is gone has nothing to be told.
         let _ = answered(async { Ok(self.connection.close(200, "bye".into()).await?) }).await;
     }

@@ -7,6 +7,7 @@ pub mod docker;
 mod drift;
 mod edit;
 mod faults;
+mod generations;
 mod help;
 mod publish;
 mod rehost;

@@ -2,6 +2,7 @@
 
 mod engine;
 mod generation;
+mod readiness;
 mod redis_configuration;
 mod ssh;
 mod whereabouts;

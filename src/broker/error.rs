@@ -12,14 +12,18 @@ pub enum BrokerError {
     Tls(String),
     #[error("it refuses the user or the password")]
     Refused,
-    #[error("the user may not use the virtual host: {0}")]
+    #[error("the virtual host cannot be used: {0}")]
     VirtualHost(String),
+    #[error("the user lacks a right: {0}")]
+    Denied(String),
     #[error("an exchange or queue exists with other properties: {0}")]
     Topology(String),
     #[error("there is no such queue: {0}")]
     Missing(String),
     #[error("no queue takes the message")]
     Unroutable,
+    #[error("it blocks publishers: {0}")]
+    Blocked(String),
     #[error("it did not take a message")]
     NotTaken,
     #[error("it refuses a message for what it is: {0}")]
@@ -38,6 +42,11 @@ impl From<lapin::Error> for BrokerError {
         };
         let text = protocol.get_message().to_string();
         match protocol.kind() {
+            // The same code for a wrong password, before a channel is there, and for a missing
+            // right on an exchange or queue.
+            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) if text.contains("access to") => {
+                BrokerError::Denied(text)
+            }
             AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => BrokerError::Refused,
             AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => BrokerError::Missing(text),
             AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => BrokerError::Topology(text),

@@ -28,7 +28,7 @@ pub struct Answers {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_port: Option<u16>,
-    /// Image of Redis [default: the version in use, else redis:7-alpine]
+    /// Image of Redis [default: the version in use, else redis:8-alpine]
     #[arg(long, value_name = "IMAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_image: Option<String>,
@@ -60,7 +60,7 @@ pub struct Answers {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rabbitmq_port: Option<u16>,
-    /// Image of RabbitMQ [default: the version in use, else rabbitmq:3-management-alpine]
+    /// Image of RabbitMQ [default: the version in use, else rabbitmq:4-management-alpine]
     #[arg(long, value_name = "IMAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rabbitmq_image: Option<String>,

@@ -10,7 +10,7 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_millis(40);
 
 /// A server that does not answer as it should.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotReady {
     #[error("{0}")]
     Unreachable(String),
@@ -18,8 +18,65 @@ pub enum NotReady {
     Refused,
     #[error("it is {0}; at least {1} is needed")]
     TooOld(String, &'static str),
+    #[error("its user lacks a right: {0}")]
+    Denied(String),
+    #[error("its virtual host cannot be used: {0}")]
+    VirtualHost(String),
+    #[error("a queue or exchange has other properties than Harmony's: {0}")]
+    Topology(String),
+    #[error("it takes no messages: {0} (an alarm of RabbitMQ's)")]
+    Blocked(String),
     #[error("{0}")]
     Other(String),
+}
+
+impl NotReady {
+    /// How to get a RabbitMQ to work, where more than starting it is needed.
+    pub fn rabbitmq_advice(&self, address: &BrokerAddress) -> Option<String> {
+        let BrokerAddress {
+            endpoint,
+            username,
+            virtual_host,
+            ..
+        } = address;
+        Some(match self {
+            NotReady::Refused if username == "guest" && !endpoint.is_loopback() => {
+                "RabbitMQ lets 'guest' in from its own machine only: create another user, and put it into BrokerConfiguration:Username and :Password".to_owned()
+            }
+            NotReady::Refused => {
+                "put the right credentials into BrokerConfiguration:Username and :Password".to_owned()
+            }
+            NotReady::VirtualHost(_) if virtual_host.to_ascii_uppercase().contains("%2F") => {
+                format!("spell it as it is, not as in a URL: {}", decoded(virtual_host))
+            }
+            NotReady::VirtualHost(_) => format!(
+                "create it: rabbitmqctl add_vhost '{virtual_host}' && {}",
+                grant(address)
+            ),
+            NotReady::Denied(_) => format!("give the user its rights: {}", grant(address)),
+            NotReady::Topology(_) => {
+                "delete the queue or exchange that is named, with what waits in it, or use another virtual host".to_owned()
+            }
+            NotReady::Blocked(_) => {
+                "free memory or disk on RabbitMQ's machine, or raise vm_memory_high_watermark or lower disk_free_limit; see rabbitmq-diagnostics alarms".to_owned()
+            }
+            NotReady::Unreachable(_) | NotReady::TooOld(..) | NotReady::Other(_) => return None,
+        })
+    }
+}
+
+fn grant(address: &BrokerAddress) -> String {
+    let BrokerAddress {
+        username,
+        virtual_host,
+        ..
+    } = address;
+    format!("rabbitmqctl set_permissions -p '{virtual_host}' '{username}' '.*' '.*' '.*'")
+}
+
+/// A virtual host with its slashes.
+fn decoded(virtual_host: &str) -> String {
+    virtual_host.replace("%2F", "/").replace("%2f", "/")
 }
 
 impl From<GreetingError> for NotReady {
@@ -37,6 +94,10 @@ impl From<BrokerError> for NotReady {
         match error {
             BrokerError::Unreachable(why) => NotReady::Unreachable(why),
             BrokerError::Refused => NotReady::Refused,
+            BrokerError::Denied(why) => NotReady::Denied(why),
+            BrokerError::VirtualHost(why) => NotReady::VirtualHost(why),
+            BrokerError::Topology(why) => NotReady::Topology(why),
+            BrokerError::Blocked(why) => NotReady::Blocked(why),
             other => NotReady::Other(other.to_string()),
         }
     }
@@ -69,12 +130,15 @@ pub async fn ask_foreign_rabbitmq(
     }
 }
 
-/// Asks RabbitMQ once: the AMQP handshake with the credentials, then the topology.
+/// Asks RabbitMQ once: the AMQP handshake with the credentials, the topology, then its alarms.
 pub async fn ask_rabbitmq(address: &BrokerAddress, within: Duration) -> Result<(), NotReady> {
     let broker = Broker::connect(address, "harmony", within).await?;
-    let declared = broker.declare().await;
+    let result = match broker.declare().await {
+        Ok(()) => broker.check_alarms().await,
+        refused => refused,
+    };
     broker.close().await;
-    Ok(declared?)
+    Ok(result?)
 }
 
 /// Waits until Redis answers. Ends early only when `gone` does: the container died.
@@ -93,11 +157,13 @@ pub async fn await_redis<G>(
 }
 
 /// Why waiting for RabbitMQ ended.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum RabbitMqEnd<G> {
     Gone(G),
     /// It is up, and does not know these credentials: more waiting would not help.
     Refused,
+    /// It is up, and waiting would not change what it says.
+    NotUsable(NotReady),
 }
 
 /// Waits until RabbitMQ answers.
@@ -110,8 +176,13 @@ pub async fn await_rabbitmq<G>(
         tokio::select! {
             result = ask_rabbitmq(address, Duration::from_secs(5)) => match result {
                 Ok(()) => return Ok(()),
-                // Users are known before the first connection is taken.
-                Err(NotReady::Refused) => return Err(RabbitMqEnd::Refused),
+                // Users and virtual hosts are there before the first connection is taken.
+                Err(NotReady::Refused | NotReady::VirtualHost(_) | NotReady::Denied(_)) => {
+                    return Err(RabbitMqEnd::Refused);
+                }
+                Err(lasting @ (NotReady::Topology(_) | NotReady::Blocked(_))) => {
+                    return Err(RabbitMqEnd::NotUsable(lasting));
+                }
                 Err(_) => {}
             },
             gone = &mut gone => return Err(RabbitMqEnd::Gone(gone)),

@@ -56,8 +56,8 @@ impl Service {
     /// The image that is run unless another is asked for; the hub's is made by ourselves.
     pub fn default_image(self) -> &'static str {
         match self {
-            Service::Redis => "redis:7-alpine",
-            Service::RabbitMq => "rabbitmq:3-management-alpine",
+            Service::Redis => "redis:8-alpine",
+            Service::RabbitMq => "rabbitmq:4-management-alpine",
             Service::Hub => "harmony-signalr",
         }
     }

@@ -41,6 +41,8 @@ pub enum Error {
         service: Service,
         endpoint: Endpoint,
         error: NotReady,
+        /// What to do about it, where more than starting the server is needed.
+        advice: Option<String>,
     },
     #[error("port {port} is in use")]
     PortInUse {

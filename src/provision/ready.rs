@@ -5,7 +5,7 @@ use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
 use crate::containers::docker::DockerError;
 use crate::containers::docker::engine::Engine;
-use crate::containers::readiness::{RabbitMqEnd, await_rabbitmq, await_redis};
+use crate::containers::readiness::{NotReady, RabbitMqEnd, await_rabbitmq, await_redis};
 use crate::hub_client::HubClient;
 use crate::provision::decision::Decision;
 use crate::provision::error::Error;
@@ -74,6 +74,7 @@ async fn rabbitmq(
     match await_rabbitmq(address, engine.observer().await_end(id)).await {
         Ok(()) => return Ok(None),
         Err(RabbitMqEnd::Gone(code)) => return Ok(Some(code)),
+        Err(RabbitMqEnd::NotUsable(error)) => return Err(unusable(address, error)),
         Err(RabbitMqEnd::Refused) => {}
     }
     // Its volume was made with other credentials, which only RabbitMQ itself can change.
@@ -86,7 +87,17 @@ async fn rabbitmq(
     match await_rabbitmq(address, engine.observer().await_end(id)).await {
         Ok(()) => Ok(None),
         Err(RabbitMqEnd::Gone(code)) => Ok(Some(code)),
+        Err(RabbitMqEnd::NotUsable(error)) => Err(unusable(address, error)),
         Err(RabbitMqEnd::Refused) => Err(Error::CredentialsRefused),
+    }
+}
+
+fn unusable(address: &BrokerAddress, error: NotReady) -> Error {
+    Error::ServerUnusable {
+        service: Service::RabbitMq,
+        endpoint: address.endpoint.clone(),
+        advice: error.rabbitmq_advice(address),
+        error,
     }
 }
 

@@ -163,8 +163,8 @@ fn main() {
 
     let registry = std::env::var("HARMONY_TEST_REGISTRY").ok();
     let image = match &registry {
-        Some(registry) => format!("{registry}/rabbitmq:3-management-alpine"),
-        None => "rabbitmq:3-management-alpine".to_owned(),
+        Some(registry) => format!("{registry}/rabbitmq:4-management-alpine"),
+        None => "rabbitmq:4-management-alpine".to_owned(),
     };
     let Some(boot) = container_boot(&image) else {
         println!("up with containers                       not measured: no Docker, or no {image}");

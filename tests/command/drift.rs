@@ -170,7 +170,7 @@ fn what_drifts_is_found_named_and_repaired() {
         &[("replace", REDIS, "was never started")],
     );
 
-    let other = format!("{}/redis:7-alpine", registry().expect("a registry"));
+    let other = format!("{}/redis:8-alpine", registry().expect("a registry"));
     let tagged = format!("{}:other", up.instance);
     docker(&["tag", &other, &tagged]);
     up.repaired(

@@ -3,19 +3,20 @@
 use crate::command::docker::{docker, with};
 use crate::harness::program::Program;
 use crate::harness::services::{Part, has, registry};
-use crate::harness::{Folder, free_port, unique, wait_for};
+use crate::harness::{Folder, PATIENCE, free_port, unique, wait_for};
+use harmony::broker::{Broker, BrokerError};
 use harmony::connection_string::Endpoint;
 use harmony::connection_string::amqp::BrokerAddress;
 use harmony::connection_string::redis::RedisOptions;
 use harmony::containers::docker::engine::Engine;
 use harmony::containers::docker::{ObservedContainer, Observer};
-use harmony::containers::readiness::{await_rabbitmq, await_redis};
+use harmony::containers::readiness::{NotReady, ask_rabbitmq, await_rabbitmq, await_redis};
 use harmony::containers::whereabouts::Whereabouts;
 use harmony::containers::{ContainerSpec, Service, credentials};
 use harmony::secret::Secret;
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -206,6 +207,40 @@ async fn redis_of_each_generation_runs_with_few_rights_and_its_image_is_remember
     }
 }
 
+/// Lets RabbitMQ run short of memory: whoever publishes or asks is told so, and waits for nothing.
+async fn alarm_is_named(engine: &Engine, id: &str, address: &BrokerAddress) {
+    let limit = async |limit: &str| {
+        let command = ["rabbitmqctl", "set_vm_memory_high_watermark", limit];
+        let set = engine.run_inside(id, &command, &Secret::default()).await;
+        assert_eq!(set.ok(), Some(true));
+    };
+    let ask = || ask_rabbitmq(address, Duration::from_secs(20));
+    limit("0.00001").await;
+    let blocked = |result: &Result<(), NotReady>| matches!(result, Err(NotReady::Blocked(_)));
+    // The alarm comes within a second or so.
+    let deadline = Instant::now() + PATIENCE;
+    let mut last = ask().await;
+    while !blocked(&last) {
+        assert!(Instant::now() < deadline, "{last:?}");
+        last = ask().await;
+    }
+    let advice = last.expect_err("blocked").rabbitmq_advice(address);
+    assert!(advice.is_some_and(|advice| advice.contains("memory")));
+    let broker = Broker::connect(address, "test", PATIENCE)
+        .await
+        .expect("a connection");
+    let published = broker.publish("CardTitleChanged", b"{}").await;
+    assert!(
+        matches!(published, Err(BrokerError::Blocked(_))),
+        "{published:?}"
+    );
+    broker.close().await;
+    limit("0.6").await;
+    while ask().await.is_err() {
+        assert!(Instant::now() < deadline, "the alarm does not end");
+    }
+}
+
 #[tokio::test]
 async fn rabbitmq_of_each_generation_runs_with_few_rights() {
     if !has(
@@ -242,6 +277,7 @@ async fn rabbitmq_of_each_generation_runs_with_few_rights() {
                 let command = ["rabbitmqctl", "add_user", "somebody"];
                 let added = engine.run_inside(&id, &command, &password).await;
                 assert_eq!(added.ok(), Some(true), "{name}");
+                alarm_is_named(&engine, &id, &address).await;
                 // Its data folder has another owner by now.
                 docker(&["restart", "-t", "10", &id]);
             }

@@ -46,7 +46,12 @@ fn rabbitmq(world: &World, layers: &Layers) -> Check {
         (_, Err(error)) => Check::failed("servers", "RabbitMQ", &error.into()),
         (Some(probe), _) => {
             let endpoint = probe.asked.endpoint.to_string();
-            judge("RabbitMQ", &endpoint, world.known.rabbitmq, &probe.result)
+            let check = judge("RabbitMQ", &endpoint, world.known.rabbitmq, &probe.result);
+            let error = probe.result.as_ref().err();
+            match error.and_then(|error| error.rabbitmq_advice(&probe.asked)) {
+                Some(advice) if check.status == CheckStatus::Failed => check.fix(advice),
+                _ => check,
+            }
         }
         (None, _) => Check::ok("servers", "RabbitMQ", "not asked"),
     }

@@ -25,7 +25,8 @@ impl From<Error> for Failure {
                 service,
                 endpoint,
                 error,
-            } => unusable(service, &endpoint, &error),
+                advice,
+            } => unusable(service, &endpoint, &error, advice),
             Error::PortInUse { port, holder } => {
                 port_in_use(port, holder.map(|holder| holder.to_string()).as_deref())
             }
@@ -63,10 +64,22 @@ fn rollback_failed(first: Error, rollback: &[Error]) -> Failure {
     ))
 }
 
-fn unusable(service: Service, endpoint: &Endpoint, error: &NotReady) -> Failure {
+fn unusable(
+    service: Service,
+    endpoint: &Endpoint,
+    error: &NotReady,
+    advice: Option<String>,
+) -> Failure {
     let message = format!("cannot use {} at {endpoint}", service.title());
     let failure = |code| Failure::new(Exit::NotReady, code, message).why(error.to_string());
     match error {
+        NotReady::Denied(_)
+        | NotReady::VirtualHost(_)
+        | NotReady::Topology(_)
+        | NotReady::Blocked(_) => failure("serviceUnusable").fix(advice.unwrap_or_default()),
+        NotReady::Refused if advice.is_some() => {
+            failure("credentialsRefused").fix(advice.unwrap_or_default())
+        }
         NotReady::Refused => failure("credentialsRefused").fix(format!(
             "put the right credentials into the settings: {}",
             match service {
@@ -143,9 +156,9 @@ fn refused(error: Error) -> Failure {
         Error::UnusableData(_) => Failure::new(Exit::Usage, "unusableData", message)
             .why("a new major version opens the data of the one before only after a migration")
             .fix(
-                "leave out the image to keep the version; or migrate: start the last image of the \
-                 old version, run 'rabbitmqctl enable_feature_flag all' in it, export its \
-                 definitions, delete the data with 'harmony down --volumes', and start the new one",
+                "leave out --redis-image or --rabbitmq-image to keep the version; or move: let the \
+                 hub empty its queue, delete the data with 'harmony down --volumes', and start the \
+                 new image; Harmony's queues are made again, and anything else in the volume is lost",
             ),
         _ => Failure::new(Exit::Failed, "refused", message),
     }

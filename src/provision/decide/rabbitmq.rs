@@ -65,7 +65,14 @@ fn responds(basis: &Basis<'_>, address: &BrokerAddress) -> Result<bool, Error> {
         Some(Err(NotReady::Refused)) if address.username != "guest" => {
             Err(unusable(address, &NotReady::Refused))
         }
-        Some(Err(error @ NotReady::TooOld(..))) => Err(unusable(address, error)),
+        Some(Err(error @ (NotReady::VirtualHost(_) | NotReady::Denied(_))))
+            if address.username != "guest" =>
+        {
+            Err(unusable(address, error))
+        }
+        Some(Err(
+            error @ (NotReady::TooOld(..) | NotReady::Topology(_) | NotReady::Blocked(_)),
+        )) => Err(unusable(address, error)),
         Some(Err(_)) | None => Ok(false),
     }
 }
@@ -86,6 +93,7 @@ fn unusable(address: &BrokerAddress, error: &NotReady) -> Error {
         service: Service::RabbitMq,
         endpoint: address.endpoint.clone(),
         error: error.clone(),
+        advice: error.rabbitmq_advice(address),
     }
 }
 

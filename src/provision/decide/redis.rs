@@ -82,6 +82,7 @@ fn unusable(options: &RedisOptions, error: &NotReady) -> Error {
         service: Service::Redis,
         endpoint: endpoint.unwrap_or_else(|| Endpoint::new("localhost", REDIS_PORT)),
         error: error.clone(),
+        advice: None,
     }
 }
 
