@@ -18,17 +18,24 @@ impl Secret {
 
     /// 32 letters and digits: safe in a URL, a StackExchange.Redis string and a shell.
     pub fn generate() -> Result<Self, RandomError> {
-        Self::generate_from(&ring::rand::SystemRandom::new())
+        Self::generate_from(|bytes| {
+            let generator = ring::rand::SystemRandom::new();
+            generator.fill(bytes).map_err(|_| RandomError)
+        })
     }
 
     /// The same, from a generator of the caller's.
-    pub fn generate_from(generator: &dyn SecureRandom) -> Result<Self, RandomError> {
+    pub fn generate_from(
+        mut fill: impl FnMut(&mut [u8]) -> Result<(), RandomError>,
+    ) -> Result<Self, RandomError> {
         const ALPHABET: &[u8; 62] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let mut text = String::with_capacity(32);
         while text.len() < 32 {
             // A byte over 247 would favour the first letters; another is drawn.
-            let [byte] = random_from(generator)?;
+            let mut drawn = [0];
+            fill(&mut drawn)?;
+            let [byte] = drawn;
             if byte < 248 {
                 text.push(char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]));
             }
@@ -50,13 +57,6 @@ impl Secret {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system gives no random numbers")]
 pub struct RandomError;
-
-/// Bytes that nobody can guess, or an error.
-pub fn random_from<const N: usize>(generator: &dyn SecureRandom) -> Result<[u8; N], RandomError> {
-    let mut bytes = [0; N];
-    generator.fill(&mut bytes).map_err(|_| RandomError)?;
-    Ok(bytes)
-}
 
 /// Bytes that nobody can guess; for jitter and names, where bad ones do no harm.
 pub fn random<const N: usize>() -> [u8; N] {

@@ -10,6 +10,7 @@ mod engine;
 mod harness;
 mod hub;
 mod prompt;
+mod provision;
 mod security;
 mod settings;
 mod tidy;

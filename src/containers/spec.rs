@@ -5,7 +5,7 @@ use super::redis_configuration::redis_configuration;
 use super::service::{Service, container_name, network_name, volume_name};
 use crate::connection_string::amqp::BrokerAddress;
 use crate::secret::Secret;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 const REDIS_CONFIGURATION: &str = "/usr/local/etc/redis/harmony.conf";
 
@@ -102,7 +102,8 @@ impl ContainerSpec {
                 },
                 Published {
                     inside: 15672,
-                    address: bind,
+                    // Whoever manages RabbitMQ does it from its machine.
+                    address: Ipv4Addr::LOCALHOST.into(),
                     port: management,
                 },
             ],

@@ -7,6 +7,7 @@ mod hub;
 use crate::appsettings;
 use crate::containers::SERVICES;
 use crate::containers::docker::engine::{Created, Engine};
+use crate::containers::own_image::OwnImage;
 use crate::hub_process::Running;
 use crate::provision::decision::{Decision, HubDecision};
 use crate::provision::error::Error;
@@ -199,12 +200,11 @@ impl Run<'_> {
     }
 
     async fn make_image(&self, engine: &Engine, name: &str) -> Result<(), Error> {
-        let HubDecision::Container { image, .. } = &self.work.decision.hub else {
-            return Ok(());
-        };
         let going = self.going(Activity::MakingImage(name.to_owned()));
         let make = async {
-            let archive = image.archive().map_err(Error::HubImage)?;
+            let image = OwnImage::of_this_program(&self.work.world.instance);
+            let archive = image.and_then(|image| image.archive());
+            let archive = archive.map_err(Error::HubImage)?;
             self.created(engine.import_image(name, archive).await?);
             Ok(())
         };

@@ -4,13 +4,13 @@ use crate::appsettings::SettingsFile;
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::RedisOptions;
-use crate::containers::own_image::OwnImage;
 use crate::containers::{ContainerSpec, Service};
 use crate::hub_process::Launch;
 use crate::instance::{Choice, State};
 use crate::provision::exposure::Exposure;
 use crate::provision::request::Pull;
 use crate::provision::warning::{PortMoved, Warning};
+use crate::provision::world::HubImage;
 use url::Url;
 
 /// Everything decided, before anything is done.
@@ -170,7 +170,7 @@ impl RabbitMqDecision {
 pub enum HubDecision {
     Process(Launch),
     Container {
-        image: OwnImage,
+        image: HubImage,
         spec: Box<ContainerSpec>,
     },
     None,

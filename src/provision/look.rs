@@ -11,7 +11,9 @@ use crate::provision::error::Error;
 use crate::provision::ports::{PortAddress, PortHolder, PortLook, PortState};
 use crate::provision::questions::{AskEngine, AskServers, HubContainerFiles, Questions};
 use crate::provision::request::Installation;
-use crate::provision::world::{EngineContents, EngineLook, FreePorts, NewPasswords, Probe, World};
+use crate::provision::world::{
+    EngineContents, EngineLook, FreePorts, HubImage, NewPasswords, Probe, World,
+};
 use crate::secret::Secret;
 use crate::tls;
 use std::io::ErrorKind;
@@ -244,7 +246,10 @@ async fn look_at_own_image(
     if let Some(observer) = observer {
         world.has_own_image = observer.has_image(&image.name).await;
     }
-    world.own_image = Some(image);
+    world.own_image = Some(HubImage {
+        command: image.command(),
+        name: image.name,
+    });
     world.certificate = match files {
         HubContainerFiles::NoCertificate => None,
         HubContainerFiles::Certificate(source) => Some(tls::as_pem(source)?),

@@ -4,7 +4,6 @@
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::docker::{DockerError, ObservedContainer, ObservedVolume};
-use crate::containers::own_image::OwnImage;
 use crate::containers::readiness::NotReady;
 use crate::containers::{Service, container_name, volume_name};
 use crate::hub_process::Running;
@@ -34,7 +33,7 @@ pub struct World {
     /// The checkout that the instance belongs to does not exist any more.
     pub owner_is_gone: bool,
     /// The image of this very program, where the hub could become a container.
-    pub own_image: Option<OwnImage>,
+    pub own_image: Option<HubImage>,
     pub has_own_image: bool,
     /// The certificate for the hub's container.
     pub certificate: Option<Secret>,
@@ -43,6 +42,13 @@ pub struct World {
     /// Variables of this process that would override what the settings files say.
     pub overriding_variables: Vec<String>,
     pub new_passwords: NewPasswords,
+}
+
+/// The image of this program: its name, and how the program is started inside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubImage {
+    pub name: String,
+    pub command: Vec<String>,
 }
 
 /// Ports to use where the usual ones are taken.

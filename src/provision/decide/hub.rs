@@ -6,7 +6,6 @@ use crate::appsettings::document::NewValue;
 use crate::appsettings::layers::file_names;
 use crate::connection_string::Endpoint;
 use crate::connection_string::redis::rewrite;
-use crate::containers::own_image::OwnImage;
 use crate::containers::{ContainerSpec, Published, Service};
 use crate::hub_process::Launch;
 use crate::instance::{Choice, State};
@@ -15,6 +14,7 @@ use crate::provision::decision::{HubDecision, RabbitMqDecision, RedisDecision};
 use crate::provision::error::Error;
 use crate::provision::ports::{PortAddress, PortState};
 use crate::provision::request::HubChoice;
+use crate::provision::world::HubImage;
 use crate::secret::Secret;
 use std::net::{IpAddr, Ipv4Addr};
 use url::{Host, Url};
@@ -231,8 +231,8 @@ fn files_inside(settings: &ApplicationSettings, environment: &str) -> Vec<(Strin
     read.filter_map(inside).collect()
 }
 
-fn command(image: &OwnImage, state: &State, url: &Url) -> Vec<String> {
-    let mut command = image.command();
+fn command(image: &HubImage, state: &State, url: &Url) -> Vec<String> {
+    let mut command = image.command.clone();
     command.push("hub".into());
     let urls = format!("{}://*:{}", url.scheme(), inside(url));
     let admin = format!("http://*:{ADMIN_PORT}");

@@ -1,0 +1,11 @@
+//! Provisioning without Docker: a world and a request in, a plan out, as text.
+
+mod choices;
+mod drift;
+mod engine;
+mod hub;
+mod library;
+mod ports;
+mod refused;
+mod scene;
+mod undo;

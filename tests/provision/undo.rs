@@ -1,0 +1,113 @@
+//! A failure stays the first thing that is told, whatever rolling back meets.
+
+use crate::command::bare::{Down, json};
+use crate::command::docker::{docker, leftovers, with};
+use crate::harness::program::{run, text};
+use crate::harness::services::{Part, has, registry};
+use crate::harness::{Folder, free_port, unique, wait_for};
+use harmony::provision::error::Error;
+use harmony::secret::{RandomError, Secret};
+use serde_json::Value;
+
+#[test]
+fn a_failed_rollback_does_not_hide_the_failure() {
+    let first = Error::ImageNotHere("redis:9".into());
+    let error = first.and_rollback(vec![Error::NoHubUrl, Error::CredentialsRefused]);
+    assert!(matches!(error.first(), Error::ImageNotHere(_)));
+    assert_eq!(
+        error.to_string(),
+        "the image redis:9 is not here\n\
+         rolling back failed too: there is no address for the hub; \
+         RabbitMQ refuses the user or the password"
+    );
+    let whole = Error::NoHubUrl.and_rollback(Vec::new());
+    assert!(matches!(whole, Error::NoHubUrl));
+}
+
+#[test]
+fn no_password_is_made_without_random_numbers() {
+    let nothing = |_: &mut [u8]| Err(RandomError);
+    assert_eq!(Secret::generate_from(nothing), Err(RandomError));
+    let mut next = 0;
+    let counting = |bytes: &mut [u8]| {
+        bytes.fill_with(|| {
+            next += 1;
+            next
+        });
+        Ok(())
+    };
+    let made = Secret::generate_from(counting).expect("a password");
+    assert_eq!(made.reveal(), "BCDEFGHIJKLMNOPQRSTUVWXYZabcdefg");
+}
+
+#[test]
+fn what_is_replaced_comes_back_where_its_successor_fails() {
+    const TEST: &str = "what_is_replaced_comes_back_where_its_successor_fails";
+    if !has(TEST, &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    let _down = Down(&folder, vec!["--instance".into(), instance.clone()]);
+    let url = format!("http://localhost:{}", free_port());
+    let port = free_port().to_string();
+    let image = format!("{}/redis:7-alpine", registry().expect("a registry"));
+    json(
+        with(&folder, &instance, &["up", "--yes", "--redis", "container"]).args([
+            "--rabbitmq",
+            "embedded",
+            "--redis-image",
+            &image,
+            "--hub-url",
+            &url,
+            "--redis-port",
+            &port,
+        ]),
+    );
+    let redis = format!("harmony-{instance}-redis");
+    let before = docker(&["inspect", "-f", "{{.Id}} {{.State.Running}}", &redis]);
+    let settings = folder.read("harmony/Harmony.SignalR/appsettings.json");
+
+    let broken = format!("{instance}:broken");
+    let container = docker(&["create", &image, "true"]);
+    let entry = "ENTRYPOINT [\"/bin/sh\",\"-c\",\"echo my last words; exit 3\"]";
+    docker(&["commit", "--change", entry, container.trim(), &broken]);
+    docker(&["rm", "-v", container.trim()]);
+    let moved = free_port().to_string();
+    let output = run(with(&folder, &instance, &["up", "--yes", "--json"]).args([
+        "--redis-image",
+        &broken,
+        "--redis-port",
+        &moved,
+    ]));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(answer["error"]["code"], "containerDied", "{answer}");
+    // What failed is not said to be finished.
+    let progress = text(&output.stderr);
+    let waiting = format!("\"step\":\"waiting for redis at 127.0.0.1:{moved}\"");
+    let ended = progress.lines().rfind(|line| line.contains(&waiting));
+    assert!(
+        ended.is_some_and(|line| line.contains("\"failed\"")),
+        "{progress}"
+    );
+    // The one that was there runs again, with the settings that lead to it, and serves.
+    let after = docker(&["inspect", "-f", "{{.Id}} {{.State.Running}}", &redis]);
+    assert_eq!(after, before);
+    assert_eq!(
+        folder.read("harmony/Harmony.SignalR/appsettings.json"),
+        settings
+    );
+    wait_for("the hub to reach Redis again", || {
+        let verified = run(&mut with(&folder, &instance, &["verify"]));
+        verified.status.success().then_some(())
+    });
+    let label = format!("label=harmony.instance={instance}");
+    let all = docker(&["ps", "-aq", "--filter", &label]);
+    assert_eq!(all.lines().count(), 1, "nothing else stays: {all}");
+    json(&mut with(
+        &folder,
+        &instance,
+        &["down", "--volumes", "--yes"],
+    ));
+    docker(&["rmi", "-f", &broken]);
+    assert_eq!(leftovers(&instance), "");
+}
