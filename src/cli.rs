@@ -2,6 +2,7 @@
 
 mod answers_file;
 mod arguments;
+mod certs;
 mod commands;
 mod completions;
 mod context;
@@ -136,6 +137,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Listen(arguments) => following(&global, terminal, async |context| {
             listen::run(context, arguments).await
         }),
+        Command::Certs(arguments) => certs::run(&Context::new(&global, terminal)?, &arguments),
         Command::Wait => interruptible(&global, terminal, async |context| wait::run(context).await),
         Command::Ls => interruptible(&global, terminal, async |context| ls::run(context).await),
         Command::Logs(arguments) => following(&global, terminal, async |context| {

@@ -2,6 +2,7 @@
 //! (spec: signalr.md H, Certificate).
 
 pub mod client;
+pub mod look;
 
 use crate::platform::{self, Readers};
 use crate::secret::Secret;

@@ -1,6 +1,7 @@
 //! The command line as clap reads it: one variant per command.
 
 use super::arguments::Answers;
+use super::certs::CertsArguments;
 use super::down::DownArguments;
 use super::global::Global;
 use super::hub::HubArguments;
@@ -38,6 +39,8 @@ pub enum Command {
     Down(DownArguments),
     /// Point the client, or the gateway's route, at another hub URL
     Rehost(RehostArguments),
+    /// Show, trust or delete the development certificate
+    Certs(CertsArguments),
     /// Show what runs, where, since when, and whether it is healthy
     #[command(visible_alias = "ps")]
     Status(StatusArguments),

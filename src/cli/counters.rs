@@ -9,6 +9,8 @@ use url::Url;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// The hub counts a message when it takes it, and only then looks into it.
+const JUDGE_WITHIN: Duration = Duration::from_millis(200);
 
 /// Notifications since the hub started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,5 +75,17 @@ pub async fn await_more(admin: &Url, before: Counters, limit: Duration) -> Optio
             tokio::time::sleep(ASK_AGAIN).await;
         }
     };
-    tokio::time::timeout(limit, taking).await.ok()
+    let taken = tokio::time::timeout(limit, taking).await.ok()?;
+    let judging = async {
+        loop {
+            match read(admin).await {
+                Some(now) if (now.ignored, now.rejected) != (before.ignored, before.rejected) => {
+                    return now;
+                }
+                _ => tokio::time::sleep(ASK_AGAIN).await,
+            }
+        }
+    };
+    let judged = tokio::time::timeout(JUDGE_WITHIN, judging).await;
+    Some(judged.unwrap_or(taken))
 }

@@ -3,8 +3,10 @@
 mod check;
 mod engine;
 mod machine;
+mod repository;
 mod servers;
 mod settings;
+mod surroundings;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
@@ -121,6 +123,10 @@ async fn examine(context: &Context) -> Result<Examination, Failure> {
     let mut about_settings = Vec::new();
     let project = settings::read(context, &mut about_settings);
     let layers = project.as_ref().map(|project| project.hub.layers());
+    checks.extend(surroundings::checks(project.as_ref(), layers.as_ref()));
+    if let (Some(project), Ok(checkout)) = (&project, context.find_checkout()) {
+        about_settings.extend(repository::checks(&checkout, project));
+    }
     let mut questions = match &layers {
         Some(layers) => Questions::about_servers(layers, servers::WITHIN),
         None => Questions::about_existence(),
@@ -140,6 +146,7 @@ async fn examine(context: &Context) -> Result<Examination, Failure> {
         checks.extend(settings::certificate(context, project, layers));
         checks.push(settings::authentication(layers));
         checks.extend(servers::checks(&sight.world, layers));
+        checks.extend(servers::rejected(&sight.world).await);
         checks.push(servers::hub(&sight.world, project).await);
     }
     let failure = sight.world.engine_failure().cloned().map(Failure::from);

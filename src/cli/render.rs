@@ -71,6 +71,11 @@ fn service_line(name: &str, service: &ServiceReport) -> String {
     if let Some(drift) = &service.drift {
         line.push_str(&format!("  ({drift})"));
     }
+    if let Some(count) = service.rejected_messages.filter(|count| *count > 0) {
+        line.push_str(&format!(
+            "  {count} rejected messages: 'harmony rejected list' shows them"
+        ));
+    }
     line
 }
 

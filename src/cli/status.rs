@@ -5,11 +5,16 @@ use super::failure::{Exit, Failure};
 use super::render::Shown;
 use super::variables::{self, Syntax};
 use crate::appsettings::layers::Layers;
+use crate::broker::Broker;
+use crate::hub::settings::broker_address;
 use crate::project::{ApplicationSettings, Scope};
 use crate::provision;
-use crate::provision::report::Report;
+use crate::provision::report::{Report, ServiceState};
 use serde::Serialize;
 use std::io::Write;
+use std::time::Duration;
+
+const ASK_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
 pub struct StatusArguments {
@@ -80,8 +85,26 @@ async fn look_with(
     context: &Context,
     layers: &Layers,
 ) -> Result<(Report, Option<Failure>), Failure> {
-    let status = provision::status(&context.installation()?, layers).await?;
+    let mut status = provision::status(&context.installation()?, layers).await?;
+    let rabbitmq = &mut status.report.rabbitmq;
+    if matches!(
+        rabbitmq.state,
+        ServiceState::Running | ServiceState::External
+    ) {
+        rabbitmq.rejected_messages = rejected(layers).await;
+    }
     Ok((status.report, status.engine_failure.map(Failure::from)))
+}
+
+/// How many messages were set aside; `None` where RabbitMQ does not say.
+async fn rejected(layers: &Layers) -> Option<u32> {
+    let address = broker_address(layers).ok()?;
+    let broker = Broker::connect(&address, "harmony status", ASK_WITHIN)
+        .await
+        .ok()?;
+    let count = broker.rejected_count().await.ok();
+    broker.close().await;
+    count
 }
 
 /// The hub's settings, as the hub that was brought up reads them.

@@ -26,6 +26,7 @@ pub enum Part {
     Zsh,
     Fish,
     Man,
+    Certutil,
 }
 
 impl Part {
@@ -36,6 +37,7 @@ impl Part {
             Part::Zsh => is_on_path("zsh"),
             Part::Fish => is_on_path("fish"),
             Part::Man => is_on_path("man"),
+            Part::Certutil => is_on_path("certutil"),
             Part::HaProxy => is_on_path("haproxy"),
             Part::Chromium => is_on_path("chromium"),
             Part::RabbitMq => rabbitmq().is_some(),
@@ -60,6 +62,7 @@ impl Part {
             Part::Chromium => "chromium is not installed; tests/run installs it on Debian, as root",
             Part::Zsh => "zsh is not installed; tests/run installs it on Debian, as root",
             Part::Fish => "fish is not installed; tests/run installs it on Debian, as root",
+            Part::Certutil => "certutil is not installed; tests/run installs it on Debian, as root",
             Part::Man => "man is not installed; tests/run installs it on Debian, as root",
             Part::Nginx => "nginx is not installed; tests/run installs it on Debian, as root",
             Part::HaProxy => "haproxy is not installed; tests/run installs it on Debian, as root",

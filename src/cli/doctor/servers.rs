@@ -2,6 +2,7 @@
 
 use super::check::{Check, CheckStatus};
 use crate::appsettings::layers::Layers;
+use crate::broker::Broker;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
 use crate::containers::readiness::NotReady;
@@ -54,6 +55,32 @@ fn rabbitmq(world: &World, layers: &Layers) -> Check {
             }
         }
         (None, _) => Check::ok("servers", "RabbitMQ", "not asked"),
+    }
+}
+
+/// Messages that were set aside; `None` where RabbitMQ is not asked or does not respond.
+pub async fn rejected(world: &World) -> Option<Check> {
+    let probe = world
+        .rabbitmq
+        .as_ref()
+        .filter(|probe| probe.result.is_ok())?;
+    let broker = Broker::connect(&probe.asked, "harmony doctor", WITHIN)
+        .await
+        .ok()?;
+    let count = broker.rejected_count().await.ok();
+    broker.close().await;
+    match count? {
+        0 => Some(Check::ok("servers", "rejected messages", "none")),
+        count => {
+            let message = format!("{count} messages could not be delivered");
+            let check = Check::new(
+                "servers",
+                "rejected messages",
+                CheckStatus::Warning,
+                message,
+            );
+            Some(check.fix("'harmony rejected list' shows them with the reason"))
+        }
     }
 }
 

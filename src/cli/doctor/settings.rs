@@ -1,10 +1,12 @@
 //! Checks of the checkout, its settings and the hub's certificate.
 
 use super::check::{Check, CheckStatus};
+use super::surroundings::SOON;
 use crate::appsettings::layers::Layers;
 use crate::cli::context::{Context, certificates};
 use crate::cli::failure::Failure;
 use crate::hub::settings::HubSettings;
+use crate::hub_process::now;
 use crate::platform::advice;
 use crate::project::{HUB_URL, Project};
 use crate::{schema, tls};
@@ -77,7 +79,7 @@ pub fn certificate(context: &Context, project: &Project, layers: &Layers) -> Opt
         && let Some(source) = settings.certificate()
     {
         return Some(match tls::acceptor(source) {
-            Ok(_) => Check::ok("settings", "certificate", source.path.display().to_string()),
+            Ok(_) => not_ending(source),
             Err(error) => Check::failed("settings", "certificate", &error.into()),
         });
     }
@@ -96,6 +98,33 @@ pub fn certificate(context: &Context, project: &Project, layers: &Layers) -> Opt
             advice::trust(&made)
         ))
     })
+}
+
+/// A certificate that is good, unless it ends soon.
+fn not_ending(source: &tls::CertificateSource) -> Check {
+    let path = source.path.display();
+    let now = i64::try_from(now()).unwrap_or_default();
+    let days = match tls::look::not_after(source) {
+        Ok(end) => (end - now) / 86_400,
+        Err(error) => return Check::failed("settings", "certificate", &error.into()),
+    };
+    match days {
+        ..0 => Check::new(
+            "settings",
+            "certificate",
+            CheckStatus::Failed,
+            format!("{path} has ended"),
+        )
+        .fix("renew it; the hub reads its files again by itself"),
+        0..SOON => Check::new(
+            "settings",
+            "certificate",
+            CheckStatus::Warning,
+            format!("{path} ends in {days} days"),
+        )
+        .fix("renew it; the hub reads its files again by itself"),
+        _ => Check::ok("settings", "certificate", path.to_string()),
+    }
 }
 
 pub fn authentication(layers: &Layers) -> Check {

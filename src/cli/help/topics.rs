@@ -38,7 +38,7 @@ pub const EXIT_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage · 3 set
 
 /// The commands in groups, in the order of the help.
 pub const GROUPS: [(&str, &[&str]); 5] = [
-    ("Set up", &["setup", "up", "down", "rehost"]),
+    ("Set up", &["setup", "up", "down", "rehost", "certs"]),
     (
         "Look",
         &[
@@ -69,6 +69,10 @@ pub const TOPICS: &[HelpTopic] = &[
     ),
     topic("down", &[INSTANCE, OUTPUT, CHANGES, QUESTIONS, PATIENCE]),
     topic("rehost", &[PROJECT, OUTPUT, CHANGES]),
+    topic("certs", &[OUTPUT]),
+    topic("certs status", &[OUTPUT]),
+    topic("certs trust", &[OUTPUT, &["dry_run"]]),
+    topic("certs clean", &[OUTPUT, &["dry_run"]]),
     topic("status", &[PROJECT, OUTPUT]),
     topic("logs", &[INSTANCE, OUTPUT]),
     topic("listen", &[INSTANCE, OUTPUT]),

@@ -30,6 +30,9 @@ pub struct ServiceReport {
     /// How it differs from the plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<String>,
+    /// Messages that could not be delivered, where RabbitMQ was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected_messages: Option<u32>,
 }
 
 impl ServiceReport {
@@ -42,6 +45,7 @@ impl ServiceReport {
             image: None,
             management_url: None,
             drift: None,
+            rejected_messages: None,
         }
     }
 
