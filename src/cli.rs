@@ -10,6 +10,7 @@ mod counters;
 mod difference;
 mod doctor;
 mod down;
+mod edited_settings;
 mod environment;
 mod failure;
 mod global;

@@ -12,10 +12,13 @@ use crate::checkout::Checkout;
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::RedisOptions;
-use crate::schema::{self, Violations};
+use crate::schema::{self, APPLICATIONS, Violations};
 use crate::templates::SETTINGS;
 use std::path::Path;
 use url::Url;
+
+const HUB: &str = "Harmony.SignalR";
+const CLIENT: &str = "Harmony.Client";
 
 /// Where Harmony's client looks for the hub unless its settings say otherwise.
 pub const HUB_URL: &str = "https://localhost:7262";
@@ -31,6 +34,8 @@ pub enum ProjectError {
     Shape(#[from] ShapeConflict),
     #[error(transparent)]
     Invalid(#[from] Violations),
+    #[error("there are no settings of '{0}' here")]
+    NoApplication(String),
 }
 
 /// The settings of a checkout's applications, read and written together.
@@ -86,6 +91,48 @@ impl Project {
             gateway: routes("ocelot.json")?,
             docker_gateway: routes("ocelot.docker.json")?,
         })
+    }
+
+    /// The applications whose settings these are.
+    pub fn names(&self) -> Vec<&'static str> {
+        let known = APPLICATIONS.iter().map(|application| application.name);
+        known
+            .filter(|name| self.application(name).is_some())
+            .collect()
+    }
+
+    /// One application's settings.
+    pub fn application(&self, name: &str) -> Option<&ApplicationSettings> {
+        match name {
+            HUB => Some(&self.hub),
+            CLIENT => self.client.as_ref(),
+            _ => self.others.iter().find(|other| other.is_of(name)),
+        }
+    }
+
+    /// Sets a key of an application's settings, or removes it where there is no value.
+    pub fn change(
+        &mut self,
+        application: &str,
+        key: &str,
+        value: Option<&NewValue>,
+    ) -> Result<(), ProjectError> {
+        let found = match application {
+            HUB => Some(&mut self.hub),
+            CLIENT => self.client.as_mut(),
+            _ => self
+                .others
+                .iter_mut()
+                .find(|other| other.is_of(application)),
+        };
+        let Some(settings) = found else {
+            return Err(ProjectError::NoApplication(application.to_owned()));
+        };
+        match value {
+            Some(value) => settings.set(key, value.clone())?,
+            None => settings.remove(key),
+        }
+        Ok(())
     }
 
     /// Checks every file against its schema.

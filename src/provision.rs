@@ -36,7 +36,7 @@ use plan::Plan;
 use progress::{Activity, Going, Progress};
 use questions::Questions;
 use report::{DownReport, Report, ServiceState};
-use request::{Data, Installation, Request};
+use request::{Data, Installation, Request, SettingChange};
 use std::time::{Duration, Instant};
 use url::Url;
 use world::World;
@@ -66,7 +66,15 @@ pub async fn propose(request: &Request, progress: &dyn Progress) -> Result<Propo
 async fn look_and_decide(request: &Request) -> Result<Proposal, Error> {
     let installation = &request.installation;
     let known = installation.instance.state()?;
-    let project = Project::read(&request.checkout, &request.scope)?;
+    let mut project = Project::read(&request.checkout, &request.scope)?;
+    for SettingChange {
+        application,
+        key,
+        value,
+    } in &request.wanted.settings
+    {
+        project.change(application, key, value.as_ref())?;
+    }
     project.check()?;
     let whereabouts = installation.docker.docker_host().ok();
     let other_machine = whereabouts.as_ref().and_then(Whereabouts::other_machine);

@@ -380,6 +380,10 @@ fn message(schema: &Value, key: &str, found: &Value) -> String {
 pub fn property<'s>(schema: &'s Value, key: &str) -> Option<&'s Value> {
     let mut place = schema;
     for name in key.split(':') {
+        // Anything goes below.
+        if *place == Value::Bool(true) {
+            return Some(place);
+        }
         let named = place["properties"]
             .as_object()
             .and_then(|all| all.iter().find(|(known, _)| same(known, name)));
@@ -387,7 +391,7 @@ pub fn property<'s>(schema: &'s Value, key: &str) -> Option<&'s Value> {
             Some((_, property)) => property,
             None => place
                 .get("additionalProperties")
-                .filter(|other| other.is_object())?,
+                .filter(|other| other.is_object() || **other == Value::Bool(true))?,
         };
     }
     Some(place)

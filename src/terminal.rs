@@ -139,6 +139,22 @@ impl Terminal {
         }
     }
 
+    /// A line that stays: what a step was done to, what became of it, and how long it took.
+    pub fn lasting(&self, mark: StepMark, name: &str, state: &str, milliseconds: Option<u64>) {
+        if self.json || self.quiet {
+            return;
+        }
+        let (sign, colour) = mark.shown();
+        let style = Style::new().fg_color(Some(colour.into()));
+        let seconds = milliseconds.map_or_else(String::new, |milliseconds| {
+            format!("{:>6.1} s", milliseconds as f64 / 1e3)
+        });
+        let name = safe::neutral(name);
+        let row =
+            format!("  {style}{sign}{style:#} {name:<34} {style}{state:<8}{style:#}{seconds}");
+        line(&mut anstream::stderr(), &row.trim_end());
+    }
+
     /// Shows that a step goes on, until the returned guard is dropped or finished.
     pub fn step(&self, step: impl Into<String>) -> StepGuard {
         let step = safe::neutral(&step.into()).into_owned();
@@ -178,6 +194,25 @@ impl Terminal {
             progress["unit"] = "bytes".into();
         }
         line(&mut anstream::stderr(), &safe::json(&progress.to_string()));
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepMark {
+    Done,
+    Failed,
+}
+
+impl StepMark {
+    /// Its sign, in ASCII where the terminal or the locale has no other, and its colour.
+    fn shown(self) -> (&'static str, AnsiColor) {
+        match (self, wrap::has_unicode()) {
+            (StepMark::Done, true) => ("\u{2714}", AnsiColor::Green),
+            (StepMark::Done, false) => ("+", AnsiColor::Green),
+            (StepMark::Failed, true) => ("\u{2718}", AnsiColor::Red),
+            (StepMark::Failed, false) => ("x", AnsiColor::Red),
+        }
     }
 }
 

@@ -36,6 +36,9 @@ struct Change {
     temporary: PathBuf,
     /// Where the former content is; `None` where there was no file.
     backup: Option<PathBuf>,
+    /// Folders that are made for the file, the deepest first.
+    #[serde(default)]
+    folders: Vec<PathBuf>,
     /// Digests of what was there and of what takes its place.
     before: Option<String>,
     after: String,
@@ -186,7 +189,12 @@ fn plan(replacement: &Replacement, backups: &Path) -> Result<Change, SettingsErr
     let backup = before
         .as_ref()
         .map(|_| backups.join(path.to_string_lossy().replace(['/', '\\', ':'], "%")));
+    let missing = target
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| !folder.exists());
     Ok(Change {
+        folders: missing.map(Path::to_owned).collect(),
         path: absolute,
         target,
         temporary,
@@ -258,6 +266,10 @@ fn take_back(changes: &[Change]) -> Result<Vec<PathBuf>, SettingsError> {
             }
         }
         undone.push(change.path.clone());
+    }
+    for folder in changes.iter().flat_map(|change| &change.folders) {
+        // One that somebody has put something into meanwhile stays.
+        let _ = fs::remove_dir(folder);
     }
     Ok(undone)
 }

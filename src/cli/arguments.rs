@@ -1,10 +1,12 @@
 //! The flags of `up` and `setup`, and what provisioning is asked for by them.
 
+use super::edited_settings::{EditedSettings, changes};
 use crate::connection_string::Endpoint;
 use crate::project::parse_hub_url;
 use crate::provision::request::{HubChoice, Pull, ServerChoice, Wanted};
 use crate::secret::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use url::Url;
 
@@ -88,6 +90,18 @@ pub struct Answers {
     #[arg(long, value_name = "LEVEL", value_parser = ["Verbose", "Debug", "Information", "Warning", "Error", "Fatal"])]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_level: Option<String>,
+    /// Accept servers that do not respond yet, or refuse the credentials
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub use_anyway: bool,
+    /// Also show what changes in each settings file
+    #[arg(long)]
+    #[serde(skip)]
+    pub diff: bool,
+    /// Settings of each application by their keys; null removes one.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: EditedSettings,
     /// Take the instance over from the checkout that it belongs to
     #[arg(long)]
     #[serde(skip)]
@@ -227,6 +241,8 @@ impl Answers {
             hub: self.hub.map(HubChoice::from),
             hub_url: self.hub_url.clone(),
             log_level: self.log_level.clone(),
+            settings: changes(&self.settings),
+            use_anyway: self.use_anyway,
             adopt: self.adopt,
             rotate_credentials: self.rotate_credentials,
         }

@@ -98,6 +98,15 @@ impl Failure {
         self.exit
     }
 
+    /// Ctrl-C while something was being made.
+    pub fn rolled_back() -> Self {
+        Failure::new(
+            Exit::Interrupted,
+            "interrupted",
+            "Interrupted; what this run had made was removed",
+        )
+    }
+
     pub fn interrupted() -> Self {
         Failure::new(Exit::Interrupted, "interrupted", "interrupted")
     }

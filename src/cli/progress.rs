@@ -1,8 +1,10 @@
 //! Shows what provisioning tells of its progress: spinners and step lines, or JSON lines.
 
 use crate::platform::advice;
+use crate::provision::plan::{Action, Step, Target};
 use crate::provision::progress::{Activity, ActivityOutcome, Notice, Progress};
-use crate::terminal::{StepGuard, Terminal};
+use crate::terminal::{StepGuard, StepMark, Terminal};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 pub struct TerminalProgress {
@@ -52,6 +54,33 @@ impl Progress for TerminalProgress {
         }
     }
 
+    fn files_written(&self, written: &[PathBuf]) {
+        match written.len() {
+            0 => {}
+            1 => self
+                .terminal
+                .lasting(StepMark::Done, "1 file", "written", None),
+            files => {
+                let files = format!("{files} files");
+                self.terminal
+                    .lasting(StepMark::Done, &files, "written", None);
+            }
+        }
+    }
+
+    fn step_ended(&self, step: &Step, outcome: ActivityOutcome, milliseconds: u64) {
+        if matches!(step.target, Target::File(_)) {
+            return;
+        }
+        let (mark, state) = match outcome {
+            ActivityOutcome::Finished => (StepMark::Done, state(step.action)),
+            ActivityOutcome::Failed => (StepMark::Failed, "failed"),
+        };
+        let target = step.target.to_string();
+        self.terminal
+            .lasting(mark, &target, state, Some(milliseconds));
+    }
+
     fn notice(&self, notice: &Notice) {
         match notice {
             Notice::CredentialsRepaired { user } => self.terminal.warn(&format!(
@@ -71,5 +100,18 @@ impl Progress for TerminalProgress {
                 advice::trust(path)
             )),
         }
+    }
+}
+
+/// What a target is once a step is done.
+fn state(action: Action) -> &'static str {
+    match action {
+        Action::Create => "created",
+        Action::Start => "started",
+        Action::Replace => "replaced",
+        Action::Edit => "written",
+        Action::Launch => "running",
+        Action::Stop => "stopped",
+        Action::Remove => "removed",
     }
 }

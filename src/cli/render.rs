@@ -1,5 +1,7 @@
 //! Reports and plans as text. As JSON they are what they are.
 
+pub mod plan;
+
 use crate::hub_process::now;
 use crate::provision::plan::Plan;
 use crate::provision::report::{DownReport, HubReport, Report, ServiceReport, ServiceState};

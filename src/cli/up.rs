@@ -7,63 +7,85 @@ use super::difference::Difference;
 use super::failure::{Exit, Failure};
 use super::progress::TerminalProgress;
 use super::render::Shown;
+use super::render::plan::PlanText;
 use crate::appsettings::{self, SettingsFile};
 use crate::provision::report::{Report, ServiceState};
 use crate::provision::{self, Proposal};
+use crate::terminal::prompt::{self, Question, Reply};
 
 pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
     let answers = gather(context, flags)?;
-    bring_up(context, &answers, Showing::Plan).await
+    Ok(bring_up(context, &answers).await?)
 }
 
-/// What is shown before the user agrees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Showing {
-    Plan,
-    /// Also what becomes of each file, line by line.
-    PlanAndFiles,
+/// Why nothing was brought up.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The user said no.
+    Declined,
+    Failed(Failure),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Stopped::Failed(failure)
+    }
+}
+
+impl From<provision::error::Error> for Stopped {
+    fn from(error: provision::error::Error) -> Self {
+        Stopped::Failed(error.into())
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Declined => Failure::new(Exit::Failed, "declined", "nothing was changed"),
+            Stopped::Failed(failure) => failure,
+        }
+    }
 }
 
 /// Decides, shows, asks, and does it.
-pub async fn bring_up(
-    context: &Context,
-    answers: &Answers,
-    showing: Showing,
-) -> Result<(), Failure> {
+pub async fn bring_up(context: &Context, answers: &Answers) -> Result<(), Stopped> {
     let request = context.request(answers.wanted())?;
     let progress = TerminalProgress::new(context.terminal);
     if context.dry_run {
         let proposal = provision::propose(&request, &progress).await?;
-        show(context, &proposal, showing);
-        context.terminal.result(&Shown(&proposal.plan));
-        return context.pending(proposal.plan.changes);
+        show(context, &proposal, answers);
+        context
+            .terminal
+            .result(&PlanText::of(&proposal, &request.checkout.root));
+        return Ok(context.pending(proposal.plan.changes)?);
     }
     // Held from the agreement on: Ctrl-C waits until everything is done or undone.
     let mut working = None;
     let agree = async |proposal: &Proposal| {
-        show(context, proposal, showing);
-        consent(context, proposal).await?;
+        show(context, proposal, answers);
         record(context, answers)?;
+        consent(context, &PlanText::of(proposal, &request.checkout.root)).await?;
         if working.is_none() {
             working = Some(context.working.clone().lock_owned().await);
         }
-        Ok::<_, Failure>(())
+        Ok::<_, Stopped>(())
     };
     let report = provision::up_if(&request, &progress, agree).await?;
     finish(context, &report);
     Ok(())
 }
 
-fn show(context: &Context, proposal: &Proposal, showing: Showing) {
+fn show(context: &Context, proposal: &Proposal, answers: &Answers) {
     for warning in &proposal.decision.warnings {
         context.terminal.warn(&warning.to_string());
     }
-    if showing == Showing::PlanAndFiles {
+    if answers.diff {
         show_files(context, &proposal.decision.files);
     }
 }
 
-fn show_files(context: &Context, files: &[SettingsFile]) {
+/// Shows what becomes of each file, line by line.
+pub fn show_files(context: &Context, files: &[SettingsFile]) {
     for replacement in appsettings::replacements(files) {
         let before = replacement.before.unwrap_or_default();
         let difference = Difference::of(&replacement.path, &before, &replacement.after);
@@ -91,8 +113,8 @@ fn finish(context: &Context, report: &Report) {
 }
 
 /// Shows the plan and asks for agreement.
-async fn consent(context: &Context, proposal: &Proposal) -> Result<(), Failure> {
-    if proposal.plan.changes == 0 {
+async fn consent(context: &Context, text: &PlanText<'_>) -> Result<(), Stopped> {
+    if text.plan.changes == 0 {
         return Ok(());
     }
     let missing = Failure::new(
@@ -102,7 +124,7 @@ async fn consent(context: &Context, proposal: &Proposal) -> Result<(), Failure> 
     )
     .why("there is no terminal to ask on")
     .fix("confirm with --yes, or look first with --dry-run");
-    let plan = proposal.plan.to_string();
+    let plan = text.to_string();
     if context.yes || !context.can_ask() {
         if !context.terminal.json {
             context.terminal.note(&plan);
@@ -113,7 +135,12 @@ async fn consent(context: &Context, proposal: &Proposal) -> Result<(), Failure> 
     if context.yes {
         return Ok(());
     }
-    context
-        .agree("Go ahead?", true, missing, "nothing was changed")
-        .await
+    if !context.can_ask() {
+        return Err(missing.into());
+    }
+    match prompt::confirm(Question::new("Go ahead?", ""), true).await {
+        Reply::Given(true) => Ok(()),
+        Reply::Given(false) | Reply::Back => Err(Stopped::Declined),
+        Reply::Left => Err(Failure::interrupted().into()),
+    }
 }

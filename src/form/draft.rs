@@ -50,6 +50,15 @@ impl ValueInForce {
     }
 }
 
+/// A value as JSON has it.
+pub fn json_of(value: &NewValue) -> Value {
+    match value {
+        NewValue::Text(text) => Value::String(text.clone()),
+        NewValue::Integer(number) => Value::from(*number),
+        NewValue::Boolean(value) => Value::Bool(*value),
+    }
+}
+
 /// A source in few letters: the folder of a file is known, and so is how most names begin.
 fn short(source: &Source) -> String {
     let Source::File { file, line } = source else {

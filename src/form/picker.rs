@@ -30,7 +30,7 @@ pub async fn pick(questions: &[SettingQuestion], draft: &dyn Draft, at: usize) -
     items.extend(columns(&rows, window_columns()));
     let asked = Question::new(
         draft.application(),
-        "Type to filter, Enter to edit a setting, Esc when you are done.",
+        "Type to filter, Enter to edit, Esc when you are done.",
     );
     // After an edit, Enter goes on to the review.
     let default = if edited > 0 { 0 } else { at };

@@ -110,6 +110,26 @@ impl ApplicationSettings {
         Ok(())
     }
 
+    /// Removes a key from every file that counts in the environment.
+    pub fn remove(&mut self, key: &str) {
+        let key = KeyPath::new(key);
+        let names = file_names(&self.scope.environment);
+        for file in &mut self.files {
+            if names.iter().any(|name| file.path.ends_with(name)) {
+                file.document.remove(&key);
+            }
+        }
+    }
+
+    /// Whether these are the settings of an application.
+    pub fn is_of(&self, application: &str) -> bool {
+        let path = self.files.first().map(|file| file.path.as_path());
+        path.is_some_and(|path| {
+            path.components()
+                .any(|part| part.as_os_str() == application)
+        })
+    }
+
     /// Whether the application keeps its cache in Redis, at an address of its own.
     pub fn caches_in_redis(&self) -> bool {
         self.layers()

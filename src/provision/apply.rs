@@ -12,7 +12,7 @@ use crate::hub_process::Running;
 use crate::provision::decision::{Decision, HubDecision};
 use crate::provision::error::Error;
 use crate::provision::plan::{Action, Plan, Step, Target};
-use crate::provision::progress::{Activity, Going, Progress};
+use crate::provision::progress::{Activity, ActivityOutcome, Going, Progress};
 use crate::provision::request::Request;
 use crate::provision::undo::{Undo, roll_back};
 use crate::provision::world::World;
@@ -65,6 +65,7 @@ pub async fn apply(work: &Work<'_>) -> Result<Done, Error> {
     let instance = &work.request.installation.instance;
     let written = appsettings::write(&work.decision.files, &instance.backups())?;
     let writing = milliseconds(work.began);
+    work.progress.files_written(&written);
     let undos = if written.is_empty() {
         Vec::new()
     } else {
@@ -110,9 +111,15 @@ impl Run<'_> {
         let act = async |step: &Step| {
             let began = Instant::now();
             // After a failure elsewhere nothing more is waited for.
-            self.act(step).await.inspect_err(|_| self.ended.cancel())?;
-            let took = (step.target.clone(), milliseconds(began));
-            locked(&self.done).took.push(took);
+            let ended = self.act(step).await;
+            let took = milliseconds(began);
+            let outcome = match &ended {
+                Ok(()) => ActivityOutcome::Finished,
+                Err(_) => ActivityOutcome::Failed,
+            };
+            self.work.progress.step_ended(step, outcome, took);
+            ended.inspect_err(|_| self.ended.cancel())?;
+            locked(&self.done).took.push((step.target.clone(), took));
             Ok(())
         };
         let (unchanged, changed) =

@@ -2,6 +2,7 @@
 
 use crate::connection_string::Endpoint;
 use crate::containers::Service;
+use crate::provision::plan::Step;
 use std::fmt;
 use std::path::PathBuf;
 use url::Url;
@@ -12,6 +13,10 @@ pub trait Progress {
     /// How many bytes of how many.
     fn amount(&self, _: &Activity, _current: u64, _total: u64) {}
     fn ended(&self, _: &Activity, _: ActivityOutcome) {}
+    /// The settings files were written.
+    fn files_written(&self, _: &[PathBuf]) {}
+    /// A step of the plan ended, after so many milliseconds.
+    fn step_ended(&self, _: &Step, _: ActivityOutcome, _milliseconds: u64) {}
     /// Something that the user should know.
     fn notice(&self, _: &Notice) {}
 }

@@ -1,5 +1,6 @@
 //! What was asked for, as plain data.
 
+use crate::appsettings::document::NewValue;
 use crate::checkout::Checkout;
 use crate::connection_string::Endpoint;
 use crate::containers::whereabouts::Surroundings;
@@ -78,6 +79,10 @@ pub struct Wanted {
     pub hub: Option<HubChoice>,
     pub hub_url: Option<Url>,
     pub log_level: Option<String>,
+    /// Settings that are edited beside what the services need.
+    pub settings: Vec<SettingChange>,
+    /// Servers that do not respond yet, or refuse the credentials, will do.
+    pub use_anyway: bool,
     /// Take the instance over from the checkout that it belongs to.
     pub adopt: bool,
     /// Give Redis and RabbitMQ new passwords.
@@ -91,6 +96,15 @@ impl Wanted {
             |choice: &Option<ServerChoice>| matches!(choice, None | Some(ServerChoice::Container));
         may(&self.redis) || may(&self.rabbitmq) || self.hub == Some(HubChoice::Container)
     }
+}
+
+/// One setting of an application, set or removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingChange {
+    pub application: String,
+    pub key: String,
+    /// `None` removes the key.
+    pub value: Option<NewValue>,
 }
 
 /// Where Redis or RabbitMQ comes from.

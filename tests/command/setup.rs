@@ -3,7 +3,7 @@
 use super::bare::{Down, json};
 use crate::harness::program::{HARMONY, harmony, run, text};
 use crate::harness::services::{Part, has};
-use crate::harness::terminal::{CONTROL_C, ENTER, ESCAPE, Ended, Shape, Terminal, UP};
+use crate::harness::terminal::{CONTROL_C, DOWN, ENTER, ESCAPE, Ended, Shape, Terminal, UP};
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 
@@ -67,15 +67,16 @@ fn enter_all_the_way_gives_a_working_hub_and_its_answers_can_be_replayed() {
             "Where notifications come from",
             "none: notifications come by HTTP",
         ),
-        ("Hub address", "http://localhost:"),
-        ("The least level that is logged", "Fatal"),
+        ("? Hub address", "http://localhost:"),
         ("It serves clients", "not started"),
+        ("Review", "Start now"),
     ] {
         terminal.sees(question);
-        terminal.answer(offered, "\r");
+        terminal.answer(offered, ENTER);
     }
-    terminal.sees("launch");
-    terminal.answer("Go ahead?", "\r");
+    terminal.sees("launch  hub");
+    terminal.answer("Go ahead?", ENTER);
+    terminal.sees("running");
     terminal.sees("harmony verify");
     let Ended {
         code,
@@ -87,13 +88,8 @@ fn enter_all_the_way_gives_a_working_hub_and_its_answers_can_be_replayed() {
     assert!(folder.read(HUB).starts_with("{\n  // mine\n"));
     let answers: Value = serde_json::from_str(&folder.read("answers.json")).expect("JSON");
     assert_eq!(
-        [
-            &answers["redis"],
-            &answers["rabbitmq"],
-            &answers["hub"],
-            &answers["logLevel"]
-        ],
-        ["none", "embedded", "process", "Information"]
+        [&answers["redis"], &answers["rabbitmq"], &answers["hub"]],
+        ["none", "embedded", "process"]
     );
     let verified = run(harmony(folder.path()).args(["verify"]));
     assert!(verified.status.success(), "{}", text(&verified.stderr));
@@ -120,9 +116,15 @@ fn escape_goes_back_a_question() {
     terminal.answer("? Hub address", "ftp://x\r");
     terminal.sees("only http and https are possible");
     terminal.answer("? Hub address", "http://localhost:7999\r");
-    terminal.answer("Fatal", "\r");
-    terminal.answer("not started", "\r");
+    terminal.answer("not started", ESCAPE);
+    terminal.answer("? Hub address [http://localhost:7999]", ENTER);
+    terminal.answer("not started", ENTER);
+    terminal.answer("Start now", ESCAPE);
+    terminal.answer("not started", ENTER);
+    terminal.answer("Start now", &format!("{DOWN}{DOWN}{DOWN}{ENTER}"));
     terminal.sees("http://localhost:7999");
+    terminal.answer("? Review", ENTER);
+    terminal.sees("edit    Harmony.Client/wwwroot/appsettings.json: signalrHostUrl");
     let Ended {
         code,
         bytes: transcript,
@@ -155,19 +157,24 @@ fn a_server_elsewhere_is_asked_at_once_and_its_password_never_shown() {
     terminal.sees("none: one hub alone");
     terminal.press(UP);
     terminal.press(ENTER);
-    terminal.answer("Redis address", &format!("127.0.0.1:{}\r", free_port()));
-    terminal.answer("Empty: none", "hunter2\r");
-    terminal.sees("can't be used");
-    terminal.answer("Redis address", &format!("127.0.0.1:{}\r", server.port));
-    terminal.answer("Empty: none", "\r");
-    terminal.answer("none: notifications come by HTTP", "\r");
-    terminal.answer("? Hub address", "\r");
-    terminal.answer("Fatal", "\r");
-    terminal.answer("not started", "\r");
+    let nobody = free_port();
+    terminal.answer("? Redis address", &format!("127.0.0.1:{nobody}\r"));
+    terminal.answer("? Redis password:", "hunter2\r");
+    terminal.sees("cannot be used");
+    terminal.answer("another address", DOWN);
+    terminal.press(ENTER);
+    terminal.answer("? Redis address", &format!("127.0.0.1:{}\r", server.port));
+    terminal.answer("? Redis password:", ENTER);
+    terminal.answer("none: notifications come by HTTP", ENTER);
+    terminal.answer("? Hub address", ENTER);
+    terminal.answer("not started", ENTER);
+    terminal.answer("Start now", &format!("{DOWN}{DOWN}{DOWN}{ENTER}"));
     terminal.sees(&format!(
         "+   \"RedisConnectionString\": \"127.0.0.1:{}\"",
         server.port
     ));
+    terminal.answer("? Review", ENTER);
+    terminal.sees("RedisConnectionString");
     let Ended {
         code,
         bytes: transcript,
@@ -183,9 +190,9 @@ fn control_c_at_any_question_leaves_the_terminal_and_the_files_as_they_were() {
     let way = [
         "none: one hub alone",
         "none: notifications come by HTTP",
-        "Hub address",
-        "Fatal",
+        "? Hub address",
         "not started",
+        "Start now",
         "Go ahead?",
     ];
     let mut ways: Vec<Vec<(&str, &str)>> = (0..way.len())
@@ -199,8 +206,8 @@ fn control_c_at_any_question_leaves_the_terminal_and_the_files_as_they_were() {
     // Where the password is typed, too: there nothing is echoed.
     ways.push(vec![
         ("a server elsewhere", "\x1b[A\r"),
-        ("Redis address", "\r"),
-        ("Redis password", "\r"),
+        ("? Redis address", "\r"),
+        ("? Redis password", "\r"),
     ]);
     for way in ways {
         let folder = Folder::new();
@@ -245,8 +252,8 @@ fn poor_terminals_will_do() {
             "none: one",
             "none: not",
             "Hub address",
-            "Fatal",
             "not started",
+            "Start now",
         ] {
             terminal.answer(question, "\r");
         }
@@ -346,4 +353,138 @@ fn answers_files_are_checked_and_flags_win_over_them() {
     ]));
     assert_eq!(missing.status.code(), Some(2));
     assert!(text(&missing.stderr).contains("NO_SUCH_VARIABLE"));
+}
+
+/// Answers the four questions of the short way with their defaults.
+fn short_way(terminal: &mut Terminal) {
+    terminal.answer("none: one hub alone", ENTER);
+    terminal.answer("none: notifications come by HTTP", ENTER);
+    terminal.answer("? Hub address", ENTER);
+    terminal.answer("not started", ENTER);
+    terminal.sees("Start now");
+}
+
+#[test]
+fn no_at_the_end_returns_to_the_review_and_answers_are_recorded_even_then() {
+    let folder = Folder::new();
+    made(&folder);
+    let before = folder.read(HUB);
+    let mut terminal = wizard(
+        &folder,
+        &["--record-answers", "answers.json"],
+        Shape::columns(80),
+    );
+    short_way(&mut terminal);
+    terminal.press(ENTER);
+    terminal.answer("Go ahead?", "n");
+    terminal.answer("Leave everything as it is", &UP.repeat(1));
+    terminal.press(ENTER);
+    terminal.sees("Nothing was changed.");
+    let ended = terminal.end();
+    assert_eq!((ended.code, ended.echo), (0, true), "{}", ended.screen);
+    assert_eq!(folder.read(HUB), before);
+    let answers: Value = serde_json::from_str(&folder.read("answers.json")).expect("JSON");
+    assert_eq!(answers["rabbitmq"], "embedded");
+}
+
+#[test]
+fn a_server_that_does_not_run_yet_can_be_used_anyway() {
+    let folder = Folder::new();
+    made(&folder);
+    let nobody = free_port();
+    let mut terminal = wizard(&folder, &["--dry-run"], Shape::columns(80));
+    terminal.answer("none: one hub alone", UP);
+    terminal.press(ENTER);
+    terminal.answer("? Redis address", &format!("127.0.0.1:{nobody}\r"));
+    terminal.answer("? Redis password:", "<pass\r");
+    terminal.answer("use it anyway", UP);
+    terminal.press(ENTER);
+    terminal.answer("none: notifications come by HTTP", ENTER);
+    terminal.answer("? Hub address", ENTER);
+    terminal.answer("not started", DOWN);
+    terminal.press(ENTER);
+    terminal.answer("Start now", ENTER);
+    terminal.sees("RedisConnectionString");
+    let ended = terminal.end();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    assert!(!ended.bytes.contains("<pass"), "{}", ended.bytes);
+}
+
+#[test]
+fn more_settings_are_asked_by_schema_and_written_with_the_rest() {
+    let folder = Folder::new();
+    made(&folder);
+    let mut terminal = wizard(
+        &folder,
+        &["--dry-run", "--record-answers", "answers.json"],
+        Shape::columns(80),
+    );
+    short_way(&mut terminal);
+    terminal.press(&format!("{DOWN}{ENTER}"));
+    terminal.answer("Settings of Harmony.SignalR", ENTER);
+    terminal.answer("Redis port", "redis port");
+    terminal.press(ENTER);
+    terminal.answer("? Redis port:", "6390\r");
+    terminal.answer("Done: review 1", ENTER);
+    terminal.answer("Settings of Harmony.SignalR", &format!("{DOWN}{ENTER}"));
+    terminal.answer("RabbitMQ host", "detailed");
+    terminal.answer("Detailed errors", ENTER);
+    terminal.answer("Detailed errors", "y");
+    terminal.answer("Done: review 1", ENTER);
+    terminal.answer("Settings of Harmony.SignalR", ESCAPE);
+    terminal.answer("DetailedErrors", ENTER);
+    terminal.sees("edit    Harmony.SignalR/appsettings.json: DetailedErrors");
+    let ended = terminal.end();
+    assert_eq!(ended.code, 0, "{}", ended.screen);
+    let answers: Value = serde_json::from_str(&folder.read("answers.json")).expect("JSON");
+    assert_eq!(answers["redisPort"], 6390);
+    assert_eq!(
+        answers["settings"]["Harmony.SignalR"]["DetailedErrors"],
+        true
+    );
+    let replayed = json(harmony(folder.path()).args([
+        "up",
+        "--dry-run",
+        "--answers",
+        "answers.json",
+        "--yes",
+    ]));
+    let steps = replayed["steps"].to_string();
+    assert!(steps.contains("DetailedErrors"), "{steps}");
+}
+
+#[test]
+fn every_screen_of_the_wizard_fits_24_rows() {
+    for columns in [60, 80, 140] {
+        let folder = Folder::new();
+        made(&folder);
+        let mut terminal = wizard(&folder, &["--dry-run"], Shape::columns(columns));
+        for shown in [
+            "none: one hub",
+            "none: notifications",
+            "? Hub address",
+            "not started",
+        ] {
+            terminal.sees(shown);
+            let screen = terminal.text();
+            assert!(screen.contains('?'), "{columns}:\n{screen}");
+            terminal.press(ENTER);
+        }
+        terminal.sees("Leave everything as it is");
+        for text in [
+            "? Review",
+            "Redis",
+            "none",
+            "http://localhost:",
+            "Start now",
+        ] {
+            assert!(
+                terminal.text().contains(text),
+                "{columns}:\n{}",
+                terminal.text()
+            );
+        }
+        terminal.press(ENTER);
+        assert_eq!(terminal.end().code, 0);
+    }
 }

@@ -17,7 +17,7 @@ impl From<Error> for Failure {
             Error::HubSettings(error) => error.into(),
             Error::HubProcess(error) => error.into(),
             Error::Tls(error) => error.into(),
-            Error::Interrupted => Failure::interrupted(),
+            Error::Interrupted => Failure::rolled_back(),
             Error::Random(_) => Failure::new(Exit::Failed, "noRandomNumbers", message)
                 .why("passwords could be guessed")
                 .fix("give passwords: --redis-password-env, --rabbitmq-password-env"),

@@ -102,6 +102,10 @@ impl From<ProjectError> for Failure {
             ProjectError::Settings(error) => error.into(),
             ProjectError::Shape(error) => error.into(),
             ProjectError::Invalid(error) => error.into(),
+            error @ ProjectError::NoApplication(_) => {
+                Failure::new(Exit::Usage, "unknownApplication", error.to_string())
+                    .fix("name an application of this checkout")
+            }
         }
     }
 }

@@ -91,7 +91,7 @@ fn show(context: &Context, draft: &FileDraft) {
     for replacement in appsettings::replacements(std::slice::from_ref(draft.file())) {
         let before = replacement.before.unwrap_or_default();
         let difference = Difference::of(&replacement.path, &before, &replacement.after);
-        context.terminal.note(&difference.to_string());
+        context.terminal.coloured_note(&difference.to_string());
     }
     for key in draft.edited() {
         if let Some(winner) = draft.winner_above(key) {

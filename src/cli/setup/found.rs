@@ -8,7 +8,7 @@ use crate::containers::Service;
 use crate::containers::readiness::NotReady;
 use crate::hub::settings::{HubSettingsError, broker_address};
 use crate::instance::Choice;
-use crate::project::{HUB_URL, Project, log_level};
+use crate::project::{HUB_URL, Project};
 use crate::provision::look::look;
 use crate::provision::ports::REDIS_PORT;
 use crate::provision::questions::Questions;
@@ -47,7 +47,6 @@ pub struct Findings {
     pub rabbitmq: FoundServer,
     hub: Option<u32>,
     pub hub_url: String,
-    pub log_level: String,
     pub rabbitmq_user: String,
 }
 
@@ -92,7 +91,6 @@ impl Findings {
                 || HUB_URL.to_owned(),
                 |url| url.as_str().trim_end_matches('/').to_owned(),
             ),
-            log_level: log_level(&layers).1.to_owned(),
             rabbitmq_user: broker.username,
         })
     }

@@ -4,6 +4,7 @@ use crate::appsettings::layers::Layers;
 use crate::connection_string::Endpoint;
 use crate::containers::Service;
 use crate::containers::docker::DockerError;
+use crate::containers::readiness::NotReady;
 use crate::instance::{Choice, State};
 use crate::provision::error::Error;
 use crate::provision::ports::{LOOPBACK, PortAddress, PortHolder, PortState};
@@ -57,6 +58,11 @@ impl<'b> Basis<'b> {
 
     pub fn known(&self) -> &State {
         &self.world.known
+    }
+
+    /// Whether a server that was named will do as it is: the user said so, and it may come yet.
+    pub fn accepts(&self, error: &NotReady) -> bool {
+        self.wanted.use_anyway && !matches!(error, NotReady::TooOld(..))
     }
 
     /// Fails where nothing can be decided without the engine, and it cannot be asked.

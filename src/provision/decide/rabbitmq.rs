@@ -80,6 +80,7 @@ fn responds(basis: &Basis<'_>, address: &BrokerAddress) -> Result<bool, Error> {
 fn demand_response(basis: &Basis<'_>, address: &BrokerAddress) -> Result<(), Error> {
     match basis.world.rabbitmq.as_ref().map(|probe| &probe.result) {
         Some(Ok(())) => Ok(()),
+        Some(Err(error)) if basis.accepts(error) => Ok(()),
         Some(Err(error)) => Err(unusable(address, error)),
         None => Err(unusable(
             address,

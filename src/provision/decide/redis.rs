@@ -68,6 +68,7 @@ fn responding(basis: &Basis<'_>) -> Result<Option<RedisOptions>, Error> {
 fn demand_response(basis: &Basis<'_>, options: &RedisOptions) -> Result<(), Error> {
     match basis.world.redis.as_ref().map(|probe| &probe.result) {
         Some(Ok(())) => Ok(()),
+        Some(Err(error)) if basis.accepts(error) => Ok(()),
         Some(Err(error)) => Err(unusable(options, error)),
         None => Err(unusable(
             options,

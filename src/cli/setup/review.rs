@@ -1,0 +1,72 @@
+//! The review: every answer, and what may be done with them.
+
+use crate::cli::arguments::{Answers, HubFlag};
+use crate::provision::request::ServerChoice;
+use crate::terminal::prompt::{self, Question, Reply};
+
+/// What was decided in the review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decided {
+    Start,
+    More,
+    Change,
+    Show,
+    Leave,
+}
+
+const OFFERS: [(&str, Decided); 5] = [
+    ("Start now", Decided::Start),
+    ("More settings ...", Decided::More),
+    ("Change an answer", Decided::Change),
+    ("Show the files", Decided::Show),
+    ("Leave everything as it is", Decided::Leave),
+];
+
+/// Shows the answers and asks how to go on; Esc goes back to the last question.
+pub async fn decide(answers: &Answers) -> Reply<Decided> {
+    let summary = summary(answers);
+    let rows = summary
+        .iter()
+        .map(|[title, answer]| format!("  {title:<12} {answer}"));
+    let hint = rows.collect::<Vec<_>>().join("\n");
+    let items = OFFERS.map(|(text, _)| text.to_owned());
+    match prompt::select(Question::new("Review", hint), &items, 0).await {
+        Reply::Given(place) => Reply::Given(OFFERS[place].1),
+        Reply::Back => Reply::Back,
+        Reply::Left => Reply::Left,
+    }
+}
+
+/// The answers in the order of their questions, and what was edited beside them.
+pub fn summary(answers: &Answers) -> Vec<[String; 2]> {
+    let server = |choice: &Option<ServerChoice>| match choice {
+        Some(ServerChoice::Container) => "a container".to_owned(),
+        Some(ServerChoice::Server(endpoint)) => endpoint.to_string(),
+        Some(ServerChoice::Without) => "none".to_owned(),
+        None => "as configured".to_owned(),
+    };
+    let hub = match answers.hub {
+        Some(HubFlag::Process) => "in the background",
+        Some(HubFlag::Container) => "as a container",
+        Some(HubFlag::None) => "not started",
+        None => "as before",
+    };
+    let url = answers
+        .hub_url
+        .as_ref()
+        .map_or("as configured", |url| url.as_str());
+    let mut rows = vec![
+        ["Redis".to_owned(), server(&answers.redis)],
+        ["RabbitMQ".to_owned(), server(&answers.rabbitmq)],
+        [
+            "Hub address".to_owned(),
+            url.trim_end_matches('/').to_owned(),
+        ],
+        ["Hub".to_owned(), hub.to_owned()],
+    ];
+    for (application, settings) in &answers.settings {
+        let keys: Vec<_> = settings.keys().map(String::as_str).collect();
+        rows.push([application.clone(), keys.join(", ")]);
+    }
+    rows
+}
