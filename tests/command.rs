@@ -2,6 +2,7 @@
 
 mod bad_input;
 pub mod bare;
+mod binding;
 pub mod checkouts;
 pub mod docker;
 mod doctor;

@@ -57,26 +57,44 @@ impl OwnImage {
         }
     }
 
-    /// The image's files, as a tar archive.
+    /// The image's files, as a tar archive; nobody may change them, and only the program runs.
     pub fn archive(&self) -> io::Result<Vec<u8>> {
         let mut archive = tar::Builder::new(Vec::new());
-        archive.mode(tar::HeaderMode::Deterministic);
-        // Engines don't unpack files with holes.
-        archive.sparse(false);
-        let mut add = |path: &Path, name: &str| {
-            archive.append_path_with_name(path, name.trim_start_matches('/'))
-        };
-        add(&self.executable, PROGRAM)?;
+        add(&mut archive, &self.executable, PROGRAM, 0o555)?;
         for library in &self.libraries {
             for name in names(library)? {
-                add(library, &format!("{LIBRARIES}/{name}"))?;
+                // The loader is a program too.
+                let mode = if name.starts_with("ld-") {
+                    0o555
+                } else {
+                    0o444
+                };
+                add(&mut archive, library, &format!("{LIBRARIES}/{name}"), mode)?;
             }
         }
         if Path::new(AUTHORITIES).exists() {
-            add(&fs::canonicalize(AUTHORITIES)?, AUTHORITIES)?;
+            add(
+                &mut archive,
+                &fs::canonicalize(AUTHORITIES)?,
+                AUTHORITIES,
+                0o444,
+            )?;
         }
         archive.into_inner()
     }
+}
+
+fn add(archive: &mut tar::Builder<Vec<u8>>, path: &Path, name: &str, mode: u32) -> io::Result<()> {
+    let content = fs::read(path)?;
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(mode);
+    header.set_cksum();
+    archive.append_data(
+        &mut header,
+        name.trim_start_matches('/'),
+        content.as_slice(),
+    )
 }
 
 /// An instance's images are called as its container is; an image's name has small letters only.

@@ -141,6 +141,22 @@ fn state(
     }
 }
 
+/// Containers that are kept although their tag stands for another image by now.
+fn moved_images(basis: &Basis<'_>) -> impl Iterator<Item = Warning> {
+    let servers = [Service::Redis, Service::RabbitMq].into_iter();
+    servers.filter_map(|service| {
+        let found = basis
+            .world
+            .found(service)
+            .filter(|found| found.image_moved)?;
+        Some(Warning::ImageMoved {
+            service,
+            image: found.image.clone(),
+            digest: found.image_digest.clone(),
+        })
+    })
+}
+
 /// What the user should know of a decision.
 fn about(basis: &Basis<'_>, decision: &Decision) -> Vec<Warning> {
     let moved = [Service::Redis, Service::RabbitMq].map(|service| decision.moved(service));
@@ -149,6 +165,7 @@ fn about(basis: &Basis<'_>, decision: &Decision) -> Vec<Warning> {
         .flatten()
         .map(|moved| Warning::PortMoved(moved.clone()))
         .collect();
+    warnings.extend(moved_images(basis));
     if let (EngineLook::Unreachable(error), true) =
         (&basis.world.engine, decision.state.containers_remain)
     {

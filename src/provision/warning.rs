@@ -39,6 +39,12 @@ pub enum Warning {
     /// The engine is on another machine, and publishes ports there.
     PublishedOnAnotherMachine(String),
     PublishedOn(IpAddr),
+    /// A container runs another image than its tag stands for by now.
+    ImageMoved {
+        service: Service,
+        image: String,
+        digest: String,
+    },
     /// Harmony's caches read `HOST:PORT` only.
     CachesLeftAlone,
     /// Harmony's caches cannot give a password.
@@ -62,6 +68,16 @@ impl fmt::Display for Warning {
                 formatter,
                 "Redis and RabbitMQ are published on {bind}: everyone who reaches that address \
                  reaches them, protected by their passwords only"
+            ),
+            Warning::ImageMoved {
+                service,
+                image,
+                digest,
+            } => write!(
+                formatter,
+                "{} still runs {digest}, although {image} is a newer image here; 'harmony down' and \
+                 'harmony up' replace it, and what is in no volume is lost",
+                service.title()
             ),
             Warning::CachesLeftAlone => formatter.write_str(
                 "Harmony's caches (CacheProvider: Redis) read HOST:PORT only, without password, \

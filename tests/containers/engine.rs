@@ -10,6 +10,7 @@ use harmony::connection_string::amqp::BrokerAddress;
 use harmony::connection_string::redis::RedisOptions;
 use harmony::containers::docker::engine::Engine;
 use harmony::containers::docker::{ObservedContainer, Observer};
+use harmony::containers::own_image::OwnImage;
 use harmony::containers::readiness::{NotReady, ask_rabbitmq, await_rabbitmq, await_redis};
 use harmony::containers::whereabouts::Whereabouts;
 use harmony::containers::{ContainerSpec, Service, credentials};
@@ -292,6 +293,56 @@ async fn rabbitmq_of_each_generation_runs_with_few_rights() {
             only(&engine, &instance).await.service,
             Service::RabbitMq.name()
         );
+    }
+}
+
+#[tokio::test]
+async fn a_container_whose_tag_moves_on_keeps_its_image_by_name() {
+    const TEST: &str = "a_container_whose_tag_moves_on_keeps_its_image_by_name";
+    if !has(TEST, &[Part::Docker]) {
+        return;
+    }
+    let (engine, instance) = (engine().await, unique("t"));
+    let _leftovers = Leftovers(instance.clone());
+    let (old, new) = (image("redis:7-alpine"), image("redis:8-alpine"));
+    for image in [&old, &new] {
+        engine.pull(image, None, |_| {}).await.expect("an image");
+    }
+    let tag = format!("{instance}:latest");
+    docker(&["tag", &old, &tag]);
+    let (spec, _) = redis(&instance, tag.clone(), false);
+    let (id, _) = engine.create(&spec).await.expect("a container");
+    assert!(!only(&engine, &instance).await.image_moved);
+    // Docker lists the container by its image's id once no name is left for that.
+    docker(&["tag", &new, &tag]);
+    let found = only(&engine, &instance).await;
+    assert_eq!((found.image, found.image_moved), (tag.clone(), true));
+    assert_eq!(found.hash, spec.hash(), "it is not replaced");
+    assert!(
+        found.server_version.starts_with("redis 7"),
+        "{}",
+        found.server_version
+    );
+    engine.remove(&id, "redis").await.expect("removed");
+    docker(&["rmi", &tag]);
+}
+
+/// The hub's image has the program, its libraries and public certificates; settings and keys are
+/// copied into the container alone, where only the hub's own user reads them.
+#[test]
+fn the_hubs_image_holds_nothing_private() {
+    let image = OwnImage::of_this_program("t").expect("an image");
+    let archive = image.archive().expect("an archive");
+    let mut archive = tar::Archive::new(archive.as_slice());
+    for entry in archive.entries().expect("entries") {
+        let entry = entry.expect("an entry");
+        let path = entry.path().expect("a path").display().to_string();
+        let mode = entry.header().mode().expect("a mode");
+        let known = path == "harmony"
+            || path.starts_with("lib/")
+            || path == "etc/ssl/certs/ca-certificates.crt";
+        assert!(known, "{path}");
+        assert_eq!(mode & 0o222, 0, "{path} has {mode:o}");
     }
 }
 

@@ -230,6 +230,7 @@ pub fn container(spec: &ContainerSpec) -> ObservedContainer {
         name: spec.name(),
         service: spec.service.name().into(),
         image: spec.image.clone(),
+        image_moved: false,
         image_digest: String::new(),
         image_id: String::new(),
         server_version: String::new(),

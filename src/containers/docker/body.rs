@@ -3,8 +3,8 @@
 use super::observed::ObservedImage;
 use crate::containers::hardening::Hardening;
 use crate::containers::{
-    ContainerSpec, DIGEST_LABEL, HASH_LABEL, INSTANCE_LABEL, SERVER_VERSION_LABEL, SERVICE_LABEL,
-    Service, VERSION_LABEL,
+    ContainerSpec, DIGEST_LABEL, HASH_LABEL, IMAGE_LABEL, INSTANCE_LABEL, SERVER_VERSION_LABEL,
+    SERVICE_LABEL, Service, VERSION_LABEL,
 };
 use bollard::models::{
     ContainerCreateBody, HostConfig, HostConfigLogConfig, PortBinding, RestartPolicy,
@@ -22,6 +22,7 @@ pub(super) fn body(spec: &ContainerSpec, image: &ObservedImage) -> ContainerCrea
         (SERVICE_LABEL, spec.service.name().to_owned()),
         (VERSION_LABEL, env!("CARGO_PKG_VERSION").to_owned()),
         (HASH_LABEL, spec.hash()),
+        (IMAGE_LABEL, spec.image.clone()),
         (DIGEST_LABEL, image.digest.clone()),
         (SERVER_VERSION_LABEL, image.server_version.clone()),
     ];

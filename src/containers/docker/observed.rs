@@ -14,8 +14,10 @@ pub struct ObservedContainer {
     pub id: String,
     pub name: String,
     pub service: String,
-    /// As it was asked for; the image's id, where its tag has moved on since.
+    /// As it was asked for; the image's id, for containers of version 0.1 whose tag has moved on.
     pub image: String,
+    /// Its tag stands for another image by now.
+    pub image_moved: bool,
     /// What of it runs, by its registry's digest; empty where that is not known.
     pub image_digest: String,
     pub image_id: String,
@@ -58,6 +60,9 @@ impl From<ContainerSummary> for ObservedContainer {
             .state
             .map(|state| state.to_string())
             .unwrap_or_default();
+        // The engine lists an image that lost its name by its id.
+        let listed = container.image.unwrap_or_default();
+        let moved = listed.starts_with("sha256:") && labels.contains_key(IMAGE_LABEL);
         let name = container
             .names
             .and_then(|names| Some(names.first()?.trim_start_matches('/').to_owned()));
@@ -65,7 +70,8 @@ impl From<ContainerSummary> for ObservedContainer {
             name: name.unwrap_or_default(),
             id: container.id.unwrap_or_default(),
             service: label(SERVICE_LABEL),
-            image: container.image.unwrap_or_default(),
+            image: if moved { label(IMAGE_LABEL) } else { listed },
+            image_moved: moved,
             image_digest: label(DIGEST_LABEL),
             image_id: container.image_id.unwrap_or_default(),
             server_version: label(SERVER_VERSION_LABEL),
