@@ -19,6 +19,7 @@ pub mod report;
 pub mod request;
 pub mod take_down;
 pub mod undo;
+pub mod variables;
 pub mod warning;
 pub mod world;
 

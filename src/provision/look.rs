@@ -7,10 +7,12 @@ use crate::containers::ports;
 use crate::containers::readiness::{ask_foreign_rabbitmq, ask_redis};
 use crate::containers::whereabouts::Whereabouts;
 use crate::hub_process;
+use crate::instance::State;
 use crate::provision::error::Error;
 use crate::provision::ports::{PortAddress, PortHolder, PortLook, PortState};
 use crate::provision::questions::{AskEngine, AskServers, HubContainerFiles, Questions};
 use crate::provision::request::Installation;
+use crate::provision::variables::overriding;
 use crate::provision::world::{
     EngineContents, EngineLook, FreePorts, HubImage, NewPasswords, Probe, World,
 };
@@ -48,9 +50,11 @@ pub async fn look(installation: &Installation, questions: &Questions) -> Result<
         known,
         ..World::default()
     };
+    let embedded = known_embedded(&world.known);
     let observer = match questions.engine {
         AskEngine::No => None,
-        AskEngine::Yes => {
+        AskEngine::UnlessEmbedded if embedded => None,
+        AskEngine::Yes | AskEngine::UnlessEmbedded => {
             let connected = match whereabouts {
                 Ok(whereabouts) => connect(&whereabouts).await,
                 Err(error) => Err(error.into()),
@@ -68,6 +72,11 @@ pub async fn look(installation: &Installation, questions: &Questions) -> Result<
         rabbitmq: Secret::generate()?,
     };
     Ok(Sight { world, observer })
+}
+
+/// Whether the user chose to do without containers, and none are left.
+fn known_embedded(known: &State) -> bool {
+    known.without_redis && known.without_rabbitmq && !known.has_containers()
 }
 
 async fn connect(whereabouts: &Whereabouts) -> Result<Observer, DockerError> {
@@ -269,27 +278,4 @@ fn localhost() -> Vec<IpAddr> {
         addresses.push(Ipv6Addr::LOCALHOST.into());
     }
     addresses
-}
-
-/// The variables that would override what the files say, among these.
-pub fn overriding(variables: &[String]) -> Vec<String> {
-    const KEYS: [&str; 5] = [
-        "RedisConnectionString",
-        "URLS",
-        "ASPNETCORE_URLS",
-        "HTTP_PORTS",
-        "HTTPS_PORTS",
-    ];
-    const SECTIONS: [&str; 2] = ["BrokerConfiguration", "Kestrel:Endpoints"];
-    let overrides = |name: &&String| {
-        let key = name.replace("__", ":").to_ascii_lowercase();
-        let is_key = KEYS.iter().any(|known| key == known.to_ascii_lowercase());
-        let in_section = SECTIONS.iter().any(|section| {
-            let section = section.to_ascii_lowercase();
-            key.strip_prefix(&section)
-                .is_some_and(|rest| rest.starts_with(':'))
-        });
-        is_key || in_section
-    };
-    variables.iter().filter(overrides).cloned().collect()
 }

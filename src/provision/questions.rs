@@ -35,6 +35,8 @@ pub struct Questions {
 pub enum AskEngine {
     Yes,
     No,
+    /// Unless the user chose to do without containers, and none are left.
+    UnlessEmbedded,
 }
 
 /// Which servers are asked.
@@ -60,7 +62,7 @@ impl Questions {
     /// What exists of the instance, without asking servers.
     pub fn about_existence() -> Self {
         Questions {
-            engine: AskEngine::Yes,
+            engine: AskEngine::UnlessEmbedded,
             redis: None,
             rabbitmq: None,
             servers: AskServers::All,
@@ -109,10 +111,9 @@ impl Questions {
         let engine = wanted.may_use_containers() || in_container || known.has_containers();
         let process = !in_container && wanted.hub != Some(HubChoice::None);
         Ok(Questions {
-            engine: if engine {
-                AskEngine::Yes
-            } else {
-                AskEngine::No
+            engine: match engine {
+                true => AskEngine::Yes,
+                false => AskEngine::No,
             },
             redis: redis_to_ask(&wanted, &layers)?,
             rabbitmq: rabbitmq_to_ask(&wanted, &layers)?,

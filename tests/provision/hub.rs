@@ -110,7 +110,7 @@ fn the_container_has_no_secret_among_its_arguments() {
 
 #[test]
 fn variables_that_override_settings_are_whole_names_and_sections() {
-    use harmony::provision::look::overriding;
+    use harmony::provision::variables::overriding;
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let given = names(&[
         "URLSCAN_KEY",

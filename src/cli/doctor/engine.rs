@@ -36,6 +36,10 @@ pub async fn checks(sight: &Sight) -> Vec<Check> {
         (EngineLook::Unreachable(error), _) => {
             vec![Check::failed("Docker", "engine", &error.clone().into())]
         }
+        (EngineLook::NotAsked, _) => {
+            let message = "not needed: this instance runs without Redis and RabbitMQ";
+            vec![Check::ok("Docker", "engine", message)]
+        }
         _ => {
             let message = "not found; without it the hub runs embedded, alone in one process";
             let check = Check::new("Docker", "engine", CheckStatus::Warning, message);

@@ -3,7 +3,7 @@
 use super::check::{Check, CheckStatus};
 use crate::cli::context::Context;
 use crate::platform::{self, advice};
-use crate::provision::look::overriding;
+use crate::provision::variables::overriding;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 
