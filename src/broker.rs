@@ -1,5 +1,5 @@
 //! RabbitMQ: the one door to it. Harmony's topology, consuming, publishing, setting aside
-//! (spec: harmony-contract.md 5).
+//! (hub/contract.md, "RabbitMQ").
 
 pub mod aside;
 pub mod envelope;

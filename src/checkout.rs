@@ -1,4 +1,4 @@
-//! Finding a Harmony checkout or publish folder, and the files in it (spec: harmony-contract.md 1).
+//! Finding a Harmony checkout or publish folder, and the files in it (hub/contract.md, "Files").
 
 use std::path::{Path, PathBuf};
 

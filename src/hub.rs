@@ -1,35 +1,34 @@
 //! Harmony's hub assembled: consumer to backplane to connections, health and admin beside them, and an orderly stop.
+#![doc = ""]
+#![doc = include_str!("hub/contract.md")]
 
+pub mod admin;
 pub mod allowed_hosts;
+pub mod allowed_origins;
 pub mod compose;
 pub mod consumer;
 pub mod date;
-pub mod inbox;
 pub mod intake;
 pub mod methods;
 pub mod notification;
 pub mod page;
 pub mod settings;
 pub mod shape;
+pub mod site;
 pub mod status;
 
-use crate::hub::allowed_hosts::AllowedHosts;
+use crate::hub::admin::Door;
 use crate::hub::consumer::Consumer;
 use crate::hub::methods::HarmonyHub;
-use crate::hub::notification::NotificationLimits;
 use crate::hub::settings::{HUB_NAME, HUB_PATH, HubSettings};
-use crate::hub::status::Status;
+use crate::hub::site::Hub;
 use crate::platform;
 use crate::signalr::backplane::Backplane;
 use crate::signalr::backplane::redis::{RedisBackplane, new_server_name};
 use crate::signalr::endpoint::Endpoint;
 use crate::signalr::gate::Gate;
-use crate::signalr::response::{self, HttpResponse};
-use crate::signalr::serve::{self, Listener, Site};
+use crate::signalr::serve::{self, Listener};
 use crate::signalr::server::Server;
-use hyper::body::Incoming;
-use hyper::header::HeaderValue;
-use hyper::{Request, StatusCode, header};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -45,7 +44,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 pub async fn run(
     settings: HubSettings,
     listeners: Vec<Listener>,
-    admin: Vec<TcpListener>,
+    admin: Vec<(TcpListener, Door)>,
     stop: CancellationToken,
 ) {
     let redis = settings.redis;
@@ -70,8 +69,14 @@ pub async fn run(
         https_port: settings.https_port,
         hosts: settings.hosts,
         notifications: settings.notifications,
+        origins: settings.origins,
+        has_inbox: settings.broker.is_none(),
     });
-    let gate = Gate::new(hub.server.options.gate, hub.server.metrics.clone());
+    let gate = Gate::behind(
+        settings.proxies,
+        hub.server.options.gate,
+        hub.server.metrics.clone(),
+    );
     let serving = CancellationToken::new();
     let connections = TaskTracker::new();
     for listener in listeners {
@@ -83,8 +88,8 @@ pub async fn run(
             connections.clone(),
         ));
     }
-    for listener in admin {
-        connections.spawn(inbox::serve(listener, hub.clone(), serving.clone()));
+    for (listener, door) in admin {
+        connections.spawn(admin::serve(listener, door, hub.clone(), serving.clone()));
     }
     match settings.broker {
         Some(address) => {
@@ -109,118 +114,4 @@ pub async fn run(
     hub.server.stop(deadline).await;
     connections.close();
     let _ = tokio::time::timeout_at(deadline, connections.wait()).await;
-}
-
-/// What requests are answered from.
-pub struct Hub {
-    endpoint: Endpoint<HarmonyHub>,
-    pub server: Arc<Server<HarmonyHub>>,
-    pub status: Arc<Status>,
-    page: bool,
-    /// Where plain requests are sent to.
-    https_port: Option<u16>,
-    hosts: AllowedHosts,
-    notifications: NotificationLimits,
-}
-
-impl Site for Hub {
-    async fn respond(&self, mut request: Request<Incoming>, secure: bool) -> HttpResponse {
-        if !self.hosts.welcome(request.headers().get(header::HOST)) {
-            return response::text(StatusCode::BAD_REQUEST, "The request hostname is invalid.");
-        }
-        let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut response = match response::preflight(&request) {
-            Some(answer) => answer,
-            None => match self
-                .https_port
-                .filter(|_| !secure)
-                .and_then(|port| to_https(&request, port))
-            {
-                Some(redirect) => redirect,
-                None => self.route(&mut request).await,
-            },
-        };
-        if secure && !is_localhost(&request) {
-            response.headers_mut().insert(
-                header::STRICT_TRANSPORT_SECURITY,
-                HeaderValue::from_static("max-age=2592000"),
-            );
-        }
-        response::allow_origin(&mut response, origin);
-        response
-    }
-}
-
-impl Hub {
-    async fn route(&self, request: &mut Request<Incoming>) -> HttpResponse {
-        if let Some(response) = self.endpoint.respond(request).await {
-            return response;
-        }
-        let path = request.uri().path().to_ascii_lowercase();
-        match path.strip_suffix('/').unwrap_or(&path) {
-            "/healthz/ready" => health(self.is_ready()),
-            "/healthz/live" => health(true),
-            "" if self.page => page::answer(),
-            _ => {
-                let mut nothing = response::text(StatusCode::NOT_FOUND, "");
-                nothing.headers_mut().remove(header::CONTENT_TYPE);
-                nothing
-            }
-        }
-    }
-
-    /// Notifications come in, and reach everybody.
-    pub fn is_ready(&self) -> bool {
-        self.status.broker() && self.server.backplane().is_ready()
-    }
-}
-
-/// 307 to the same place by TLS, as ASP.NET Core's redirection does it.
-fn to_https(request: &Request<Incoming>, port: u16) -> Option<HttpResponse> {
-    let host = request.headers().get(header::HOST)?.to_str().ok()?;
-    let name = host
-        .rsplit_once(':')
-        .filter(|(_, port)| port.parse::<u16>().is_ok())
-        .map_or(host, |(name, _)| name);
-    let port = if port == 443 {
-        String::new()
-    } else {
-        format!(":{port}")
-    };
-    let place = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |place| place.as_str());
-    let mut answer = response::text(StatusCode::TEMPORARY_REDIRECT, "");
-    answer.headers_mut().remove(header::CONTENT_TYPE);
-    answer.headers_mut().insert(
-        header::LOCATION,
-        HeaderValue::from_str(&format!("https://{name}{port}{place}")).ok()?,
-    );
-    Some(answer)
-}
-
-/// Browsers are never told to use TLS only for a name that every machine has.
-fn is_localhost(request: &Request<Incoming>) -> bool {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| {
-        host.split_once(known).is_some_and(|(before, rest)| {
-            before.is_empty() && (rest.is_empty() || rest.starts_with(':'))
-        })
-    })
-}
-
-fn health(healthy: bool) -> HttpResponse {
-    let (status, text) = if healthy {
-        (StatusCode::OK, "Healthy")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "Unhealthy")
-    };
-    let mut health = response::text(status, text);
-    response::never_cache(health.headers_mut());
-    health
 }

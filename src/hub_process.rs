@@ -13,13 +13,15 @@ use error::file_error;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 use url::Url;
 
 const PID_FILE: &str = "hub.pid";
 /// A log that is larger is set aside when the hub starts; one old log is kept.
 const LARGEST_LOG: u64 = 10 << 20;
+/// How often a running hub looks at its log.
+const ROTATE_EVERY: Duration = Duration::from_secs(30);
 /// A process that is killed is gone at once, unless the machine is busy.
 const KILLED_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
@@ -187,6 +189,23 @@ fn prepare_log(instance: &Instance) -> Result<u64, HubProcessError> {
     }
     platform::replace(&path, &path.with_extension("log.1")).map_err(file_error(&path))?;
     Ok(0)
+}
+
+/// Keeps a running hub's log from growing: what is there goes into the file of the log before, over and over.
+pub async fn rotate_log(path: PathBuf) {
+    loop {
+        tokio::time::sleep(ROTATE_EVERY).await;
+        if !fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LARGEST_LOG) {
+            continue;
+        }
+        // The hub holds the file open, and appends: so it is emptied, not replaced.
+        let emptied = fs::copy(&path, path.with_extension("log.1"))
+            .and_then(|_| File::options().write(true).open(&path))
+            .and_then(|file| file.set_len(0));
+        if let Err(error) = emptied {
+            tracing::warn!(%error, "the log could not be rotated");
+        }
+    }
 }
 
 /// The last lines that were logged from a place on.

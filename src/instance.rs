@@ -9,6 +9,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What a hub in the background says.
+pub const LOG: &str = "hub.log";
+
 /// A name for things that belong together: containers, volumes, the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
@@ -135,7 +138,7 @@ impl Instance {
     }
 
     pub fn log(&self) -> PathBuf {
-        self.folder.join("hub.log")
+        self.folder.join(LOG)
     }
 
     pub fn backups(&self) -> PathBuf {

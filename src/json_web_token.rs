@@ -1,4 +1,4 @@
-//! JSON Web Tokens signed with HMAC-SHA256, as Harmony.Api signs them (spec: harmony-contract.md 4).
+//! JSON Web Tokens signed with HMAC-SHA256, as Harmony.Api signs them (hub/contract.md, "Other applications").
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +17,10 @@ pub enum TokenError {
     Algorithm,
     #[error("its signature is another's")]
     Signature,
+    #[error("it asks for an extension that is not known here")]
+    Critical,
+    #[error("it does not say when it ends")]
+    Endless,
     #[error("it is no longer valid")]
     Expired,
     #[error("it is not valid yet")]
@@ -27,7 +31,7 @@ pub enum TokenError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {
     pub claims: Value,
-    pub ends: Option<i64>,
+    pub ends: i64,
 }
 
 /// Signs claims.
@@ -53,24 +57,35 @@ pub fn verify(token: &str, secret: &str, now: i64, leeway: i64) -> Result<Token,
     let parse = |part: &str| {
         serde_json::from_slice::<Value>(&decode(part)?).map_err(|_| TokenError::Malformed)
     };
+    let header = parse(header)?;
     // The algorithm is ours to choose, not the token's.
-    if parse(header)?["alg"] != "HS256" {
+    if header["alg"] != "HS256" {
         return Err(TokenError::Algorithm);
+    }
+    if header.get("crit").is_some() {
+        return Err(TokenError::Critical);
     }
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     hmac::verify(&key, signed.as_bytes(), &decode(signature)?)
         .map_err(|_| TokenError::Signature)?;
     let claims = parse(claims)?;
+    // A number, as the standard has it; one in quotes is none.
     let time = |name: &str| {
-        claims[name]
+        let number = &claims[name];
+        let whole = number
             .as_i64()
-            .or_else(|| claims[name].as_f64().map(|time| time as i64))
+            .or_else(|| number.as_f64().map(|time| time as i64));
+        match number {
+            Value::Null => Ok(None),
+            _ => whole.map(Some).ok_or(TokenError::Malformed),
+        }
     };
-    let ends = time("exp").map(|end| end.saturating_add(leeway));
-    if ends.is_some_and(|end| now >= end) {
+    let end = time("exp")?.ok_or(TokenError::Endless)?;
+    let ends = end.saturating_add(leeway);
+    if now >= ends {
         return Err(TokenError::Expired);
     }
-    if time("nbf").is_some_and(|begin| now < begin.saturating_sub(leeway)) {
+    if time("nbf")?.is_some_and(|begin| now < begin.saturating_sub(leeway)) {
         return Err(TokenError::NotYet);
     }
     Ok(Token { claims, ends })

@@ -5,11 +5,11 @@
 //! | module | may import |
 //! |---|---|
 //! | **what a human touches** | |
-//! | [`cli`]: one file a command | terminal, form, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex, moment, platform |
+//! | [`cli`]: one file a command | terminal, form, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, admin_token, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex, moment, platform |
 //! | [`form`]: settings edited by questions that their schemas ask | terminal, schema, appsettings, secret |
 //! | [`terminal`]: the only code that prints and asks | platform |
 //! | **configuration and provisioning** | |
-//! | [`provision`]: bring Redis, RabbitMQ, settings and the hub to what was asked for | project, checkout, schema, appsettings, connection_string, containers, hub_process, hub_client, instance, hub, tls, secret, hex, moment |
+//! | [`provision`]: bring Redis, RabbitMQ, settings and the hub to what was asked for | project, checkout, schema, appsettings, connection_string, containers, hub_process, hub_client, admin_token, instance, hub, tls, secret, hex, moment |
 //! | [`project`]: one checkout's settings, edited together | checkout, schema, appsettings, connection_string, templates |
 //! | [`checkout`]: finding Harmony and its files | |
 //! | [`schema`]: what settings may say | appsettings |
@@ -18,6 +18,7 @@
 //! | [`templates`]: files made where there are none | |
 //! | [`instance`]: what was chosen, and where it is remembered | platform |
 //! | [`hub_process`]: the hub in the background | hub_client, instance, platform |
+//! | [`admin_token`]: the token of the admin listener | secret, platform |
 //! | [`hub_client`]: a small SignalR client, as proof | connection_string |
 //! | **the server** | |
 //! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, telemetry, json, json_web_token, secret, platform |
@@ -40,7 +41,10 @@
 //!
 //! A CardCreated goes `hub::consumer -> hub::notification -> signalr::broadcast -> signalr::backplane ->
 //! signalr::delivery -> signalr::registry -> signalr::outbox -> signalr::transport`, encoded once.
+#![doc = ""]
+#![doc = include_str!("security.md")]
 
+pub mod admin_token;
 pub mod appsettings;
 pub mod broker;
 pub mod checkout;

@@ -1,4 +1,4 @@
-//! Addresses to listen on, spelt as ASP.NET Core spells them, and bound (spec: signalr.md H, Listening).
+//! Addresses to listen on, spelt as ASP.NET Core spells them, and bound.
 
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;

@@ -26,6 +26,7 @@ pub mod clients;
 pub mod connection;
 pub mod delivery;
 pub mod endpoint;
+pub mod forwarded;
 pub mod frame;
 pub mod gate;
 pub mod hub;

@@ -1,8 +1,11 @@
 //! Attacks by who may publish, by Redis peers, by web pages and by other users of the machine.
 
+mod admin;
 mod certificate;
 mod messages;
+mod proxies;
 mod redis_peer;
+mod tokens;
 
 use crate::harness::program::Hub;
 

@@ -1,4 +1,4 @@
-//! Harmony's names at RabbitMQ (spec: harmony-contract.md 5).
+//! Harmony's names at RabbitMQ (hub/contract.md, "RabbitMQ").
 
 pub const EXCHANGE: &str = "harmony_notifications";
 pub const QUEUE: &str = "notifications.signalr";

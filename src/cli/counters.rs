@@ -2,8 +2,10 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use crate::admin_token;
 use crate::hub_client::http::{self, Exchange};
 use crate::hub_process;
+use crate::secret::Secret;
 use std::time::Duration;
 use url::Url;
 
@@ -38,8 +40,36 @@ impl Counters {
     }
 }
 
+/// An admin listener, and what opens it.
+pub struct AdminAccess {
+    url: Url,
+    token: Secret,
+}
+
+impl AdminAccess {
+    /// One of its addresses.
+    pub fn at(&self, path: &str) -> Result<Url, Failure> {
+        self.url.join(path).map_err(unusable)
+    }
+
+    /// The value of the header that every request has to bring.
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.token.reveal())
+    }
+}
+
+impl std::fmt::Display for AdminAccess {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.url.fmt(formatter)
+    }
+}
+
+fn unusable(error: url::ParseError) -> Failure {
+    Failure::new(Exit::Failed, "adminUrl", error.to_string())
+}
+
 /// The admin listener of the hub that runs; `None` where none does.
-pub fn admin_url(context: &Context) -> Result<Option<Url>, Failure> {
+pub fn admin_access(context: &Context) -> Result<Option<AdminAccess>, Failure> {
     let state = context.instance.state()?;
     let url = match hub_process::find(&context.instance)? {
         Some(running) => running.admin_url,
@@ -49,22 +79,32 @@ pub fn admin_url(context: &Context) -> Result<Option<Url>, Failure> {
     if url.is_empty() {
         return Ok(None);
     }
-    Url::parse(&url)
-        .map(Some)
-        .map_err(|error| Failure::new(Exit::Failed, "adminUrl", error.to_string()))
+    let file = context.instance.folder.join(admin_token::FILE);
+    let token = admin_token::read(&file).map_err(|error| {
+        let what = format!("cannot read the hub's admin token {}", file.display());
+        Failure::new(Exit::Failed, "adminToken", what)
+            .why(error.to_string())
+            .fix("run it as the user that started the hub, or start the hub anew: harmony up")
+    })?;
+    let url = Url::parse(&url).map_err(unusable)?;
+    Ok(Some(AdminAccess { url, token }))
 }
 
 /// The counters now; `None` where the hub does not say.
-pub async fn read(admin: &Url) -> Option<Counters> {
-    let url = admin.join("/metrics").ok()?;
-    let request = Exchange::new(hyper::Method::GET, &url);
+pub async fn read(admin: &AdminAccess) -> Option<Counters> {
+    let (url, authorization) = (admin.at("/metrics").ok()?, admin.authorization());
+    let request = Exchange::new(hyper::Method::GET, &url).header("Authorization", &authorization);
     let response = http::send(&request, ANSWER_WITHIN).await.ok()?;
     (response.status == 200).then(|| Counters::parse(&response.body))
 }
 
 /// Waits until the hub has taken more than before; what it counts then. `None` where it does not
 /// within the time.
-pub async fn await_more(admin: &Url, before: Counters, limit: Duration) -> Option<Counters> {
+pub async fn await_more(
+    admin: &AdminAccess,
+    before: Counters,
+    limit: Duration,
+) -> Option<Counters> {
     let taking = async {
         loop {
             if let Some(now) = read(admin).await

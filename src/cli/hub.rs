@@ -1,5 +1,7 @@
 //! `harmony hub`: serve in the foreground, configured as the .NET hub is.
 
+mod doors;
+
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use super::runtime;
@@ -34,7 +36,8 @@ Settings are read from appsettings.json, then appsettings.NAME.json, then enviro
 command line. The last one wins.
 
 It serves /signalRHub, /healthz/ready and /healthz/live; / where HubPage:Enabled is true; and on
-Admin:Url, an address of this machine, /metrics and POST /notifications.
+Admin:Url, an address of this machine, /metrics, and POST /notifications where no RabbitMQ is used,
+for requests with the token that it names at the start. Metrics:Url serves /metrics to everybody.
 
 Examples:
   # Serve the settings of a folder
@@ -139,8 +142,10 @@ async fn serve(
         Some(url) => url.bind()?,
         None => Vec::new(),
     };
+    let (doors, token_file) = doors::open(&settings, admin, background.as_ref())?;
     let _pid_file = match background {
         Some((folder, fingerprint)) => {
+            tokio::spawn(hub_process::rotate_log(folder.join(crate::instance::LOG)));
             let running = Running {
                 pid: std::process::id(),
                 fingerprint,
@@ -174,12 +179,9 @@ async fn serve(
     addresses
         .iter()
         .for_each(|address| terminal.text(&format!("Now listening on: {address}")));
-    for address in admin
+    doors
         .iter()
-        .filter_map(|listener| listener.local_addr().ok())
-    {
-        terminal.text(&format!("Admin listening on: http://{address}"));
-    }
+        .for_each(|door| terminal.text(&doors::announced(door, token_file.as_deref())));
     terminal.text(&"Application started. Press Ctrl+C to shut down.");
     terminal.text(&format!("Hosting environment: {environment}"));
     terminal.text(&format!(
@@ -190,7 +192,7 @@ async fn serve(
     ));
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
-    hub::run(settings, listeners, admin, stop).await;
+    hub::run(settings, listeners, doors, stop).await;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Where the hub takes its notifications from, and what becomes of one that is sent there.
 
 use super::context::Context;
-use super::counters::{self, Counters, admin_url};
+use super::counters::{self, AdminAccess, Counters, admin_access};
 use super::failure::{Exit, Failure};
 use crate::broker::{Broker, BrokerError, TYPE_HEADER};
 use crate::connection_string::amqp::BrokerAddress;
@@ -12,7 +12,6 @@ use crate::project::{ApplicationSettings, Scope};
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
-use url::Url;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How long our hub may take to take one.
@@ -23,9 +22,9 @@ pub enum NotificationSource {
     RabbitMq {
         address: BrokerAddress,
         /// Of our own hub, where one runs.
-        admin: Option<Url>,
+        admin: Option<AdminAccess>,
     },
-    Inbox(Url),
+    Inbox(AdminAccess),
 }
 
 /// What became of a notification.
@@ -56,12 +55,9 @@ impl NotificationSource {
     /// The embedded hub's inbox where one runs, else the RabbitMQ of the settings.
     pub fn find(context: &Context) -> Result<Self, Failure> {
         let state = context.instance.state()?;
-        let admin = admin_url(context)?;
+        let admin = admin_access(context)?;
         if state.rabbitmq == Choice::Embedded {
-            let inbox = admin.ok_or_else(no_hub)?.join("/notifications");
-            return inbox
-                .map(NotificationSource::Inbox)
-                .map_err(|error| Failure::new(Exit::Failed, "adminUrl", error.to_string()));
+            return Ok(NotificationSource::Inbox(admin.ok_or_else(no_hub)?));
         }
         let checkout = context.known_checkout()?;
         let environment = if state.environment.is_empty() {
@@ -95,7 +91,7 @@ impl NotificationSource {
                     _ => Ok(Receipt::Queued { consumers }),
                 }
             }
-            NotificationSource::Inbox(url) => put(url, notification, body).await,
+            NotificationSource::Inbox(admin) => put(admin, notification, body).await,
         }
     }
 }
@@ -107,7 +103,7 @@ async fn queue(broker: &Broker, notification: &str, body: &[u8]) -> Result<u32, 
 }
 
 /// Waits for our hub's own word.
-async fn taken(admin: &Url, before: Counters, consumers: u32) -> Result<Receipt, Failure> {
+async fn taken(admin: &AdminAccess, before: Counters, consumers: u32) -> Result<Receipt, Failure> {
     let Some(after) = counters::await_more(admin, before, TAKE_WITHIN).await else {
         return Ok(Receipt::Queued { consumers });
     };
@@ -127,8 +123,10 @@ async fn taken(admin: &Url, before: Counters, consumers: u32) -> Result<Receipt,
 }
 
 /// Posts to the embedded hub.
-async fn put(url: &Url, notification: &str, body: &[u8]) -> Result<Receipt, Failure> {
-    let request = Exchange::new(hyper::Method::POST, url)
+async fn put(admin: &AdminAccess, notification: &str, body: &[u8]) -> Result<Receipt, Failure> {
+    let (url, authorization) = (admin.at("/notifications")?, admin.authorization());
+    let request = Exchange::new(hyper::Method::POST, &url)
+        .header("Authorization", &authorization)
         .header(TYPE_HEADER, notification)
         .body(body.to_vec());
     let response = http::send(&request, CONNECT_WITHIN).await;
@@ -159,7 +157,7 @@ impl fmt::Display for NotificationSource {
             NotificationSource::RabbitMq { address, .. } => {
                 write!(formatter, "RabbitMQ at {}", address.endpoint)
             }
-            NotificationSource::Inbox(url) => write!(formatter, "the hub's inbox at {url}"),
+            NotificationSource::Inbox(admin) => write!(formatter, "the hub's inbox at {admin}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! RabbitMQ's address: Harmony's `BrokerConfiguration` (spec: harmony-contract.md 2).
+//! RabbitMQ's address: Harmony's `BrokerConfiguration` (hub/contract.md, "Settings of the hub").
 
 use super::Endpoint;
 use crate::secret::Secret;

@@ -1,7 +1,7 @@
 //! Dates as System.Text.Json reads and writes them: a profile of ISO 8601, to a tenth of a microsecond.
 //!
 //! A date with an offset comes out in UTC (the same instant, as a .NET hub in UTC writes it); one
-//! without an offset stays without (spec: signalr.md D2; golden `lenient.json`).
+//! without an offset stays without.
 
 /// Ticks of 100 ns in a second, .NET's resolution.
 const TICKS: i64 = 10_000_000;

@@ -1,4 +1,4 @@
-//! What clients may call on Harmony's hub (spec: harmony-contract.md 7).
+//! What clients may call on Harmony's hub (contract.md, "Methods").
 
 use crate::json_web_token::{self, Token};
 use crate::secret::Secret;
@@ -44,16 +44,13 @@ impl Hub for HarmonyHub {
             now,
             json_web_token::LEEWAY_SECONDS,
         ) {
-            Ok(Token {
-                ends: Some(end), ..
-            }) => {
+            Ok(Token { ends, .. }) => {
                 // A century is for ever.
-                let left = u64::try_from(end - now)
+                let left = u64::try_from(ends - now)
                     .unwrap_or_default()
                     .min(100 * 365 * 86_400);
                 Admission::Until(Instant::now() + Duration::from_secs(left))
             }
-            Ok(Token { ends: None, .. }) => Admission::Welcome,
             Err(error) => {
                 tracing::debug!(%error, "a token is not taken");
                 Admission::Refused

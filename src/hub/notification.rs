@@ -3,7 +3,7 @@
 //! Each notification is a row: its name (whose place is its number), the event that clients hear,
 //! the group that hears it and the fields of its one argument. Bodies are read with
 //! [`shape`] and written anew, so what reaches clients is complete and well formed
-//! whatever the publisher left out. Source: spec, harmony-contract.md 5 and 6; golden `lenient.json`.
+//! whatever the publisher left out. Source: contract.md, "RabbitMQ" and "Notifications".
 
 use super::shape::{self, Budget, Excess, Field, Record, ShapeError, Value};
 use crate::json::{JsonError, write_string};

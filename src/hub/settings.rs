@@ -1,13 +1,15 @@
-//! What the hub reads from its settings: .NET's own keys, and a few of ours (spec: harmony-contract.md 2, signalr.md H).
+//! What the hub reads from its settings: .NET's own keys, and a few of ours (contract.md, "Settings of the hub").
 
-use crate::appsettings::layers::Layers;
+use crate::appsettings::layers::{Layers, Source};
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::{BrokerAddress, BrokerTls};
 use crate::connection_string::redis::{RedisOptions, RedisStringError, Unsupported};
 use crate::hub::allowed_hosts::AllowedHosts;
+use crate::hub::allowed_origins::AllowedOrigins;
 use crate::hub::notification::NotificationLimits;
 use crate::listen::{ListenError, ListenUrl};
 use crate::secret::Secret;
+use crate::signalr::forwarded::{Network, Proxies, ProxyTrust};
 use crate::signalr::options::Options;
 use crate::signalr::protocol::Protocol;
 use crate::tls::CertificateSource;
@@ -15,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 /// The hub's .NET name, by which its Redis channels are called.
 pub const HUB_NAME: &str = "Harmony.SignalR.Hubs.SignalRHub";
+/// What .NET's images say that they run in a container by.
+const IN_CONTAINER: &str = "RUNNING_IN_CONTAINER";
 /// Where clients find the hub.
 pub const HUB_PATH: &str = "/signalRHub";
 
@@ -28,8 +32,16 @@ pub struct HubSettings {
     pub redis: Option<RedisOptions>,
     /// `None`: notifications come by the inbox.
     pub broker: Option<BrokerAddress>,
-    /// Where metrics and the inbox are; off unless set.
+    /// Where metrics and the inbox are, for who holds the token; off unless set.
     pub admin: Option<ListenUrl>,
+    /// The file of the token; a default place where none is named.
+    pub admin_token_file: Option<PathBuf>,
+    /// Where metrics are for everybody; off unless set.
+    pub metrics: Option<ListenUrl>,
+    /// Pages that may talk to the hub.
+    pub origins: AllowedOrigins,
+    /// Proxies in front of the hub.
+    pub proxies: Proxies,
     pub page: bool,
     /// The names that requests may ask for the hub by.
     pub hosts: AllowedHosts,
@@ -84,6 +96,8 @@ pub enum HubSettingsError {
     Count(&'static str, String),
     #[error("{0}: '{1}' is not a log level (Verbose, Debug, Information, Warning, Error, Fatal)")]
     LogLevel(&'static str, String),
+    #[error("{0}: '{1}' is not an address, or a network such as 10.0.0.0/8")]
+    Network(&'static str, String),
     #[error(
         "Admin:Url: {0} can be reached from other machines; the admin listener serves this one only"
     )]
@@ -127,6 +141,12 @@ impl HubSettings {
                 Some(address)
             },
             admin: admin(layers)?,
+            admin_token_file: Some(layers.get("Admin:TokenFile"))
+                .filter(|path| !path.is_empty())
+                .map(|path| folder.join(path)),
+            metrics: listen_url(layers, "Metrics:Url")?,
+            origins: AllowedOrigins::new(list(layers, "Cors:Origins").iter().map(String::as_str)),
+            proxies: proxies(layers)?,
             page: boolean(layers, "HubPage:Enabled")?
                 .unwrap_or(environment.eq_ignore_ascii_case("Development")),
             hosts: AllowedHosts::parse(layers.get("AllowedHosts")),
@@ -325,22 +345,74 @@ fn certificate(
     }))
 }
 
-fn admin(layers: &Layers) -> Result<Option<ListenUrl>, HubSettingsError> {
-    let text = layers.get("Admin:Url");
-    if text.is_empty() {
-        return Ok(None);
+fn listen_url(layers: &Layers, key: &'static str) -> Result<Option<ListenUrl>, HubSettingsError> {
+    match layers.get(key) {
+        "" => Ok(None),
+        text => match ListenUrl::parse(text) {
+            Ok(url) => Ok(Some(url)),
+            Err(error) => Err(HubSettingsError::Url { key, error }),
+        },
     }
-    let url = ListenUrl::parse(text).map_err(|error| HubSettingsError::Url {
-        key: "Admin:Url",
-        error,
-    })?;
-    // In a container (as .NET's own images say that they are one) what is published decides who reaches it.
-    let in_container = boolean(layers, "RUNNING_IN_CONTAINER")? == Some(true);
-    if url.is_loopback() || in_container {
+}
+
+/// The admin listener's address. It leaves this machine in a container only, where what is published decides who
+/// reaches it, and only by who starts the container: no settings file opens it.
+fn admin(layers: &Layers) -> Result<Option<ListenUrl>, HubSettingsError> {
+    const KEY: &str = "Admin:Url";
+    let Some(url) = listen_url(layers, KEY)? else {
+        return Ok(None);
+    };
+    let set_by = |key: &str| layers.setting(key).map(|setting| &setting.source);
+    let told = matches!(set_by(KEY), Some(Source::CommandLine { .. }));
+    // .NET's own images say so by a variable.
+    let by_image = !matches!(set_by(IN_CONTAINER), Some(Source::File { .. }));
+    let in_container = by_image && boolean(layers, IN_CONTAINER)? == Some(true);
+    if url.is_loopback() || (told && in_container) {
         Ok(Some(url))
     } else {
-        Err(HubSettingsError::AdminNotLoopback(text.to_owned()))
+        Err(HubSettingsError::AdminNotLoopback(
+            layers.get(KEY).to_owned(),
+        ))
     }
+}
+
+/// `ForwardedHeaders`: known proxies, else every one where ASP.NET Core's own switch is on.
+fn proxies(layers: &Layers) -> Result<Proxies, HubSettingsError> {
+    let mut known = Vec::new();
+    for key in [
+        "ForwardedHeaders:KnownProxies",
+        "ForwardedHeaders:KnownNetworks",
+    ] {
+        for text in list(layers, key) {
+            known.push(Network::parse(&text).ok_or(HubSettingsError::Network(key, text))?);
+        }
+    }
+    let enabled = boolean(layers, "FORWARDEDHEADERS_ENABLED")? == Some(true);
+    let limit = match layers.get("ForwardedHeaders:ForwardLimit").trim() {
+        // As ASP.NET Core's null: every header counts.
+        "0" => None,
+        _ => Some(count(layers, "ForwardedHeaders:ForwardLimit")?.unwrap_or(1)),
+    };
+    let trust = match known {
+        known if !known.is_empty() => ProxyTrust::Known(known),
+        _ if enabled => ProxyTrust::Everybody,
+        _ => ProxyTrust::Nobody,
+    };
+    Ok(Proxies { trust, limit })
+}
+
+/// A list's items, or the parts of a text at commas and semicolons.
+fn list(layers: &Layers, key: &str) -> Vec<String> {
+    let children = layers.children(key);
+    let items = children
+        .iter()
+        .map(|child| layers.get(&format!("{key}:{child}")));
+    std::iter::once(layers.get(key))
+        .chain(items)
+        .flat_map(|text| text.split([';', ',']))
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+        .collect()
 }
 
 fn boolean(layers: &Layers, key: &'static str) -> Result<Option<bool>, HubSettingsError> {

@@ -1,7 +1,7 @@
 //! The shapes that notifications are made of, read as .NET reads them and written as .NET writes them.
 //!
 //! Fields are matched by their exact name, unknown ones are passed over, missing ones take the
-//! type's default, the last of two wins (spec: harmony-contract.md 5 and 8; golden `lenient.json`).
+//! type's default, the last of two wins (contract.md, "RabbitMQ" and "Shapes").
 
 use crate::hub::date;
 use crate::json::{JsonError, Kind as Token, Reader, write_string};

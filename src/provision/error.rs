@@ -34,6 +34,8 @@ pub enum Error {
     HubProcess(#[from] HubProcessError),
     #[error(transparent)]
     Tls(#[from] TlsError),
+    #[error("the hub's admin token can't be kept: {0}")]
+    AdminToken(std::io::Error),
     #[error(transparent)]
     Random(#[from] RandomError),
     #[error("{} at {endpoint} cannot be used: {error}", service.title())]

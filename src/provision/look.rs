@@ -1,5 +1,6 @@
 //! Takes the look: asks Docker, servers, ports and the hub, all at once.
 
+use crate::admin_token;
 use crate::containers::Service;
 use crate::containers::docker::{DockerError, Observer};
 use crate::containers::own_image::OwnImage;
@@ -259,6 +260,8 @@ async fn look_at_own_image(
         command: image.command(),
         name: image.name,
     });
+    let token = installation.instance.folder.join(admin_token::FILE);
+    world.admin_token = Some(admin_token::keep(&token).map_err(Error::AdminToken)?);
     world.certificate = match files {
         HubContainerFiles::NoCertificate => None,
         HubContainerFiles::Certificate(source) => Some(tls::as_pem(source)?),

@@ -37,6 +37,8 @@ pub struct World {
     pub has_own_image: bool,
     /// The certificate for the hub's container.
     pub certificate: Option<Secret>,
+    /// What opens the admin listener of the hub's container.
+    pub admin_token: Option<Secret>,
     /// The addresses that `localhost` means here.
     pub localhost: Vec<IpAddr>,
     /// Variables of this process that would override what the settings files say.

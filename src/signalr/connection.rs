@@ -84,6 +84,8 @@ pub struct Connection<H: Hub> {
     may_resume: bool,
     /// The second that began last, and the messages that came in it.
     pace: (Instant, u32),
+    /// Methods whose failure was logged.
+    complained: Vec<String>,
 }
 
 enum Phase {
@@ -129,6 +131,7 @@ impl<H: Hub> Connection<H> {
             resume: None,
             may_resume: false,
             pace: (now, 0),
+            complained: Vec::new(),
             server,
             client,
         }

@@ -1,5 +1,6 @@
 //! Who may come in: so many connections from one address, and so many that have not said what they want.
 
+use crate::signalr::forwarded::Proxies;
 use crate::signalr::metrics::Metrics;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -26,6 +27,7 @@ impl Default for GateLimits {
 
 /// Counts connections, and turns away the one too many.
 pub struct Gate {
+    pub(super) proxies: Proxies,
     limits: GateLimits,
     addresses: Mutex<HashMap<IpAddr, usize>>,
     metrics: Arc<Metrics>,
@@ -33,7 +35,13 @@ pub struct Gate {
 
 impl Gate {
     pub fn new(limits: GateLimits, metrics: Arc<Metrics>) -> Arc<Self> {
+        Self::behind(Proxies::default(), limits, metrics)
+    }
+
+    /// Behind proxies, whose own connections are not counted by address.
+    pub fn behind(proxies: Proxies, limits: GateLimits, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Gate {
+            proxies,
             limits,
             addresses: Mutex::default(),
             metrics,
@@ -42,7 +50,6 @@ impl Gate {
 
     /// Lets a connection in, or not: then nothing is said to it, since a crowd is not worth words.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Admitted>> {
-        let address = Some(whose(address)).filter(|address| !address.is_loopback());
         if self.metrics.half_open.fetch_add(1, Ordering::Relaxed) >= self.limits.half_open as u64 {
             self.metrics.half_open.fetch_sub(1, Ordering::Relaxed);
             self.metrics
@@ -50,11 +57,31 @@ impl Gate {
                 .fetch_add(1, Ordering::Relaxed);
             return None;
         }
+        let counted = Some(address).filter(|address| !self.proxies.trusts(*address));
+        self.count(counted, None)
+    }
+
+    /// Counts the client that a proxy speaks for, for as long as it is served; `None` where its address has too many.
+    pub(super) fn enter_forwarded(
+        self: &Arc<Self>,
+        address: IpAddr,
+        connection: &Arc<Admitted>,
+    ) -> Option<Arc<Admitted>> {
+        self.count(Some(address), Some(connection.clone()))
+    }
+
+    fn count(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        connection: Option<Arc<Admitted>>,
+    ) -> Option<Arc<Admitted>> {
+        let address = address.map(whose).filter(|address| !address.is_loopback());
         // From here on dropping it counts back.
         let admitted = Admitted {
             gate: self.clone(),
             address,
-            opened: AtomicBool::new(false),
+            opened: AtomicBool::new(connection.is_some()),
+            connection,
         };
         if let Some(address) = address {
             let mut addresses = self
@@ -80,15 +107,24 @@ pub struct Admitted {
     gate: Arc<Gate>,
     address: Option<IpAddr>,
     opened: AtomicBool,
+    /// The proxy's connection, where this is a client behind it.
+    connection: Option<Arc<Admitted>>,
 }
 
 impl Admitted {
+    pub(super) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.gate.metrics
     }
 
     /// It has said what it wants.
     pub fn opened(&self) {
+        if let Some(connection) = &self.connection {
+            return connection.opened();
+        }
         if !self.opened.swap(true, Ordering::Relaxed) {
             self.gate.metrics.half_open.fetch_sub(1, Ordering::Relaxed);
         }

@@ -8,6 +8,8 @@ pub struct Metrics {
     pub connections_opened: AtomicU64,
     pub connections_closed: AtomicU64,
     pub invocations: AtomicU64,
+    /// Hub methods that failed.
+    pub invocations_failed: AtomicU64,
     /// Broadcasts queued for a connection.
     pub delivered: AtomicU64,
     /// Connections closed because they did not read.

@@ -6,11 +6,12 @@ use crate::signalr::response::{self, HttpResponse};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, header};
+use hyper::{Request, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -66,6 +67,7 @@ pub async fn accept(
                 let _ = stream.set_nodelay(true);
                 connections.spawn(serve_connection(
                     stream,
+                    peer.ip(),
                     listener.tls.clone(),
                     site.clone(),
                     admitted,
@@ -83,6 +85,7 @@ pub async fn accept(
 
 async fn serve_connection(
     stream: TcpStream,
+    peer: IpAddr,
     tls: Option<TlsAcceptor>,
     site: Arc<impl Site>,
     admitted: Arc<Admitted>,
@@ -94,9 +97,21 @@ async fn serve_connection(
         if !request.headers().contains_key(header::UPGRADE) {
             admitted.opened();
         }
-        request.extensions_mut().insert(admitted.clone());
+        let gate = admitted.gate();
+        let forwarded = gate.proxies.resolve(peer, request.headers());
+        let client = if forwarded.address == peer {
+            Some(admitted.clone())
+        } else {
+            gate.enter_forwarded(forwarded.address, &admitted)
+        };
+        let secure = forwarded.secure.unwrap_or(secure);
         let (site, counted) = (site.clone(), admitted.metrics().clone());
         async move {
+            let Some(client) = client else {
+                let why = "Too many connections from your address.";
+                return response::text(StatusCode::TOO_MANY_REQUESTS, why);
+            };
+            request.extensions_mut().insert(client);
             if let Err(status) = request::check(&mut request) {
                 counted.bad_requests.fetch_add(1, Ordering::Relaxed);
                 return response::refused(status);

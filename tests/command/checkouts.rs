@@ -1,4 +1,4 @@
-//! Harmony's checkouts as committed, both layouts, rebuilt from the contract (spec: harmony-contract.md 1 and 2).
+//! Harmony's checkouts as committed, both layouts, rebuilt from the contract (hub/contract.md, "Files").
 
 use crate::harness::Folder;
 

@@ -32,7 +32,8 @@ fn request(hub: &Hub, line: &str, headers: &str, body: &str) -> Answer {
 
 fn notify(hub: &Hub) {
     let text = format!(
-        "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}",
+        "POST /notifications HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{BODY}",
+        hub.token,
         BODY.len()
     );
     assert_eq!(http(address(&hub.admin), text.as_bytes()).status, 202);

@@ -129,7 +129,8 @@ fn publish(hub: &Hub, board: &str, title: &str) {
         .trim_start_matches("http://")
         .trim_end_matches('/');
     let request = format!(
-        "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "POST /notifications HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        hub.token,
         body.len()
     );
     assert_eq!(http(admin, request.as_bytes()).status, 202);

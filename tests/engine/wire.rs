@@ -431,7 +431,8 @@ fn stop_behind_many_messages(mut hub: Hub) {
             "{{\"BoardId\":\"{BOARD}\",\"CardId\":\"adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4\",\"Title\":\"{number}\"}}"
         );
         requests += &format!(
-            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\n\r\n{body}",
+            hub.token,
             body.len()
         );
     }

@@ -102,6 +102,8 @@ pub struct Hub {
     pub program: Program,
     pub url: String,
     pub admin: String,
+    /// What opens the admin listener.
+    pub token: String,
     _folder: Folder,
 }
 
@@ -133,11 +135,15 @@ impl Hub {
         let mut program = Program::start(&mut command);
         let url = program.wait_for_line("Now listening on: ");
         let admin = program.wait_for_line("Admin listening on: ");
+        let (admin, token) = admin.split_once(", token in ").expect("a token's file");
+        let token = std::fs::read_to_string(token).expect("a token");
+        let admin = admin.to_owned();
         program.wait_for_line("Application started.");
         Hub {
             program,
             url,
             admin,
+            token,
             _folder: folder,
         }
     }
@@ -150,7 +156,11 @@ impl Hub {
     pub fn metric(&self, name: &str) -> f64 {
         let answer = super::raw::http(
             address(&self.admin),
-            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            format!(
+                "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+                self.token
+            )
+            .as_bytes(),
         );
         let line = answer.body.lines().find_map(|line| {
             line.strip_prefix(name)?
@@ -166,7 +176,8 @@ impl Hub {
     /// Posts a notification to the inbox.
     pub fn notify(&self, notification: &str, body: &str) -> super::raw::Answer {
         let request = format!(
-            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: {notification}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            "POST /notifications HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nnotification_type: {notification}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.token,
             body.len()
         );
         super::raw::http(address(&self.admin), request.as_bytes())

@@ -73,6 +73,7 @@ fn every_transport_joins_and_hears() {
     let hub = Hub::embedded(&[]);
     let url = Url::parse(&hub.url).expect("a URL");
     let inbox = Url::parse(&format!("{}/notifications", hub.admin)).expect("a URL");
+    let token = format!("Bearer {}", hub.token);
     block_on(async {
         let mut clients = vec![
             HubClient::connect(&url, LIMIT * 30)
@@ -93,6 +94,7 @@ fn every_transport_joins_and_hears() {
             format!("{{\"BoardId\":\"{BOARD}\",\"CardId\":\"{BOARD}\",\"Title\":\"Hello\"}}");
         let request = Exchange::new(hyper::Method::POST, &inbox)
             .header("notification_type", "CardTitleChanged")
+            .header("Authorization", &token)
             .body(body);
         let taken = http::send(&request, LIMIT * 30).await.expect("a response");
         assert_eq!(taken.status, 202, "{taken}");

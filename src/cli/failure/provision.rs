@@ -18,6 +18,7 @@ impl From<Error> for Failure {
             Error::HubProcess(error) => error.into(),
             Error::Tls(error) => error.into(),
             Error::Interrupted => Failure::rolled_back(),
+            Error::AdminToken(_) => Failure::new(Exit::Failed, "adminToken", message),
             Error::Random(_) => Failure::new(Exit::Failed, "noRandomNumbers", message)
                 .why("passwords could be guessed")
                 .fix("give passwords: --redis-password-env, --rabbitmq-password-env"),

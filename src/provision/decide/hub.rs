@@ -22,6 +22,7 @@ use url::{Host, Url};
 /// Inside the container: the settings, the certificate, the admin listener.
 const FOLDER: &str = "/app";
 const CERTIFICATE: &str = "/app/https.pem";
+const ADMIN_TOKEN: &str = "/app/admin-token";
 const ADMIN_PORT: u16 = 9080;
 
 type Servers<'s> = (&'s RedisDecision, &'s RabbitMqDecision);
@@ -163,6 +164,10 @@ fn container(
         command.push(format!("--Kestrel:Certificates:Default:Path={CERTIFICATE}"));
         let empty = ["KeyPath", "Password"];
         command.extend(empty.map(|name| format!("--Kestrel:Certificates:Default:{name}=")));
+    }
+    if let Some(token) = &basis.world.admin_token {
+        files.push((ADMIN_TOKEN.into(), token.clone()));
+        command.push(format!("--Admin:TokenFile={ADMIN_TOKEN}"));
     }
     let ports = ports(basis, state, url);
     let instance = &basis.world.instance;

@@ -14,7 +14,7 @@ use crate::signalr::transport_type::TransportType;
 use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{self, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -110,6 +110,8 @@ impl<H: Hub> Endpoint<H> {
             (header::CACHE_CONTROL, "no-cache,no-store"),
             (header::PRAGMA, "no-cache"),
             (header::CONTENT_ENCODING, "identity"),
+            // A proxy that collects a response before it passes it on would hold events back.
+            (HeaderName::from_static("x-accel-buffering"), "no"),
         ] {
             let value = HeaderValue::from_static(value);
             response.headers_mut().insert(name, value);

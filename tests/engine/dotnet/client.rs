@@ -44,7 +44,8 @@ fn the_dotnet_client_hears_in_all_of_its_modes() {
     let body =
         format!("{{\"BoardId\":\"{BOARD}\",\"CardId\":\"{CARD}\",\"Title\":\"in all modes\"}}");
     let request = format!(
-        "POST /notifications HTTP/1.1\r\nHost: localhost\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "POST /notifications HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nnotification_type: CardTitleChanged\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        hub.token,
         body.len()
     );
     assert_eq!(http(address(&hub.admin), request.as_bytes()).status, 202);

@@ -1,123 +1,13 @@
-//! The admin listener, for this machine only: metrics, and notifications by HTTP where there is no broker.
+//! The hub's counts as OpenMetrics text. No label holds anything that a client chose.
 
-use crate::broker::TYPE_HEADER;
-use crate::hub::Hub;
-use crate::hub::intake;
-use crate::hub::notification::{Outcome, TypeHeader};
-use crate::signalr::broadcast::Broadcast;
-use crate::signalr::delivery::Recipients;
+use crate::hub::site::Hub;
 use crate::signalr::response::{HttpResponse, text};
-use crate::signalr::serve::serve_http;
 use crate::telemetry::{self, Sample, SampleKind};
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
-use hyper::{Method, Request, StatusCode};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
-/// A notification's body at most.
-const MAXIMUM_BODY: usize = 4 << 20;
-/// Connections at once; more wait in the backlog.
-const MAXIMUM_CONNECTIONS: usize = 64;
-
-/// Serves one listener until `stop`.
-pub async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: CancellationToken) {
-    let room = Arc::new(tokio::sync::Semaphore::new(MAXIMUM_CONNECTIONS));
-    loop {
-        let Ok(permit) = room.clone().acquire_owned().await else {
-            return;
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
-        };
-        let Ok((stream, _)) = accepted else { continue };
-        let (hub, stop) = (hub.clone(), stop.clone());
-        tokio::spawn(async move {
-            let answer = move |request| answer(hub.clone(), request);
-            // Who asks this listener badly is on this machine, and hears it himself.
-            let _ = serve_http(stream, stop, answer).await;
-            drop(permit);
-        });
-    }
-}
-
-async fn answer(hub: Arc<Hub>, request: Request<Incoming>) -> HttpResponse {
-    if !names_this_machine(&request) {
-        return text(
-            StatusCode::FORBIDDEN,
-            "The admin listener answers this machine only.",
-        );
-    }
-    match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => metrics(&hub),
-        (&Method::POST, "/notifications") => notify(&hub, request).await,
-        (_, "/metrics" | "/notifications") => text(StatusCode::METHOD_NOT_ALLOWED, ""),
-        _ => text(
-            StatusCode::NOT_FOUND,
-            "There is /metrics, and POST /notifications.",
-        ),
-    }
-}
-
-/// A page elsewhere that has its name resolved to this machine must not get in.
-fn names_this_machine(request: &Request<Incoming>) -> bool {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let host = crate::connection_string::Endpoint::parse(host, 80);
-    host.is_some_and(|host| host.is_loopback()) && !request.headers().contains_key(header::ORIGIN)
-}
-
-async fn notify(hub: &Hub, request: Request<Incoming>) -> HttpResponse {
-    let header = request.headers().get(TYPE_HEADER).cloned();
-    let Ok(body) = Limited::new(request.into_body(), MAXIMUM_BODY)
-        .collect()
-        .await
-    else {
-        return text(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is larger than 4 MB, or broke off.",
-        );
-    };
-    let header = header.as_ref().map_or(TypeHeader::NoHeaders, |value| {
-        TypeHeader::Text(value.as_bytes())
-    });
-    hub.status.consumed.fetch_add(1, Ordering::Relaxed);
-    let mut body = Vec::from(body.to_bytes());
-    match intake::read(header, &mut body, &hub.notifications).await {
-        Ok(Outcome::Deliver {
-            group,
-            event,
-            argument,
-        }) => {
-            let message = (
-                Recipients::Group(group.into()),
-                Broadcast::invocation(event, &[&argument]),
-            );
-            match hub.server.backplane().publish(&[message]).await {
-                Ok(()) => text(StatusCode::ACCEPTED, ""),
-                Err(error) => text(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-            }
-        }
-        Ok(Outcome::Drop) => {
-            hub.status.ignored.fetch_add(1, Ordering::Relaxed);
-            text(StatusCode::NO_CONTENT, "")
-        }
-        Err(rejection) => {
-            let reason = rejection.to_string();
-            hub.status.reject(&rejection, &reason);
-            text(StatusCode::UNPROCESSABLE_ENTITY, &reason)
-        }
-    }
-}
-
-fn metrics(hub: &Hub) -> HttpResponse {
+pub(super) fn metrics(hub: &Hub) -> HttpResponse {
     let (engine, status) = (&hub.server.metrics, &hub.status);
     let counter = |name, help, value: &std::sync::atomic::AtomicU64| Sample {
         name,
@@ -216,6 +106,16 @@ fn metrics(hub: &Hub) -> HttpResponse {
             "invocations",
             "Hub methods called by clients",
             &engine.invocations,
+        ),
+        counter(
+            "invocations_failed",
+            "Hub methods that failed",
+            &engine.invocations_failed,
+        ),
+        counter(
+            "log_lines_left_out",
+            "Log lines left out because there were too many like them",
+            telemetry::left_out(),
         ),
         counter(
             "deliveries",
