@@ -144,8 +144,8 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         Command::Logs(arguments) => following(&global, terminal, async |context| {
             logs::run(context, arguments).await
         }),
-        Command::Doctor => interruptible(&global, terminal, async |context| {
-            doctor::run(context).await
+        Command::Doctor(arguments) => interruptible(&global, terminal, async |context| {
+            doctor::run(context, &arguments).await
         }),
         Command::Rejected(arguments) => interruptible(&global, terminal, async |context| {
             rejected::run(context, arguments).await

@@ -114,7 +114,8 @@ fn report(context: &Context, found: Option<CertificateLook>) -> Result<Certifica
     })
 }
 
-fn trust(context: &Context) -> Result<(), Failure> {
+/// Lets the browsers of this user trust the certificate.
+pub fn trust(context: &Context) -> Result<(), Failure> {
     if context.dry_run {
         context.terminal.result(&report(context, found(context)?)?);
         return Ok(());

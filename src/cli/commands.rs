@@ -2,6 +2,7 @@
 
 use super::arguments::Answers;
 use super::certs::CertsArguments;
+use super::doctor::DoctorArguments;
 use super::down::DownArguments;
 use super::global::Global;
 use super::hub::HubArguments;
@@ -47,7 +48,7 @@ pub enum Command {
     /// Show the logs of Redis, RabbitMQ and the hub, in one stream
     Logs(LogsArguments),
     /// Check for problems and show how to fix them
-    Doctor,
+    Doctor(DoctorArguments),
     /// Send a test notification and check that clients receive it
     Verify(VerifyArguments),
     /// Show the notifications that clients receive, as they come

@@ -1,8 +1,10 @@
 //! `harmony doctor`: checks for problems, cheap ones first, and shows how to fix them.
 
+mod bundle;
 mod check;
 mod engine;
 mod machine;
+mod remedy;
 mod repository;
 mod servers;
 mod settings;
@@ -10,6 +12,7 @@ mod surroundings;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
+use crate::project::Project;
 use crate::provision::look::look;
 use crate::provision::questions::Questions;
 use crate::terminal::safe::neutral_lines;
@@ -17,6 +20,17 @@ use anstyle::{AnsiColor, Style};
 use check::{Check, CheckStatus};
 use serde::Serialize;
 use std::fmt;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub struct DoctorArguments {
+    /// Fix what can be fixed safely, after asking
+    #[arg(long)]
+    fix: bool,
+    /// Write a support archive (.tar.gz): checks, status, plan, settings and logs without secrets
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+}
 
 #[derive(Debug, Serialize)]
 struct Diagnosis {
@@ -74,12 +88,16 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-pub async fn run(context: &Context) -> Result<(), Failure> {
+pub async fn run(context: &Context, arguments: &DoctorArguments) -> Result<(), Failure> {
     let examination = {
         let _step = context.terminal.step("checking");
         examine(context).await?
     };
-    let Examination { checks, failure } = examination;
+    let Examination {
+        checks,
+        failure,
+        project,
+    } = examination;
     let count = |status| checks.iter().filter(|check| check.status == status).count();
     let summary = Summary {
         ok: count(CheckStatus::Ok),
@@ -87,7 +105,19 @@ pub async fn run(context: &Context) -> Result<(), Failure> {
         failed: count(CheckStatus::Failed),
     };
     let failed = summary.failed;
-    context.terminal.result(&Diagnosis { checks, summary });
+    let diagnosis = Diagnosis { checks, summary };
+    context.terminal.result(&diagnosis);
+    if let Some(path) = &arguments.bundle {
+        let checks = serde_json::to_value(&diagnosis).unwrap_or_default();
+        bundle::write(context, path, &checks, project.as_ref()).await?;
+        let path = path.display();
+        context
+            .terminal
+            .note(&format!("Wrote {path}; look into it before you send it."));
+    }
+    if arguments.fix {
+        return remedy::apply(context, &diagnosis.checks).await;
+    }
     match failure {
         Some(failure) => Err(failure.shown()),
         None if failed > 0 => {
@@ -102,6 +132,8 @@ struct Examination {
     checks: Vec<Check>,
     /// Docker is needed and cannot be asked: nothing else can be told for sure.
     failure: Option<Failure>,
+    /// The settings, where they could be read.
+    project: Option<Project>,
 }
 
 /// What can be said where the look itself failed; an earlier check may have told why.
@@ -115,6 +147,7 @@ fn cut_short(mut checks: Vec<Check>, failure: &Failure) -> Examination {
     Examination {
         checks,
         failure: None,
+        project: None,
     }
 }
 
@@ -150,5 +183,9 @@ async fn examine(context: &Context) -> Result<Examination, Failure> {
         checks.push(servers::hub(&sight.world, project).await);
     }
     let failure = sight.world.engine_failure().cloned().map(Failure::from);
-    Ok(Examination { checks, failure })
+    Ok(Examination {
+        checks,
+        failure,
+        project,
+    })
 }

@@ -215,6 +215,67 @@ fn certs_trust_reaches_the_browsers_and_clean_takes_it_back() {
 }
 
 #[test]
+fn a_bundle_holds_what_support_needs_and_no_secret() {
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("http://localhost:{}", free_port());
+    json(&mut bare(&folder, &["up", "--yes", "--hub-url", &url]));
+    let settings = "harmony/Harmony.SignalR/appsettings.json";
+    let secret = document!({
+        "RedisConnectionString": "127.0.0.1:1,password=s3cr3t-of-redis",
+        "BrokerConfiguration": { "Password": "s3cr3t \"of\" rabbitmq" }
+    });
+    folder.write(settings, &secret.to_string());
+    let state = folder
+        .path()
+        .join("home/.local/state/harmony/harmony/hub.log");
+    let log = std::fs::read_to_string(&state).expect("a log");
+    std::fs::write(&state, log + "connecting with s3cr3t-of-redis\n").expect("a log");
+    run(&mut bare(
+        &folder,
+        &["doctor", "--bundle", "support.tar.gz"],
+    ));
+    let unpacked = run(Command::new("tar")
+        .current_dir(folder.path())
+        .args(["-xzf", "support.tar.gz"]));
+    assert!(unpacked.status.success(), "{}", text(&unpacked.stderr));
+    for (name, holds) in [
+        ("version.txt", "0."),
+        ("doctor.json", "\"checks\""),
+        ("status.json", "\"hub\""),
+        ("plan.json", "steps"),
+        ("settings.json", "********"),
+        ("hub.log", "Application started"),
+    ] {
+        let text = folder.read(&format!("harmony-support/{name}"));
+        assert!(text.contains(holds), "{name}: {text}");
+        assert!(!text.contains("s3cr3t"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn fix_starts_what_died_after_asking() {
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("http://localhost:{}", free_port());
+    json(&mut bare(&folder, &["up", "--yes", "--hub-url", &url]));
+    let output = run(&mut bare(&folder, &["doctor", "--fix", "--yes"]));
+    let said = text(&output.stderr);
+    assert!(said.contains("Nothing was changed"), "{said}");
+    // A listener that does not speak: the hub's process is there and does not respond.
+    let thief = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = thief.local_addr().expect("an address").port();
+    folder.write(
+        "harmony/Harmony.Client/wwwroot/appsettings.json",
+        &format!("{{ \"signalrHostUrl\": \"http://localhost:{taken}\" }}"),
+    );
+    let output = run(&mut bare(&folder, &["doctor", "--fix"]));
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("pass --yes"), "{said}");
+}
+
+#[test]
 fn rejected_messages_show_with_the_command_to_look_at_them() {
     if !has(
         "rejected_messages_show_with_the_command_to_look_at_them",

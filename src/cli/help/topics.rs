@@ -78,7 +78,7 @@ pub const TOPICS: &[HelpTopic] = &[
     topic("listen", &[INSTANCE, OUTPUT]),
     topic("ls", &[OUTPUT]),
     topic("wait", &[PROJECT, OUTPUT, PATIENCE]),
-    topic("doctor", &[PROJECT, OUTPUT]),
+    topic("doctor", &[PROJECT, OUTPUT, QUESTIONS]),
     topic("verify", &[PROJECT, OUTPUT, PATIENCE]),
     topic("rejected", &[PROJECT, OUTPUT]),
     topic("rejected list", &[PROJECT, OUTPUT]),
