@@ -75,15 +75,20 @@ pub fn complete(command: clap::Command) -> clap::Command {
         .filter(|argument| argument.is_global_set())
         .cloned()
         .collect();
+    let command = TOPICS.iter().fold(command, |command, topic| {
+        let path: Vec<_> = topic.path.split(' ').collect();
+        at(command, &path, &|command| explain(command, topic, &globals))
+    });
+    overview(command)
+}
+
+/// The command line with the help of `harmony` itself.
+pub fn overview(command: clap::Command) -> clap::Command {
     let template = format!(
         "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{}{HEADING}Global options:{HEADING:#}\n\
          {{options}}{{after-help}}",
         groups(&command)
     );
-    let command = TOPICS.iter().fold(command, |command, topic| {
-        let path: Vec<_> = topic.path.split(' ').collect();
-        at(command, &path, &|command| explain(command, topic, &globals))
-    });
     command
         .help_template(template)
         .override_usage("harmony [OPTIONS] <COMMAND>")

@@ -21,6 +21,13 @@ pub enum Invocation {
 }
 
 pub fn read(arguments: &[OsString]) -> Invocation {
+    // Asked most often: it shows no command's own help, so none is prepared.
+    if let [_, only] = arguments
+        && (only == "--help" || only == "-h")
+        && let Err(error) = help::overview(Cli::command()).try_get_matches_from(arguments)
+    {
+        return shown(&error, arguments);
+    }
     let read = Cli::command()
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
