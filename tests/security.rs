@@ -2,6 +2,7 @@
 
 mod admin;
 mod certificate;
+mod envelope;
 mod messages;
 mod proxies;
 mod redis_peer;
