@@ -151,7 +151,7 @@ impl Terminal {
         });
         let name = safe::neutral(name);
         let row =
-            format!("  {style}{sign}{style:#} {name:<34} {style}{state:<8}{style:#}{seconds}");
+            format!("  {style}{sign}{style:#} {name:<38} {style}{state:<8}{style:#}{seconds}");
         line(&mut anstream::stderr(), &row.trim_end());
     }
 

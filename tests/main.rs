@@ -9,6 +9,7 @@ mod containers;
 mod engine;
 mod harness;
 mod hub;
+mod picture;
 mod prompt;
 mod provision;
 mod security;

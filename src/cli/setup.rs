@@ -16,6 +16,7 @@ use super::failure::{Exit, Failure};
 use super::up::{Stopped, bring_up, show_files};
 use crate::provision;
 use crate::terminal::prompt::Reply;
+use crate::terminal::wrap::{hanging, result_columns};
 use found::Findings;
 use review::{Decided, decide};
 
@@ -37,7 +38,10 @@ pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
         )));
     }
     let found = Findings::look(context).await?;
-    context.terminal.note(&found.to_string());
+    let columns = result_columns();
+    for row in found.to_string().lines() {
+        context.terminal.note(&hanging(row, 2, columns).join("\n"));
+    }
     let open = questions::open(&answers);
     given(questions::ask_all(&open, open.first(), &found, &mut answers).await)?;
     interview(context, &found, &mut answers).await

@@ -49,7 +49,10 @@ fn cells(question: &SettingQuestion, draft: &dyn Draft) -> [String; 3] {
         return [label, names, String::new()];
     }
     match draft.in_force(&question.key) {
-        Some(present) => [label, shown(question, &present.value), present.origin],
+        Some(present) => {
+            let origin = present.origin.replace(".json:", ":");
+            [label, shown(question, &present.value), origin]
+        }
         None => {
             let default = question.default.clone().unwrap_or_default();
             [label, shown(question, &default), "default".to_owned()]
@@ -65,7 +68,7 @@ pub fn columns(rows: &[[String; 3]], width: usize) -> Vec<String> {
         cells.max().unwrap_or_default()
     };
     let label = widest(0).min(room / 2);
-    let origin = widest(2).min(room / 4);
+    let origin = widest(2).min(room / 3);
     let value = widest(1).min(room.saturating_sub(label + origin + 4));
     let rows = rows.iter().map(|[first, second, third]| {
         let cells = [(first, label), (second, value), (third, origin)];

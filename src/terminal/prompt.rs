@@ -133,7 +133,9 @@ async fn list(
         let picked = pick(&fitted(&question.title, columns), &shown, default, rows)?;
         term.clear_last_lines(hint_rows)?;
         if let Some(item) = picked.and_then(|place| items.get(place)) {
-            term.write_str(&answered(&question.title, item.trim(), columns))?;
+            // Of a table's row, its first column.
+            let item = item.trim().split("  ").next().unwrap_or_default();
+            term.write_str(&answered(&question.title, item, columns))?;
         }
         Ok(picked.map_or(Reply::Back, Reply::Given))
     })

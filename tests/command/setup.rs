@@ -431,8 +431,8 @@ fn more_settings_are_asked_by_schema_and_written_with_the_rest() {
     terminal.answer("Detailed errors", ENTER);
     terminal.answer("Detailed errors", "y");
     terminal.answer("Done: review 1", ENTER);
-    terminal.answer("Settings of Harmony.SignalR", ESCAPE);
-    terminal.answer("DetailedErrors", ENTER);
+    terminal.answer("? More settings", ESCAPE);
+    terminal.answer("  SignalR      1 edited", ENTER);
     terminal.sees("edit    Harmony.SignalR/appsettings.json: DetailedErrors");
     let ended = terminal.end();
     assert_eq!(ended.code, 0, "{}", ended.screen);

@@ -129,6 +129,11 @@ impl Terminal {
         self.screen.screen().contents()
     }
 
+    /// The screen with its colours.
+    pub fn screen(&self) -> &vt100::Screen {
+        self.screen.screen()
+    }
+
     /// Takes what the program has written meanwhile; whether it is gone.
     fn read_some(&mut self) -> bool {
         let mut buffer = [0; 4096];

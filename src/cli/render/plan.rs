@@ -61,6 +61,20 @@ impl<'p> PlanText<'p> {
         rows.collect()
     }
 
+    /// What can be reached, by who can reach it.
+    fn open_ports(&self) -> Vec<(&'static str, Vec<String>)> {
+        let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+        for exposure in &self.plan.exposed {
+            let port = format!("{} {}", exposure.what, exposure.address);
+            let reach = exposure.reach.words();
+            match groups.iter_mut().find(|(known, _)| *known == reach) {
+                Some((_, ports)) => ports.push(port),
+                None => groups.push((reach, vec![port])),
+            }
+        }
+        groups
+    }
+
     fn step(&self, step: &Step) -> String {
         let text = step.to_string();
         match &step.target {
@@ -72,11 +86,11 @@ impl<'p> PlanText<'p> {
     }
 }
 
-/// Keys by their section: `BrokerConfiguration (Host, Port)`.
+/// Keys by their first name: `BrokerConfiguration (Host, Port)`.
 fn sections(keys: &[String]) -> Vec<String> {
     let mut sections: Vec<(&str, Vec<&str>)> = Vec::new();
     for key in keys {
-        let (section, name) = key.rsplit_once(':').unwrap_or((key, ""));
+        let (section, name) = key.split_once(':').unwrap_or((key, ""));
         match sections.iter_mut().find(|(known, _)| *known == section) {
             Some((_, names)) => names.push(name),
             None => sections.push((section, vec![name])),
@@ -106,13 +120,9 @@ impl fmt::Display for PlanText<'_> {
             .iter()
             .flat_map(|row| hanging(&format!("  {row}"), INDENT, columns))
             .collect();
-        if !self.plan.exposed.is_empty() {
-            lines.push("Open ports:".to_owned());
-        }
-        for exposure in &self.plan.exposed {
-            let (address, reach) = (exposure.address.to_string(), exposure.reach.words());
-            let row = format!("  {:<20}  {address:<21}  {reach}", exposure.what);
-            lines.extend(hanging(&row, INDENT, columns));
+        for (reach, ports) in self.open_ports() {
+            lines.push(format!("Open to {reach}:"));
+            lines.extend(hanging(&format!("  {}", ports.join(", ")), 2, columns));
         }
         formatter.write_str(&lines.join("\n"))
     }

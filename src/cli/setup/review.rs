@@ -65,8 +65,8 @@ pub fn summary(answers: &Answers) -> Vec<[String; 2]> {
         ["Hub".to_owned(), hub.to_owned()],
     ];
     for (application, settings) in &answers.settings {
-        let keys: Vec<_> = settings.keys().map(String::as_str).collect();
-        rows.push([application.clone(), keys.join(", ")]);
+        let name = application.trim_start_matches("Harmony.").to_owned();
+        rows.push([name, format!("{} edited", settings.len())]);
     }
     rows
 }

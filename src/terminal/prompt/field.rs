@@ -157,7 +157,8 @@ impl Field {
 
 /// What stays of a question once it is answered.
 pub fn answered(title: &str, answer: &str, width: usize) -> String {
-    let rows = wrapped(&format!("+ {title}: {answer}"), width);
+    let colon = if title.ends_with('?') { "" } else { ":" };
+    let rows = wrapped(&format!("+ {title}{colon} {answer}"), width);
     let plus = console::Style::new().for_stderr().green().apply_to('+');
     let text = rows.join("\r\n");
     format!("{plus}{}\r\n", text.strip_prefix('+').unwrap_or(&text))
