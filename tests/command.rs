@@ -12,6 +12,7 @@ mod edit;
 mod faults;
 mod generations;
 mod help;
+mod ordinary_user;
 mod pipelines;
 mod publish;
 mod rehost;
