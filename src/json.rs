@@ -361,6 +361,8 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
             '\u{8}' => b'b',
             '\u{c}' => b'f',
             ' '..='~' => continue,
+            // Looked up in no table: a message may consist of them.
+            '\0'..='\u{1f}' | '\u{7f}' => b'u',
             _ if is_plain(character) => continue,
             _ => b'u',
         };
