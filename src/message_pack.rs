@@ -122,21 +122,34 @@ impl<'a> MessagePackReader<'a> {
         Ok((kind, self.take(length)?))
     }
 
+    /// An array's head; as in .NET, refused if it claims more items than bytes follow.
     pub fn array(&mut self) -> Result<usize, MessagePackError> {
-        match self.byte("an array")? {
-            marker @ 0x90..=0x9f => Ok(usize::from(marker & 0x0f)),
-            0xdc => self.length(2),
-            0xdd => self.length(4),
-            _ => Err(MessagePackError("an array")),
-        }
+        let items = match self.byte("an array")? {
+            marker @ 0x90..=0x9f => usize::from(marker & 0x0f),
+            0xdc => self.length(2)?,
+            0xdd => self.length(4)?,
+            _ => return Err(MessagePackError("an array")),
+        };
+        self.holds(items)
     }
 
+    /// A map's head; as in .NET, refused if it claims more than follows.
     pub fn map(&mut self) -> Result<usize, MessagePackError> {
-        match self.byte("a map")? {
-            marker @ 0x80..=0x8f => Ok(usize::from(marker & 0x0f)),
-            0xde => self.length(2),
-            0xdf => self.length(4),
-            _ => Err(MessagePackError("a map")),
+        let entries = match self.byte("a map")? {
+            marker @ 0x80..=0x8f => usize::from(marker & 0x0f),
+            0xde => self.length(2)?,
+            0xdf => self.length(4)?,
+            _ => return Err(MessagePackError("a map")),
+        };
+        self.holds(entries * 2).map(|_| entries)
+    }
+
+    /// Each value takes a byte at least.
+    fn holds(&self, values: usize) -> Result<usize, MessagePackError> {
+        if values <= self.bytes.len() {
+            Ok(values)
+        } else {
+            Err(MessagePackError("more bytes"))
         }
     }
 

@@ -8,6 +8,7 @@ mod hostile;
 mod json;
 mod message_pack;
 mod reference;
+mod scheduling;
 mod streams;
 mod websocket;
 mod wire;

@@ -46,11 +46,8 @@ const LONG: &[&str] = &[
     "src/message_pack.rs",
     "src/schema.rs",
     "src/signalr/backplane/redis/log.rs",
-    "src/signalr/connection.rs",
-    "src/signalr/connection/invocations.rs",
     "src/signalr/outbox.rs",
     "src/signalr/frame.rs",
-    "src/signalr/transport/websocket.rs",
     "src/signalr/value.rs",
     "src/tls.rs",
 ];

@@ -64,14 +64,9 @@ impl Hub for HarmonyHub {
             .find(|(name, _)| name.eq_ignore_ascii_case(call.target));
         let (name, method) = *known.ok_or(Refusal::NoSuchMethod)?;
         call.target = name;
-        let [name] = call.arguments.texts::<1>().ok_or(Refusal::Arguments)?;
+        let [name] = call.arguments.texts::<1>()?;
         Ok(Started::Result(Box::pin(async move {
-            let name = name.ok_or_else(|| {
-                HubError::of(
-                    "ArgumentNullException",
-                    "the name of a board or card is null",
-                )
-            })?;
+            let name = name.ok_or_else(|| method.null_error())?;
             match method {
                 Method::ListenForBoard => caller.join(&name).await?,
                 Method::ListenForCard => caller.join(&name.to_lowercase()).await?,
@@ -80,5 +75,21 @@ impl Hub for HarmonyHub {
             }
             Ok(Value::Null)
         })))
+    }
+}
+
+impl Method {
+    /// What .NET says of a null: boards go to `Groups` as they are, cards to `ToLower` first.
+    fn null_error(self) -> HubError {
+        match self {
+            Method::ListenForBoard | Method::StopListeningForBoard => HubError::of(
+                "ArgumentNullException",
+                "Value cannot be null. (Parameter 'groupName')",
+            ),
+            Method::ListenForCard | Method::StopListeningForCard => HubError::of(
+                "NullReferenceException",
+                "Object reference not set to an instance of an object.",
+            ),
+        }
     }
 }

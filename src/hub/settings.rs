@@ -187,6 +187,10 @@ fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
             &mut options.gate.per_address,
         ),
         ("Limits:HalfOpenConnections", &mut options.gate.half_open),
+        (
+            "SignalR:MaximumParallelInvocationsPerClient",
+            &mut options.parallel_invocations,
+        ),
         ("Limits:MessageBytes", &mut options.maximum_message),
         ("Limits:WaitingMessages", &mut options.outbox.messages),
         ("Limits:WaitingBytes", &mut options.outbox.bytes),

@@ -145,6 +145,13 @@ impl Backplane {
         }
     }
 
+    /// A negotiated token is used here: it opens nothing at the other servers.
+    pub fn retract(&self, token: &str) {
+        if let Backplane::Redis(redis) = self {
+            redis.retract(token);
+        }
+    }
+
     /// Takes a token that another server negotiated: its connection's id and that server's name.
     pub async fn redeem(&self, token: &str) -> Option<(String, String)> {
         match self {

@@ -2,7 +2,7 @@
 
 use crate::json::write_string;
 use crate::signalr::frame;
-use crate::signalr::protocol::{Protocol, RECORD_SEPARATOR, ServerMessage, message_pack};
+use crate::signalr::protocol::{Protocol, RECORD_SEPARATOR, ServerMessage, transcode};
 use crate::signalr::value::{Naming, Value};
 use bytes::Bytes;
 use std::sync::OnceLock;
@@ -96,10 +96,10 @@ impl Broadcast {
             let other = match protocol {
                 Protocol::Json => self
                     .payload(Protocol::MessagePack)
-                    .and_then(message_pack::to_json),
+                    .and_then(transcode::to_json),
                 Protocol::MessagePack => self
                     .payload(Protocol::Json)
-                    .and_then(message_pack::from_json),
+                    .and_then(transcode::to_message_pack),
             };
             other
                 .map(|payload| protocol.frame(&payload))

@@ -9,7 +9,7 @@ use crate::signalr::registry::{Client, Registry};
 use crate::signalr::results::Results;
 use crate::signalr::value::{Naming, Value};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whom a message is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,29 @@ pub enum Audience {
     Connection(String),
 }
 
+/// An invocation's place among those of its client that may run at a time.
+#[derive(Default)]
+pub struct InvocationSlot {
+    freed: AtomicBool,
+}
+
+impl InvocationSlot {
+    pub(crate) fn is_held(&self) -> bool {
+        !self.freed.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a caller may ask clients for results, and what that means for its slot.
+#[derive(Clone, Default)]
+pub(crate) enum Asking {
+    #[default]
+    Anybody,
+    /// Asking frees the slot: the answer may come behind further invocations of the same client.
+    InSlot(Arc<InvocationSlot>),
+    /// Not before the client's messages are read: it could not answer.
+    Nobody,
+}
+
 /// All clients of this server and of those that share its backplane.
 #[derive(Clone)]
 pub struct Clients {
@@ -29,6 +52,7 @@ pub struct Clients {
     pub(crate) results: Arc<Results>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) naming: Naming,
+    pub(crate) asking: Asking,
 }
 
 impl Clients {
@@ -69,6 +93,16 @@ impl Clients {
         target: &str,
         arguments: &[Value],
     ) -> Result<Value, HubError> {
+        match &self.asking {
+            Asking::Anybody => {}
+            Asking::InSlot(slot) => slot.freed.store(true, Ordering::Relaxed),
+            Asking::Nobody => {
+                return Err(HubError::of(
+                    "InvalidOperationException",
+                    "Client results inside OnConnectedAsync Hub methods are not allowed.",
+                ));
+            }
+        }
         let mut waiting = self.results.expect(connection);
         let request = Broadcast::of(Some(&waiting.id), target, arguments, self.naming);
         let there = match self.registry.client(connection) {
@@ -89,8 +123,7 @@ impl Clients {
             ));
         }
         match waiting.answer().await {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(error)) => Err(HubError::shown(error)),
+            Some(result) => result,
             None => Err(HubError::new("the server stops")),
         }
     }
@@ -143,15 +176,24 @@ impl Clients {
         self.backplane.connected(&client.id).await
     }
 
-    /// Forgets a client; whoever waits for its answer learns that there will be none.
-    pub(crate) fn disconnected(&self, client: &Client) {
-        for group in self.registry.remove(client) {
+    /// A client is over: it leaves its groups, and whoever waits for its result learns that there
+    /// will be none.
+    pub(crate) fn leave_all(&self, client: &Client) {
+        for group in self.registry.leave_all(client) {
             self.backplane.left(&group);
         }
         for (id, channel) in self.results.abandon(&client.id) {
             self.backplane.give_up(&channel, &id, client.protocol());
         }
         self.backplane.disconnected(&client.id);
+    }
+
+    /// The same clients, for a caller with other rights to ask them.
+    pub(crate) fn asking(&self, asking: Asking) -> Self {
+        Clients {
+            asking,
+            ..self.clone()
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::signalr::clients::Clients;
 use crate::signalr::hub_error::HubError;
-use crate::signalr::protocol::Encoded;
+use crate::signalr::protocol::{BindingError, Encoded};
 use crate::signalr::registry::Client;
 use crate::signalr::streams::{Items, Upload};
 use crate::signalr::transport_type::TransportType;
@@ -89,12 +89,18 @@ pub enum Refusal {
     /// It failed before there was anything to wait for.
     Failed(HubError),
     /// Too few or too many arguments, or arguments of another type.
-    Arguments,
+    Arguments(BindingError),
     /// Another number of streams than the method takes.
     Streams {
         sent: usize,
         expected: usize,
     },
+}
+
+impl From<BindingError> for Refusal {
+    fn from(error: BindingError) -> Self {
+        Refusal::Arguments(error)
+    }
 }
 
 /// The request that opened a connection.
@@ -118,6 +124,12 @@ impl Caller {
     /// The connection's public id.
     pub fn id(&self) -> &str {
         &self.client.id
+    }
+
+    /// Ends the connection, as `Context.Abort()` of ASP.NET Core does: the client gets a Close
+    /// message, and no result of methods that still run.
+    pub fn abort(&self) {
+        self.client.abort();
     }
 
     /// Adds the caller to `group`; once this returns it gets the group's messages.

@@ -57,7 +57,6 @@ pub struct Outbox {
     waker: AtomicWaker,
     /// Wakes the connection, where another task writes.
     owner: AtomicWaker,
-    direct: Option<Arc<TcpStream>>,
     backlog: Arc<Backlog>,
 }
 
@@ -72,12 +71,14 @@ impl Outbox {
         backlog: Arc<Backlog>,
     ) -> Self {
         Outbox {
-            queue: Mutex::default(),
+            queue: Mutex::new(FrameQueue {
+                direct,
+                ..FrameQueue::default()
+            }),
             limits,
             overflowed: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             owner: AtomicWaker::new(),
-            direct,
             backlog,
         }
     }
@@ -95,20 +96,20 @@ impl Outbox {
     /// Writes a frame now where nothing waits before it, as far as the socket takes it; what it does
     /// not take waits. True as of [`flush`](Self::flush).
     pub fn send(&self, frame: &Bytes) -> bool {
-        if let Some(socket) = &self.direct {
-            let mut queue = self.lock();
-            if queue.is_idle()
-                && let Ok(written @ 1..) = SockRef::from(&**socket).send(frame)
-            {
-                queue.wrote = true;
-                if written < frame.len() {
-                    queue.begin(frame.slice(written..));
-                    drop(queue);
-                    self.waker.wake();
-                }
-                return false;
+        let mut queue = self.lock();
+        if queue.is_idle()
+            && let Some(socket) = &queue.direct
+            && let Ok(written @ 1..) = SockRef::from(&**socket).send(frame)
+        {
+            queue.wrote = true;
+            if written < frame.len() {
+                queue.begin(frame.slice(written..));
+                drop(queue);
+                self.waker.wake();
             }
+            return false;
         }
+        drop(queue);
         match self.push(frame.clone()) {
             Queued::First => self.flush(),
             queued => queued == Queued::Behind,
@@ -120,6 +121,9 @@ impl Outbox {
             return Queued::Waits;
         }
         let mut queue = self.lock();
+        if queue.closed {
+            return Queued::Waits;
+        }
         let full = queue.frames.len() >= self.limits.messages
             || queue.bytes + frame.len() > self.limits.bytes;
         if full || (queue.counted > 0 && self.backlog.is_too_much(queue.cost())) {
@@ -191,7 +195,7 @@ impl Outbox {
     /// thousands still wait for a client that reads.
     pub fn flush(&self) -> bool {
         let mut queue = self.lock();
-        let Some(socket) = &self.direct else {
+        let Some(socket) = queue.direct.take() else {
             let behind = queue.is_behind();
             drop(queue);
             self.waker.wake();
@@ -200,7 +204,7 @@ impl Outbox {
         let flushed = loop {
             match queue.write(|slices| match slices {
                 // The shorter way through the kernel.
-                [frame] => SockRef::from(&**socket).send(frame),
+                [frame] => SockRef::from(&*socket).send(frame),
                 frames => socket.try_write_vectored(frames),
             }) {
                 Ok(true) => break true,
@@ -208,6 +212,7 @@ impl Outbox {
                 Err(_) => break false,
             }
         };
+        queue.direct = Some(socket);
         if queue.counted > 0 {
             self.recount(&mut queue);
         }
@@ -301,6 +306,14 @@ impl Outbox {
         queue.replay = None;
         self.recount(&mut queue);
         self.overflowed.store(false, Ordering::Relaxed);
+    }
+
+    /// The connection is over: lets go of the socket, which methods that still run must not keep
+    /// open, and takes no more frames.
+    pub fn close(&self) {
+        let mut queue = self.lock();
+        queue.closed = true;
+        queue.direct = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, FrameQueue> {

@@ -5,8 +5,9 @@ pub mod error;
 pub mod json;
 pub mod message;
 pub mod message_pack;
+pub mod transcode;
 
-pub use encoded::Encoded;
+pub use encoded::{BindingError, Encoded};
 pub use error::ProtocolError;
 pub use message::{ClientMessage, Completed, Cut, RECORD_SEPARATOR, ServerMessage};
 
@@ -94,7 +95,7 @@ pub const HIGHEST_VERSION: i32 = 2;
 
 impl Handshake {
     /// Reads the message, without its separator, and checks that the server can go along.
-    /// An error is the text for the client, and what is behind it (protocol.md, "Handshake").
+    /// An error is the text for the client, and its reason (protocol.md, "Handshake").
     pub fn read(
         message: &[u8],
         offered: &[Protocol],

@@ -18,8 +18,10 @@ pub struct Client {
     pub id: Arc<str>,
     pub outbox: Outbox,
     groups: Mutex<Groups>,
-    /// Its handshake is done, so that broadcasts may reach it.
+    /// Its handshake is done and it is not over, so that messages may reach it.
     ready: AtomicBool,
+    /// The hub ends its connection.
+    aborted: AtomicBool,
     /// What its handshake chose.
     message_pack: AtomicBool,
 }
@@ -31,6 +33,7 @@ impl Client {
             outbox,
             groups: Mutex::default(),
             ready: AtomicBool::new(false),
+            aborted: AtomicBool::new(false),
             message_pack: AtomicBool::new(false),
         }
     }
@@ -63,6 +66,16 @@ impl Client {
         self.ready.store(ready, Ordering::Release);
     }
 
+    /// Ends the connection without a word of error.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Release);
+        self.outbox.wake();
+    }
+
+    pub fn is_aborted(&self) -> bool {
+        self.aborted.load(Ordering::Acquire)
+    }
+
     fn lock_groups(&self) -> MutexGuard<'_, Groups> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,6 +87,8 @@ struct Groups {
     names: HashSet<Arc<str>>,
     /// The names' bytes, which are the client's own choice.
     bytes: usize,
+    /// The client is over and joins no more.
+    closed: bool,
 }
 
 /// How many groups one client may be in, and how long their names may be together.
@@ -128,26 +143,28 @@ impl Registry {
         self.count.store(clients.len(), Ordering::Relaxed);
     }
 
-    /// Forgets a client; returns the groups that it was in and had not left.
-    pub fn remove(&self, client: &Client) -> Vec<Arc<str>> {
+    pub fn remove(&self, client: &Client) {
         let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
         clients.remove(&client.id);
         self.count.store(clients.len(), Ordering::Relaxed);
-        drop(clients);
-        let groups: Vec<_> = std::mem::take(&mut *client.lock_groups())
-            .names
-            .into_iter()
-            .collect();
+    }
+
+    /// Takes a client that is over out of all its groups, which it returns.
+    pub fn leave_all(&self, client: &Client) -> Vec<Arc<str>> {
+        let mut own = client.lock_groups();
+        own.closed = true;
+        let groups: Vec<_> = std::mem::take(&mut own.names).into_iter().collect();
+        drop(own);
         for group in &groups {
             self.take_out(client, group);
         }
         groups
     }
 
-    /// Puts a client into a group; false where it was in already.
+    /// Puts a client into a group; false if it was in already, or is over.
     pub fn join(&self, client: &Arc<Client>, group: &Arc<str>) -> Result<bool, Full> {
         let mut groups = client.lock_groups();
-        if groups.names.contains(group) {
+        if groups.closed || groups.names.contains(group) {
             return Ok(false);
         }
         if groups.names.len() >= self.limits.count {
@@ -195,12 +212,12 @@ impl Registry {
         }
     }
 
+    /// A client that messages may reach.
     pub fn client(&self, id: &str) -> Option<Arc<Client>> {
-        self.clients
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned()
+        let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
+        let client = clients.get(id)?;
+        let ready = client.ready.load(Ordering::Acquire);
+        ready.then(|| client.clone())
     }
 
     pub fn len(&self) -> usize {

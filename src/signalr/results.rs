@@ -1,5 +1,6 @@
 //! Answers that clients owe: which invocation of a client waits for what, here or on another server.
 
+use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::Encoded;
 use crate::signalr::value::Value;
 use base64::Engine;
@@ -10,8 +11,11 @@ use tokio::sync::oneshot;
 /// Answers that may be owed at a time.
 const MAXIMUM_PENDING: usize = 100_000;
 
-/// A client's answer: its value, or the text of its error.
-pub type ClientResult = Result<Value, String>;
+/// The error of a client that completes without a result.
+const NO_RESULT: &str = "Exception of type 'Microsoft.AspNetCore.SignalR.HubException' was thrown.";
+
+/// A client's result: its value, or why there is none.
+pub type ClientResult = Result<Value, HubError>;
 
 /// Every invocation of a client that waits.
 #[derive(Default)]
@@ -133,6 +137,13 @@ impl Results {
         }
     }
 
+    /// Whether a connection owes a result.
+    pub fn is_owed(&self, connection: &str, id: &str) -> bool {
+        let pending = self.lock();
+        let owed = pending.get(id);
+        owed.is_some_and(|owed| *owed.connection == *connection)
+    }
+
     /// A connection is gone: who waits here hears so; the ids and channels of those who wait elsewhere.
     pub fn abandon(&self, connection: &str) -> Vec<(String, String)> {
         let mut pending = self.lock();
@@ -148,7 +159,8 @@ impl Results {
         for id in gone {
             match pending.remove(&id).map(|pending| pending.waits) {
                 Some(Asker::Here(sender)) => {
-                    drop(sender.send(Err("Connection disconnected.".into())))
+                    let text = format!("Connection '{connection}' disconnected.");
+                    let _ = sender.send(Err(HubError::of("IOException", text)));
                 }
                 Some(Asker::Elsewhere(channel)) => elsewhere.push((id, channel)),
                 None => {}
@@ -164,10 +176,11 @@ impl Results {
 
 fn answer(outcome: Result<Option<Encoded<'_>>, &str>) -> ClientResult {
     match outcome {
-        Ok(None) => Err("Client didn't provide a result.".into()),
+        // What .NET says for an error without a message.
+        Ok(None) => Err(HubError::shown(NO_RESULT)),
         Ok(Some(value)) => value
             .value()
-            .ok_or_else(|| "Error trying to deserialize result.".into()),
-        Err(error) => Err(error.to_owned()),
+            .ok_or_else(|| HubError::shown("Error trying to deserialize result.")),
+        Err(error) => Err(HubError::shown(error)),
     }
 }

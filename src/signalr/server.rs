@@ -1,7 +1,7 @@
 //! What all connections of a hub share.
 
 use crate::signalr::backplane::{Backplane, BackplaneParts};
-use crate::signalr::clients::Clients;
+use crate::signalr::clients::{Asking, Clients};
 use crate::signalr::delivery::Delivery;
 use crate::signalr::metrics::Metrics;
 use crate::signalr::options::Options;
@@ -54,6 +54,7 @@ impl<H> Server<H> {
                 results,
                 metrics: metrics.clone(),
                 naming: options.naming,
+                asking: Asking::Anybody,
             },
             backlog: Arc::new(backlog),
             options,

@@ -6,6 +6,8 @@ use crate::signalr::value::Value;
 use futures_util::Stream;
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
@@ -19,13 +21,31 @@ pub const MAXIMUM_STREAMS: usize = 256;
 pub type Items = Pin<Box<dyn Stream<Item = Result<Value, HubError>> + Send>>;
 
 /// A stream that a client sends, as its method takes it.
-pub struct Upload(mpsc::Receiver<Result<Value, HubError>>);
+pub struct Upload {
+    items: mpsc::Receiver<Result<Value, HubError>>,
+    /// The client has said that nothing more comes.
+    ended: Arc<AtomicBool>,
+}
 
 impl Upload {
-    /// The next item; `None` at the end; an error where the client broke it off.
+    /// The next item; `None` at the end; an error if the client broke it off or is gone.
     pub async fn next(&mut self) -> Option<Result<Value, HubError>> {
-        self.0.recv().await
+        match self.items.recv().await {
+            None if !self.ended.swap(true, Ordering::AcqRel) => Some(Err(HubError::of(
+                "OperationCanceledException",
+                "The underlying connection was closed.",
+            ))),
+            item => item,
+        }
     }
+}
+
+/// The end of an upload that the client's items go into.
+struct UploadSender {
+    items: PollSender<Result<Value, HubError>>,
+    ended: Arc<AtomicBool>,
+    /// An item of it waits, and further ones behind that.
+    held_back: bool,
 }
 
 struct Download {
@@ -36,7 +56,7 @@ struct Download {
 /// Both directions of one connection.
 #[derive(Default)]
 pub struct Streams {
-    uploads: HashMap<String, PollSender<Result<Value, HubError>>>,
+    uploads: HashMap<String, UploadSender>,
     downloads: Vec<Download>,
 }
 
@@ -48,8 +68,19 @@ impl Streams {
         }
         let open = |id: &String| {
             let (sender, receiver) = mpsc::channel(UPLOAD_ITEMS);
-            self.uploads.insert(id.clone(), PollSender::new(sender));
-            Upload(receiver)
+            let ended = Arc::<AtomicBool>::default();
+            self.uploads.insert(
+                id.clone(),
+                UploadSender {
+                    items: PollSender::new(sender),
+                    ended: ended.clone(),
+                    held_back: false,
+                },
+            );
+            Upload {
+                items: receiver,
+                ended,
+            }
         };
         Some(ids.iter().map(open).collect())
     }
@@ -61,14 +92,14 @@ impl Streams {
         id: &str,
         item: impl FnOnce() -> Result<Value, HubError>,
     ) -> Poll<()> {
-        let Some(sender) = self.uploads.get_mut(id) else {
+        let Some(upload) = self.uploads.get_mut(id) else {
             return Poll::Ready(());
         };
-        match sender.poll_reserve(context) {
+        match upload.items.poll_reserve(context) {
             Poll::Pending => return Poll::Pending,
             // A method that wants no more items has let go of its end.
             Poll::Ready(reserved) => {
-                if reserved.is_err() || sender.send_item(item()).is_err() {
+                if reserved.is_err() || upload.items.send_item(item()).is_err() {
                     self.uploads.remove(id);
                 }
             }
@@ -85,8 +116,33 @@ impl Streams {
         {
             return Poll::Pending;
         }
-        self.uploads.remove(id);
+        if let Some(upload) = self.uploads.remove(id) {
+            upload.ended.store(true, Ordering::Release);
+        }
         Poll::Ready(())
+    }
+
+    /// Whether an item of an upload may be handed over before messages that wait.
+    pub fn takes(&self, id: &str) -> bool {
+        self.uploads.get(id).is_some_and(|upload| !upload.held_back)
+    }
+
+    /// An item of an upload waits: those that follow it wait too.
+    pub fn hold_back(&mut self, id: &str) {
+        if let Some(upload) = self.uploads.get_mut(id) {
+            upload.held_back = true;
+        }
+    }
+
+    /// No item waits any more.
+    pub fn hold_back_none(&mut self) {
+        for upload in self.uploads.values_mut() {
+            upload.held_back = false;
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.uploads.is_empty() && self.downloads.is_empty()
     }
 
     /// Forgets streams whose method is done.

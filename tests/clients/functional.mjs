@@ -27,6 +27,10 @@ export async function functional({ signalR, messagePack, url, report, cut, cutta
     try { await promise; } catch (error) { same(error.message, text); return; }
     throw new Error("it was not refused");
   }
+  async function refusedAny(promise) {
+    try { await promise; } catch { return; }
+    throw new Error("it was not refused");
+  }
   const build = (path, transport, protocol, options = {}) => {
     const builder = new HubConnectionBuilder().withUrl(url + path, { transport, headers: { "x-test": "42" }, ...options }).configureLogging(LogLevel.None);
     return (protocol ? builder.withHubProtocol(new MessagePackHubProtocol()) : builder).build();
@@ -89,6 +93,32 @@ export async function functional({ signalR, messagePack, url, report, cut, cutta
       subject.error("Something bad");
       await refused(whole, "An unexpected error occurred invoking 'StreamingConcat' on the server. HubException: Something bad");
     });
+    await check(`${what} calls go on while an upload does`, async () => {
+      const subject = new Subject();
+      const whole = invoke("StreamingConcat", subject);
+      for (let item = 0; item < 5; item += 1) {
+        same(await invoke("Echo", item), item);
+        subject.next(`${item} `);
+      }
+      subject.complete();
+      same(await whole, "0 1 2 3 4 ");
+    });
+    await check(`${what} many uploads and streams at once`, async () => {
+      const subjects = Array.from({ length: 40 }, () => new Subject());
+      const wholes = subjects.map((subject) => invoke("StreamingConcat", subject));
+      const streams = subjects.map(() => collect(connection.stream("Stream")));
+      const echoes = subjects.map((_, place) => invoke("Echo", place));
+      subjects.forEach((subject, place) => { subject.next(`${place}`); subject.next("!"); subject.complete(); });
+      same(await Promise.all(wholes), subjects.map((_, place) => `${place}!`));
+      same(await Promise.all(streams), subjects.map(() => ["a", "b", "c"]));
+      same(await Promise.all(echoes), subjects.map((_, place) => place));
+    });
+    await check(`${what} calls within calls`, async () => {
+      connection.on("Question", async (depth) => (depth > 0 ? invoke("Ask", depth - 1) : "answer"));
+      same(await invoke("Ask", 5), "answer");
+      same(await Promise.all(Array.from({ length: 100 }, () => invoke("Ask", 1))), Array(100).fill("answer"));
+      connection.off("Question");
+    });
     await check(`${what} upload where none is taken`, () => refused(invoke("Echo", "x", new Subject()),
       "An unexpected error occurred invoking 'Echo' on the server. HubException: Client sent 1 stream(s), Hub method expects 0."));
     await check(`${what} complex object`, async () => {
@@ -110,8 +140,15 @@ export async function functional({ signalR, messagePack, url, report, cut, cutta
         same(await result(), "Error: from callback");
         connection.off("Result");
         same(await result(), "Client didn't provide a result.");
+        connection.off("Result");
       });
     }
+    await check(`${what} aborted by its method`, async () => {
+      const closed = new Promise((resolve) => connection.onclose(resolve));
+      await refusedAny(invoke("Abort"));
+      await closed;
+      await connection.start();
+    });
     await check(`${what} stops and starts again`, async () => {
       await connection.stop();
       await connection.start();

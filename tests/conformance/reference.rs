@@ -9,25 +9,40 @@ use harmony::signalr::value::Value;
 pub struct ReferenceHub;
 
 fn texts<const N: usize>(call: &Call<'_>) -> Result<[Option<String>; N], Refusal> {
-    call.arguments.texts::<N>().ok_or(Refusal::Arguments)
+    call.arguments.texts::<N>().map_err(Refusal::from)
 }
 
-/// A name that must be there; null is bound, and then fails.
-fn name(text: Option<String>) -> Result<String, HubError> {
-    text.ok_or_else(|| HubError::of("ArgumentNullException", "a name is null"))
+/// An argument that must be there; null is bound, and then fails.
+fn required(parameter: &str, text: Option<String>) -> Result<String, HubError> {
+    text.ok_or_else(|| {
+        let text = format!("Value cannot be null. (Parameter '{parameter}')");
+        HubError::of("ArgumentNullException", text)
+    })
+}
+
+/// The name of a method of clients: neither null nor empty.
+fn named(target: Option<String>) -> Result<String, HubError> {
+    match required("target", target)? {
+        target if target.is_empty() => Err(HubError::of(
+            "ArgumentException",
+            "The value cannot be an empty string. (Parameter 'target')",
+        )),
+        target => Ok(target),
+    }
 }
 
 fn sent(
     caller: Caller,
-    audience: Audience,
+    audience: Result<Audience, HubError>,
     target: Option<String>,
     text: Option<String>,
 ) -> Started {
     answer(async move {
+        let audience = audience?;
         let argument = text.map_or(Value::Null, Value::Text);
         caller
             .clients
-            .send(audience, &name(target)?, &[argument])
+            .send(audience, &named(target)?, &[argument])
             .await?;
         Ok(Value::Null)
     })
@@ -64,7 +79,15 @@ impl Hub for ReferenceHub {
                 let [group] = texts(call)?;
                 let (join, card) = (method.starts_with("Listen"), method.contains("Card"));
                 Ok(answer(async move {
-                    let group = name(group)?;
+                    let group = match group {
+                        None if card => {
+                            return Err(HubError::of(
+                                "NullReferenceException",
+                                "Object reference not set to an instance of an object.",
+                            ));
+                        }
+                        group => required("groupName", group)?,
+                    };
                     let group = if card { group.to_lowercase() } else { group };
                     if join {
                         caller.join(&group).await?;
@@ -75,37 +98,38 @@ impl Hub for ReferenceHub {
                 }))
             }
             "WhoAmI" => {
-                call.arguments.arguments::<0>().ok_or(Refusal::Arguments)?;
+                call.arguments.arguments::<0>()?;
                 let id = own();
                 Ok(answer(async move { Ok(Value::Text(id)) }))
             }
             "SendAll" => {
                 let [target, text] = texts(call)?;
-                Ok(sent(caller, Audience::All, target, text))
+                Ok(sent(caller, Ok(Audience::All), target, text))
             }
             "SendOthers" => {
                 let ([target, text], others) = (texts(call)?, Audience::AllExcept(vec![own()]));
-                Ok(sent(caller, others, target, text))
+                Ok(sent(caller, Ok(others), target, text))
             }
             "SendGroup" => {
                 let [group, target, text] = texts(call)?;
                 Ok(sent(
                     caller,
-                    Audience::Group(group.unwrap_or_default()),
+                    required("groupName", group).map(Audience::Group),
                     target,
                     text,
                 ))
             }
             "SendGroupExceptMe" => {
                 let [group, target, text] = texts(call)?;
-                let except = Audience::GroupExcept(group.unwrap_or_default(), vec![own()]);
+                let group = required("groupName", group);
+                let except = group.map(|group| Audience::GroupExcept(group, vec![own()]));
                 Ok(sent(caller, except, target, text))
             }
             "SendConnection" => {
                 let [id, target, text] = texts(call)?;
                 Ok(sent(
                     caller,
-                    Audience::Connection(id.unwrap_or_default()),
+                    required("connectionId", id).map(Audience::Connection),
                     target,
                     text,
                 ))
@@ -114,7 +138,8 @@ impl Hub for ReferenceHub {
                 let [id, group] = texts(call)?;
                 let add = method == "AddOther";
                 Ok(answer(async move {
-                    let (id, group) = (name(id)?, name(group)?);
+                    let id = required("connectionId", id)?;
+                    let group = required("groupName", group)?;
                     if add {
                         caller.clients.add_to_group(&id, &group).await?
                     } else {
@@ -129,7 +154,7 @@ impl Hub for ReferenceHub {
                     caller
                         .clients
                         .invoke(
-                            &name(id)?,
+                            &required("connectionId", id)?,
                             "Ask",
                             &[question.map_or(Value::Null, Value::Text)],
                         )

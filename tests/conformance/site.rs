@@ -19,6 +19,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, StatusCode};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
@@ -51,13 +52,23 @@ impl Conformance {
             .filter(|text| !text.is_empty())
             .map(RedisOptions::parse)
             .transpose()?;
+        let parallel = std::env::var("MaximumParallelInvocationsPerClient");
+        let parallel_invocations = parallel.ok().and_then(|text| text.parse().ok());
+        let is_set = |name: &str| std::env::var(name).is_ok_and(|value| value == "true");
+        let parallel_invocations = parallel_invocations.unwrap_or(1);
         let test = Options {
             detailed_errors: true,
             naming: Naming::AsDeclared,
+            parallel_invocations,
             ..Options::default()
         };
         let halves = vec![TransportType::ServerSentEvents, TransportType::LongPolling];
-        let reference = Server::new(ReferenceHub, Options::default(), |parts| match redis {
+        let reference = Options {
+            detailed_errors: is_set("DetailedErrors"),
+            parallel_invocations,
+            ..Options::default()
+        };
+        let reference = Server::new(ReferenceHub, reference, |parts| match redis {
             None => Backplane::Local(parts.delivery),
             Some(options) => Backplane::Redis(RedisBackplane::start(
                 options,
@@ -113,6 +124,9 @@ impl Conformance {
         }
         if path == "/generatejwttoken" {
             return text(StatusCode::OK, &token(5));
+        }
+        if let Some(file) = path.strip_prefix("/lib/signalr-webworker/") {
+            return web_worker(file);
         }
         if path == "/api/auth/login" {
             return login(request).await;
@@ -200,6 +214,20 @@ fn redirect(path: &str, query: Option<&str>) -> HttpResponse {
         answer.headers_mut().insert(header::LOCATION, place);
     }
     answer
+}
+
+/// The client's build for web workers, from the folder of modules that `NODE_MODULES` names.
+fn web_worker(file: &str) -> HttpResponse {
+    let modules = std::env::var_os("NODE_MODULES").filter(|_| file == "signalr.js");
+    let path = modules.map(|modules| {
+        Path::new(&modules)
+            .join("@microsoft/signalr/dist/webworker")
+            .join(file)
+    });
+    match path.and_then(|path| std::fs::read(path).ok()) {
+        Some(script) => typed(StatusCode::OK, "text/javascript", script),
+        None => text(StatusCode::NOT_FOUND, ""),
+    }
 }
 
 fn parameter(request: &Request<Incoming>, name: &str) -> Option<String> {

@@ -33,7 +33,7 @@ impl Hub for AuthorizedHub {
         if !call.target.eq_ignore_ascii_case("Echo") {
             return Err(Refusal::NoSuchMethod);
         }
-        let [text] = call.arguments.arguments::<1>().ok_or(Refusal::Arguments)?;
+        let [text] = call.arguments.arguments::<1>()?;
         Ok(answer(async move { Ok(text) }))
     }
 
@@ -58,7 +58,7 @@ pub fn answer(task: impl Future<Output = Result<Value, HubError>> + Send + 'stat
 }
 
 fn text(arguments: &Call<'_>) -> Result<String, Refusal> {
-    let [text] = arguments.arguments.texts::<1>().ok_or(Refusal::Arguments)?;
+    let [text] = arguments.arguments.texts::<1>()?;
     Ok(text.unwrap_or_default())
 }
 
@@ -66,7 +66,7 @@ fn nothing(call: &Call<'_>) -> Result<(), Refusal> {
     call.arguments
         .arguments::<0>()
         .map(drop)
-        .ok_or(Refusal::Arguments)
+        .map_err(Refusal::from)
 }
 
 impl Hub for TestHub {
@@ -77,7 +77,7 @@ impl Hub for TestHub {
     fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
         match call.target.to_ascii_lowercase().as_str() {
             "echo" | "echocomplexobject" => {
-                let [value] = call.arguments.arguments::<1>().ok_or(Refusal::Arguments)?;
+                let [value] = call.arguments.arguments::<1>()?;
                 Ok(answer(async move { Ok(value) }))
             }
             "getcallerconnectionid" => nothing(call).map(|()| said(caller.id().into())),
@@ -98,6 +98,20 @@ impl Hub for TestHub {
                     .and_then(|(_, value)| value.parse().ok());
                 Ok(said(number.map_or(Value::Null, Value::Integer)))
             }
+            // Asks the caller, whose answer may need further calls.
+            "ask" => {
+                let argument = call.arguments.arguments::<1>()?;
+                Ok(answer(async move {
+                    let id = caller.id().to_owned();
+                    caller.clients.invoke(&id, "Question", &argument).await
+                }))
+            }
+            // Runs until the connection ends, and longer.
+            "block" => nothing(call).map(|()| answer(std::future::pending())),
+            "abort" => nothing(call).map(|()| {
+                caller.abort();
+                said(Value::Null)
+            }),
             "throwexception" => {
                 let message = text(call)?;
                 Ok(answer(async move {
@@ -116,6 +130,25 @@ impl Hub for TestHub {
                 "InvalidOperationException",
                 text(call)?,
             ))),
+            // Tells another client how the caller's stream ends.
+            "reportupload" => {
+                let other = text(call)?;
+                let [mut upload] = call.uploads::<1>()?;
+                Ok(answer(async move {
+                    let mut end = "complete".to_owned();
+                    while let Some(item) = upload.next().await {
+                        if let Err(error) = item {
+                            end = error.to_string();
+                        }
+                    }
+                    let clients = &caller.clients;
+                    let told = [Value::Text(end)];
+                    clients
+                        .send(Audience::Connection(other), "UploadEnded", &told)
+                        .await?;
+                    Ok(Value::Null)
+                }))
+            }
             "streamingconcat" => {
                 let [mut upload] = call.uploads::<1>()?;
                 Ok(answer(async move {
@@ -137,7 +170,7 @@ fn said(value: Value) -> Started {
 
 /// Sends the one argument to the caller, under another name.
 fn told(caller: Caller, target: &'static str, call: &Call<'_>) -> Result<Started, Refusal> {
-    let argument = call.arguments.arguments::<1>().ok_or(Refusal::Arguments)?;
+    let argument = call.arguments.arguments::<1>()?;
     Ok(answer(async move {
         caller
             .clients
@@ -186,7 +219,7 @@ fn header(caller: &Caller, name: &str) -> Value {
         .request
         .as_ref()
         .and_then(|request| request.headers.get(name)?.to_str().ok().map(str::to_owned));
-    Value::Text(value.unwrap_or_default())
+    value.map_or(Value::Null, Value::Text)
 }
 
 fn cookie(caller: &Caller, name: &str) -> Value {
@@ -213,6 +246,6 @@ fn complex() -> Value {
             "DateTime",
             Value::Extension(TIMESTAMP, 946_684_800_u32.to_be_bytes().to_vec()),
         ),
-        ("GUID", "00010203-0405-0607-0706-050403020100".into()),
+        ("Guid", "00010203-0405-0607-0706-050403020100".into()),
     ])
 }

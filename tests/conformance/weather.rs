@@ -5,17 +5,14 @@ use futures_util::{StreamExt, stream};
 use harmony::signalr::clients::Audience;
 use harmony::signalr::hub::{Call, Caller, Hub, Refusal, Started};
 use harmony::signalr::hub_error::HubError;
+use harmony::signalr::protocol::BindingError;
 use harmony::signalr::value::Value;
 use std::time::Duration;
 
 pub struct WeatherHub;
 
 fn texts<const N: usize>(call: &Call<'_>) -> Result<[String; N], Refusal> {
-    Ok(call
-        .arguments
-        .texts::<N>()
-        .ok_or(Refusal::Arguments)?
-        .map(Option::unwrap_or_default))
+    Ok(call.arguments.texts::<N>()?.map(Option::unwrap_or_default))
 }
 
 fn sent(
@@ -112,8 +109,10 @@ impl Hub for WeatherHub {
                 }))
             }
             "countdown" => {
-                let [count] = call.arguments.arguments::<1>().ok_or(Refusal::Arguments)?;
-                let count = count.as_integer().ok_or(Refusal::Arguments)?;
+                let [count] = call.arguments.arguments::<1>()?;
+                let count = count
+                    .as_integer()
+                    .ok_or(Refusal::Arguments(BindingError::Types))?;
                 let items = stream::iter((1..=count).rev()).then(|number| async move {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                     Ok(Value::Integer(number))

@@ -205,6 +205,11 @@ pub struct Conformance {
 impl Conformance {
     /// With a Redis, its reference hub shares the backplane.
     pub fn start(redis: &str) -> Self {
+        Self::with(redis, &[])
+    }
+
+    /// With environment variables.
+    pub fn with(redis: &str, variables: &[(&str, &str)]) -> Self {
         let folder = Folder::new();
         let executable = Path::new(HARMONY)
             .with_file_name("examples")
@@ -213,6 +218,7 @@ impl Conformance {
         command
             .current_dir(folder.path())
             .env("RedisConnectionString", redis)
+            .envs(variables.iter().copied())
             .args(["--urls", "http://127.0.0.1:0"]);
         let mut program = Program::start(&mut command);
         let url = program.wait_for_line("Now listening on: ");

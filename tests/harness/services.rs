@@ -148,6 +148,15 @@ impl Redis {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Stops answering, until it goes on.
+    pub fn pause(&self) {
+        self.program.signal(rustix::process::Signal::STOP);
+    }
+
+    pub fn go_on(&self) {
+        self.program.signal(rustix::process::Signal::CONT);
+    }
+
     /// Ends it, so that it can be started anew on the same port.
     pub fn stop(mut self) -> u16 {
         self.program.stop();
@@ -310,9 +319,19 @@ pub fn node_modules() -> Option<PathBuf> {
 
 /// A .NET hub; `None` arguments leave it without a backplane or broker.
 pub fn refhub(redis: Option<&Redis>, rabbitmq: Option<&RabbitMq>) -> (Program, String) {
+    refhub_with(redis, rabbitmq, &[])
+}
+
+/// With environment variables.
+pub fn refhub_with(
+    redis: Option<&Redis>,
+    rabbitmq: Option<&RabbitMq>,
+    variables: &[(&str, &str)],
+) -> (Program, String) {
     let peer = super::program::peer().expect("the peer");
     let port = free_port();
     let mut command = super::program::dotnet(&peer, "refhub");
+    command.envs(variables.iter().copied());
     command.args(["--urls", &format!("http://127.0.0.1:{port}")]);
     if let Some(redis) = redis {
         command.env("RedisConnectionString", redis.connection_string());

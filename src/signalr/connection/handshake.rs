@@ -1,9 +1,10 @@
 //! A client's first message: which protocol it speaks, and whether it may come back (protocol.md, "Handshake").
 
 use super::{Connection, Ending, Phase};
+use crate::signalr::clients::Asking;
 use crate::signalr::frame;
 use crate::signalr::hub::Hub;
-use crate::signalr::protocol::{HIGHEST_VERSION, Handshake, Protocol, json};
+use crate::signalr::protocol::{HIGHEST_VERSION, Handshake, Protocol, ProtocolError, json};
 use crate::signalr::resume::Resume;
 use crate::signalr::transport_type::TransportType;
 use tokio::time::Instant;
@@ -29,7 +30,15 @@ impl<H: Hub> Connection<H> {
                 tracing::debug!(connection = &*self.client.id, error, "handshake refused");
                 let detail = detail.filter(|_| options.detailed_errors);
                 self.refuse(&detail.map_or(error.clone(), |detail| {
-                    format!("{error} InvalidDataException: {detail}")
+                    let exception = detail.exception();
+                    let content = match detail {
+                        ProtocolError::Missing(_) => {
+                            let message = String::from_utf8_lossy(message);
+                            format!(" Message content: {message}")
+                        }
+                        _ => String::new(),
+                    };
+                    format!("{error} {exception}: {detail}{content}")
                 }));
                 return Err(Ending::Refused);
             }
@@ -41,11 +50,13 @@ impl<H: Hub> Connection<H> {
         self.client.set_protocol(handshake.protocol);
         self.push_control(frame.into());
         let now = Instant::now();
-        if let (true, Some(limit), HIGHEST_VERSION) =
-            (self.may_resume, options.resume, handshake.version)
-        {
-            self.client.outbox.keep_for_replay(limit);
-            self.resume = Some(Box::new(Resume::new(now)));
+        match (&self.way_back, options.resume, handshake.version) {
+            (Some(_), Some(limit), HIGHEST_VERSION) => {
+                self.client.outbox.keep_for_replay(limit);
+                self.resume = Some(Box::new(Resume::new(now)));
+            }
+            (Some(way_back), _, _) => way_back.close(),
+            (None, _, _) => {}
         }
         self.client.set_ready(true);
         self.visitor
@@ -53,7 +64,11 @@ impl<H: Hub> Connection<H> {
             .iter()
             .for_each(|admitted| admitted.opened());
         self.next_ping = now + self.server.options.keep_alive;
-        let (caller, client, server) = (self.caller(), self.client.clone(), self.server.clone());
+        let (caller, client, server) = (
+            self.caller(Asking::Nobody),
+            self.client.clone(),
+            self.server.clone(),
+        );
         self.phase = Phase::Connecting(Box::pin(async move {
             if let Err(error) = server.clients.connected(&client).await {
                 tracing::warn!(connection = &*client.id, %error, "a connection could not be announced to the backplane");

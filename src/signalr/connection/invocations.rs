@@ -1,142 +1,92 @@
-//! What a client asks for: messages acted on, methods started, their answers and streams sent.
+//! What a client asks for: messages acted on, methods started, their results and streams sent.
 
 use super::running::RunningInvocation;
-use super::{Connection, Ending, STREAM_ROOM};
+use super::texts::{failed, refusal_text, too_many_streams};
+use super::{Connection, Ending};
+use crate::signalr::clients::Asking;
 use crate::signalr::hub::{Call, Hub, Refusal, Started};
 use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::{
     ClientMessage, Completed, Encoded, Protocol, ProtocolError, ServerMessage,
 };
 use crate::signalr::results::Settlement;
+use crate::signalr::streams::Upload;
 use crate::signalr::value::Value;
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use tokio::time::Instant;
 
 /// Why an invocation was not started.
 enum NotStarted {
-    /// The client is told, and goes on.
+    /// The client is told, and the connection goes on.
     Told(String),
     Breach(ProtocolError),
+}
+
+/// One call as its message has it.
+struct Asked<'m> {
+    id: Option<&'m str>,
+    target: &'m str,
+    arguments: Encoded<'m>,
+    /// Streams that come with it.
+    streams: &'m Result<Vec<Cow<'m, str>>, ProtocolError>,
+    /// The client wants a stream back.
+    streaming: bool,
 }
 
 impl<H: Hub> Connection<H> {
     pub(super) fn poll_running(&mut self, context: &mut Context<'_>) {
         let mut place = 0;
-        while place < self.running.len() {
-            match self.running[place].task.as_mut().poll(context) {
+        while let Some(work) = &mut self.work
+            && place < work.running.len()
+        {
+            match work.running[place].task.as_mut().poll(context) {
                 Poll::Pending => place += 1,
                 Poll::Ready(outcome) => {
-                    let invocation = self.running.remove(place);
+                    let invocation = work.running.remove(place);
                     self.finish(invocation, outcome);
                 }
             }
         }
     }
 
-    pub(super) fn poll_streams(&mut self, context: &mut Context<'_>) {
-        let Some(mut streams) = self.streams.take() else {
-            return;
-        };
-        let outbox = &self.client.outbox;
-        streams.poll(
-            context,
-            self.server.options.detailed_errors,
-            || outbox.waiting_bytes() < STREAM_ROOM,
-            |message| self.send(message),
-        );
-        self.streams = Some(streams);
-    }
-
-    /// Whether as many invocations go on as may.
-    pub(super) fn is_full(&self) -> bool {
-        self.running.len() >= self.server.options.parallel_invocations
-    }
-
-    /// Acts on a message. Pending where it has to wait for room, and must be read again.
-    pub(super) fn dispatch(
+    /// Acts on a message. Pending if its upload must take other items first.
+    pub(super) fn act(
         &mut self,
         protocol: Protocol,
         raw: &[u8],
+        message: &ClientMessage<'_>,
         context: &mut Context<'_>,
     ) -> Result<Poll<()>, Ending> {
-        let full = self.is_full();
-        let message = match protocol.read(raw) {
-            Ok(message) => message,
-            // What came before it is answered first.
-            Err(_) if full => return Ok(Poll::Pending),
-            Err(error) => return Err(self.breach(error)),
-        };
-        let now = Instant::now();
-        if message == ClientMessage::Ping || self.silent_until.is_some() {
-            self.silent_until = Some(now + self.server.options.client_timeout);
-        }
-        if full
-            && matches!(
-                message,
-                ClientMessage::Invocation {
-                    streaming: false,
-                    ..
-                } | ClientMessage::Close
-            )
-        {
-            return Ok(Poll::Pending);
-        }
-        let new = self
-            .resume
-            .as_ref()
-            .is_none_or(|resume| resume.is_new(&message));
-        // A message that must wait is read again, and counts only once.
-        if new && self.feed_upload(&message, context).is_pending() {
-            return Ok(Poll::Pending);
-        }
-        if let Some(resume) = &mut self.resume {
-            resume.count(&message);
-        }
-        if !new {
-            return Ok(Poll::Ready(()));
-        }
         match message {
-            ClientMessage::Ping | ClientMessage::Ignored | ClientMessage::StreamItem { .. } => {}
+            ClientMessage::Ping | ClientMessage::Ignored => {}
             ClientMessage::Close => return Err(Ending::Asked),
-            ClientMessage::Ack(number) => self.client.outbox.acknowledge(number),
+            ClientMessage::Ack(number) => self.client.outbox.acknowledge(*number),
             ClientMessage::Sequence(number) => {
                 if let Some(resume) = &mut self.resume {
-                    resume
-                        .sequence(number)
-                        .map_err(|error| self.breach(error))?;
+                    let checked = resume.sequence(*number);
+                    checked.map_err(|error| self.breach(error))?;
                 }
             }
-            ClientMessage::Cancel { id } => {
-                if self
-                    .streams
-                    .as_mut()
-                    .is_some_and(|streams| streams.cancel(&id))
-                {
-                    self.send(&ServerMessage::Completion {
-                        id: &id,
-                        outcome: Completed::Void,
-                    });
+            ClientMessage::Cancel { id } => self.cancel(id),
+            ClientMessage::StreamItem { id, item } => {
+                if let Some(work) = &mut self.work {
+                    return Ok(work.streams.item(context, id, || {
+                        let unreadable = || HubError::new("an item can't be read");
+                        item.value().ok_or_else(unreadable)
+                    }));
                 }
             }
             ClientMessage::Completion { id, outcome } => {
-                let outcome = outcome
-                    .as_ref()
-                    .map(|value| *value)
-                    .map_err(|error| &**error);
-                let settled = self
-                    .server
-                    .clients
-                    .results
-                    .settle(&self.client.id, &id, outcome);
-                if let Settlement::Elsewhere(channel) = settled {
-                    self.server.clients.backplane.send_result(
-                        channel,
-                        protocol,
-                        protocol.with_framing(raw),
-                    );
+                let error = outcome.as_ref().err().map(|error| &**error);
+                if let Some(work) = &mut self.work
+                    && work.streams.end(context, id, error).is_pending()
+                {
+                    return Ok(Poll::Pending);
                 }
+                let result = outcome.as_ref().map(|value| *value);
+                self.settle(protocol, raw, id, result.map_err(|error| &**error));
             }
             ClientMessage::Invocation {
                 invocation_id,
@@ -145,138 +95,160 @@ impl<H: Hub> Connection<H> {
                 streams,
                 streaming,
             } => {
-                self.server
-                    .metrics
-                    .invocations
-                    .fetch_add(1, Ordering::Relaxed);
-                let id = invocation_id.map(Cow::into_owned);
-                match self.start(id.as_deref(), &target, arguments, streams, streaming) {
-                    // One that has nothing to wait for is answered before what comes next.
-                    Ok(()) => self.poll_running(context),
-                    Err(NotStarted::Told(error)) => self.answer(id.as_deref(), Err(&error)),
-                    Err(NotStarted::Breach(error)) => return Err(self.breach(error)),
-                }
+                let asked = Asked {
+                    id: invocation_id.as_deref(),
+                    target,
+                    arguments: *arguments,
+                    streams,
+                    streaming: *streaming,
+                };
+                self.invoke(&asked, context)?;
             }
         }
         Ok(Poll::Ready(()))
     }
 
-    /// Hands what belongs to an upload to the method that takes it. Pending while that has too much already.
-    fn feed_upload(&mut self, message: &ClientMessage<'_>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(streams) = &mut self.streams else {
-            return Poll::Ready(());
-        };
-        match message {
-            ClientMessage::StreamItem { id, item } => streams.item(context, id, || {
-                item.value()
-                    .ok_or_else(|| HubError::new("an item can't be read"))
-            }),
-            ClientMessage::Completion { id, outcome } => {
-                streams.end(context, id, outcome.as_ref().err().map(|error| &**error))
-            }
-            _ => Poll::Ready(()),
+    /// The client returns what it was asked for.
+    fn settle(
+        &self,
+        protocol: Protocol,
+        raw: &[u8],
+        id: &str,
+        outcome: Result<Option<Encoded<'_>>, &str>,
+    ) {
+        let clients = &self.server.clients;
+        let settled = clients.results.settle(&self.client.id, id, outcome);
+        if let Settlement::Elsewhere(channel) = settled {
+            let framed = protocol.with_framing(raw);
+            clients.backplane.send_result(channel, protocol, framed);
         }
     }
 
-    /// Starts an invocation, or says why it can't be (protocol.md, "Error texts").
-    fn start(
-        &mut self,
-        id: Option<&str>,
-        target: &str,
-        arguments: Encoded<'_>,
-        streams: Result<Vec<Cow<'_, str>>, ProtocolError>,
-        streaming: bool,
-    ) -> Result<(), NotStarted> {
-        let mut breach =
-            (streaming && id.is_none()).then_some(ProtocolError::Missing("invocationId"));
-        let streams = streams.unwrap_or_else(|error| {
-            breach.get_or_insert(error);
-            Vec::new()
-        });
-        let uploads: Vec<_> = streams.into_iter().map(Cow::into_owned).collect();
-        let opened = if uploads.is_empty() {
-            Vec::new()
-        } else {
-            let streams = self.streams.get_or_insert_default();
-            let too_many =
-                || NotStarted::Told(format!("{} HubException: too many streams", failed(target)));
-            streams.open(&uploads).ok_or_else(too_many)?
+    fn invoke(&mut self, asked: &Asked<'_>, context: &mut Context<'_>) -> Result<(), Ending> {
+        self.server
+            .metrics
+            .invocations
+            .fetch_add(1, Ordering::Relaxed);
+        match self.bind(asked) {
+            Ok(Some(invocation)) => {
+                let slots = self.server.options.parallel_invocations;
+                let work = self.work.as_ref();
+                if work.is_some_and(|work| !work.has_room_for(&invocation, slots)) {
+                    self.work.get_or_insert_default().held = Some(invocation);
+                } else {
+                    self.run(invocation, context);
+                }
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(NotStarted::Told(error)) => {
+                self.answer(asked.id, Err(&error));
+                Ok(())
+            }
+            Err(NotStarted::Breach(error)) => Err(self.breach(error)),
+        }
+    }
+
+    /// Runs a method as far as it gets; one that has nothing to wait for is done at once.
+    pub(super) fn run(&mut self, mut invocation: RunningInvocation, context: &mut Context<'_>) {
+        match invocation.task.as_mut().poll(context) {
+            Poll::Ready(outcome) => self.finish(invocation, outcome),
+            Poll::Pending => {
+                let work = self.work.get_or_insert_default();
+                work.running.push(invocation);
+            }
+        }
+    }
+
+    /// Binds an invocation to its method: what to run, nothing if a stream was begun, or why that
+    /// is not possible (protocol.md, "Error texts").
+    fn bind(&mut self, asked: &Asked<'_>) -> Result<Option<RunningInvocation>, NotStarted> {
+        let (uploads, mut breach) = match asked.streams {
+            Ok(streams) => (streams.iter().map(|id| id.to_string()).collect(), None),
+            Err(error) => (Vec::new(), Some(error.clone())),
+        };
+        if asked.streaming && asked.id.is_none() {
+            breach = Some(ProtocolError::Missing("invocationId"));
+        }
+        let slot = (!asked.streaming && uploads.is_empty()).then(Default::default);
+        let asking = match &slot {
+            Some(slot) => Asking::InSlot(Arc::clone(slot)),
+            None => Asking::Anybody,
         };
         let mut call = Call {
-            target,
-            arguments,
-            uploads: opened,
+            target: asked.target,
+            arguments: asked.arguments,
+            uploads: self.open_uploads(asked.target, &uploads)?,
         };
-        let running = self.server.hub.invoke(self.caller(), &mut call);
+        let started = self.server.hub.invoke(self.caller(asking), &mut call);
         let (target, left) = (call.target, call.uploads.len());
         // As .NET, which looks at the arguments first.
         if let (Some(error), Ok(_) | Err(Refusal::Failed(_) | Refusal::Streams { .. })) =
-            (breach, &running)
+            (breach, &started)
         {
             return Err(NotStarted::Breach(error));
         }
-        let running = match (running, streaming) {
-            (Ok(Started::Result(_)), false) | (Ok(Started::Stream(_)), true) if left > 0 => {
-                Err(Refusal::Streams {
-                    sent: left,
-                    expected: 0,
-                })
-            }
-            (running, _) => running,
+        let refused = |refusal: Refusal| {
+            let detailed = self.server.options.detailed_errors;
+            refusal_text(&refusal, target, detailed)
         };
-        let started = running.map_err(|refusal| {
-            let unable = format!("Failed to invoke '{target}' due to an error on the server.");
-            match refusal {
-                Refusal::NoSuchMethod => format!("{unable} HubException: Method does not exist."),
-                Refusal::Arguments if self.server.options.detailed_errors => {
-                    format!("{unable} InvalidDataException: Error binding arguments. Make sure that the types of the provided values match the types of the hub method being invoked.")
-                }
-                Refusal::Arguments => unable,
-                Refusal::Failed(error) => failed(target) + &error.suffix(self.server.options.detailed_errors),
-                Refusal::Streams { sent, expected } => {
-                    format!("{} HubException: Client sent {sent} stream(s), Hub method expects {expected}.", failed(target))
-                }
-            }
-        });
-        let result = started.and_then(|running| match (running, streaming) {
-            (Started::Result(task), false) => {
-                self.running.push(RunningInvocation { id: id.map(str::to_owned), target: target.to_owned(), uploads: uploads.clone(), task });
-                Ok(())
-            }
-            (Started::Result(_), true) => {
-                Err(format!("The client attempted to invoke the non-streaming '{target}' method with a streaming invocation."))
-            }
-            (Started::Stream(_), false) => {
-                Err(format!("The client attempted to invoke the streaming '{target}' method with a non-streaming invocation."))
-            }
-            (Started::Stream(items), true) => {
-                let Some(id) = id else { return Ok(()) };
-                let streams = self.streams.get_or_insert_default();
+        let result = match (started, asked.streaming) {
+            (Err(refusal), _) => Err(refused(refusal)),
+            (Ok(Started::Result(_)), true) => Err(format!(
+                "The client attempted to invoke the non-streaming '{target}' method with a \
+                 streaming invocation."
+            )),
+            (Ok(Started::Stream(_)), false) => Err(format!(
+                "The client attempted to invoke the streaming '{target}' method with a \
+                 non-streaming invocation."
+            )),
+            (Ok(_), _) if left > 0 => Err(refused(Refusal::Streams {
+                sent: left,
+                expected: 0,
+            })),
+            (Ok(Started::Result(task)), false) => Ok(Some(RunningInvocation {
+                id: asked.id.map(str::to_owned),
+                target: target.to_owned(),
+                uploads: uploads.clone(),
+                slot,
+                task,
+            })),
+            (Ok(Started::Stream(items)), true) => {
+                let id = asked.id.unwrap_or_default();
+                let streams = &mut self.work.get_or_insert_default().streams;
                 if streams.is_running(id) {
-                    return Err(format!("Invocation ID '{id}' is already in use."));
+                    Err(format!("Invocation ID '{id}' is already in use."))
+                } else if streams.start(id.to_owned(), items) {
+                    Ok(None)
+                } else {
+                    Err(too_many_streams(target))
                 }
-                if streams.start(id.to_owned(), items) { Ok(()) } else { Err(format!("{} HubException: too many streams", failed(target))) }
             }
-        });
-        if let (Err(_), Some(streams)) = (&result, &mut self.streams) {
-            streams.close(&uploads);
+        };
+        if let (Err(_), Some(work)) = (&result, &mut self.work) {
+            work.streams.close(&uploads);
         }
         result.map_err(NotStarted::Told)
     }
 
-    fn finish(&mut self, invocation: RunningInvocation, outcome: Result<Value, HubError>) {
-        // The clock of silence stood still meanwhile.
-        if self.silent_until.is_some() {
-            self.silent_until = Some(Instant::now() + self.server.options.client_timeout);
+    fn open_uploads(&mut self, target: &str, ids: &[String]) -> Result<Vec<Upload>, NotStarted> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
         }
+        let streams = &mut self.work.get_or_insert_default().streams;
+        let opened = streams.open(ids);
+        opened.ok_or_else(|| NotStarted::Told(too_many_streams(target)))
+    }
+
+    fn finish(&mut self, invocation: RunningInvocation, outcome: Result<Value, HubError>) {
         let RunningInvocation {
             id,
             target,
             uploads,
-            task: _,
+            ..
         } = invocation;
-        if let Some(streams) = &mut self.streams {
-            streams.close(&uploads);
+        if let Some(work) = &mut self.work {
+            work.streams.close(&uploads);
         }
         let failure = outcome.as_ref().err().map(|error| {
             self.server.metrics.invocations_failed.fetch_add(1, Ordering::Relaxed);
@@ -287,12 +259,13 @@ impl<H: Hub> Connection<H> {
             }
             failed(&target) + &error.suffix(self.server.options.detailed_errors)
         });
-        self.answer(
-            id.as_deref(),
-            outcome
-                .as_ref()
-                .map_err(|_| failure.as_deref().unwrap_or_default()),
-        );
+        if self.client.is_aborted() {
+            return;
+        }
+        let told = outcome
+            .as_ref()
+            .map_err(|_| failure.as_deref().unwrap_or_default());
+        self.answer(id.as_deref(), told);
     }
 
     fn answer(&self, id: Option<&str>, outcome: Result<&Value, &str>) {
@@ -303,8 +276,4 @@ impl<H: Hub> Connection<H> {
             });
         }
     }
-}
-
-fn failed(target: &str) -> String {
-    format!("An unexpected error occurred invoking '{target}' on the server.")
 }

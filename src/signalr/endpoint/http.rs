@@ -81,7 +81,10 @@ impl<H: Hub> Endpoint<H> {
             }
         });
         match session {
-            Some(Session::Http { http, .. }) => Some(http),
+            Some(Session::Http { http, .. }) => {
+                server.backplane().retract(token);
+                Some(http)
+            }
             _ => None,
         }
     }
@@ -194,7 +197,7 @@ impl<H: Hub> Endpoint<H> {
                 transport: TransportType::LongPolling,
                 http,
             } => {
-                http.abort();
+                http.delete();
                 self.sessions.remove(token);
                 text(StatusCode::ACCEPTED, "")
             }

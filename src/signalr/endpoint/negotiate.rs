@@ -67,7 +67,11 @@ impl<H: Hub> Endpoint<H> {
 /// The version to speak, 0 or 1, or why there is none.
 fn version(asked: Option<&str>) -> Result<i32, String> {
     let Some(asked) = asked else { return Ok(0) };
-    match asked.trim().parse::<i32>() {
+    // As Int32.Parse: white space around the number, then zero bytes.
+    let number = asked
+        .trim_end_matches('\0')
+        .trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+    match number.parse::<i32>() {
         Err(_) => Err("The client requested a non-integer protocol version.".into()),
         Ok(version) if version < 0 => Err(format!(
             "The client requested version '{version}', but the server does not support this \

@@ -1,11 +1,11 @@
 //! Connections by their token: negotiated, bound to a transport, over.
 
+use crate::signalr::connection::WayBack;
 use crate::signalr::transport::http::HttpTransport;
-use crate::signalr::transport::websocket::{Handover, WayBack};
+use crate::signalr::transport::websocket::Handover;
 use crate::signalr::transport_type::TransportType;
 use base64::Engine;
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -135,8 +135,7 @@ impl Sessions {
         let is_gone = match session {
             Session::Negotiated(negotiated) => negotiated.born.elapsed() >= lifetime,
             Session::Http { http, .. } => http.is_gone(),
-            Session::Resumable { way_back, .. } => way_back.over.load(Ordering::Relaxed),
-            Session::WebSocket => false,
+            Session::WebSocket | Session::Resumable { .. } => false,
         };
         if is_gone {
             table.remove(token);

@@ -4,7 +4,7 @@
 use super::Endpoint;
 use super::refusal::{conflict, other_transport, unknown_id};
 use super::sessions::{Session, new_id};
-use crate::signalr::connection::{Connection, Visitor};
+use crate::signalr::connection::{Connection, Visitor, WayBack};
 use crate::signalr::frame;
 use crate::signalr::hub::Hub;
 use crate::signalr::outbox::Outbox;
@@ -12,7 +12,7 @@ use crate::signalr::registry::Client;
 use crate::signalr::request::websocket_key;
 use crate::signalr::response::{HttpResponse, text, whole};
 use crate::signalr::transport::socket::Socket;
-use crate::signalr::transport::websocket::{Further, Handover, WayBack, run_websocket};
+use crate::signalr::transport::websocket::{Further, Handover, run_websocket};
 use crate::signalr::transport_type::TransportType;
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -21,7 +21,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
@@ -30,7 +29,7 @@ struct Opening {
     id: Option<Arc<str>>,
     token: Option<String>,
     /// Set if its client may reconnect.
-    further: Option<Further>,
+    further: Option<(Further, Arc<WayBack>)>,
     visitor: Visitor,
 }
 
@@ -64,10 +63,8 @@ impl<H: Hub> Endpoint<H> {
                 },
                 Some(Session::Http { .. }) => return other_transport(),
                 Some(Session::WebSocket) => return conflict(),
-                Some(Session::Resumable { way_back, .. })
-                    if way_back.renounced.load(Ordering::Relaxed) =>
-                {
-                    return text(StatusCode::NO_CONTENT, "");
+                Some(Session::Resumable { way_back, .. }) if way_back.is_closed() => {
+                    return conflict();
                 }
                 Some(Session::Resumable { sockets, .. }) => {
                     tokio::spawn(hand_over(sockets, hyper::upgrade::on(request)));
@@ -100,12 +97,12 @@ impl<H: Hub> Endpoint<H> {
             }
             let (sockets, receiver) = mpsc::channel(1);
             let way_back = Arc::<WayBack>::default();
-            opening.further = Some(Further {
-                sockets: receiver,
-                way_back: way_back.clone(),
-            });
+            opening.further = Some((Further { sockets: receiver }, way_back.clone()));
             Session::Resumable { sockets, way_back }
         });
+        if bound.is_some() {
+            self.server.backplane().retract(token);
+        }
         bound.is_some()
     }
 
@@ -129,9 +126,10 @@ impl<H: Hub> Endpoint<H> {
             let client = Arc::new(Client::new(id, outbox));
             let websockets = TransportType::WebSockets;
             let mut connection = Connection::new(server.clone(), client, websockets, visitor);
-            if further.is_some() {
-                connection.offer_resume();
-            }
+            let further = further.map(|(further, way_back)| {
+                connection.offer_resume(way_back);
+                further
+            });
             run_websocket(connection, socket, &early, further).await;
         }
         if let Some(token) = token {

@@ -5,6 +5,8 @@ use super::replay::Replay;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
+use tokio::net::TcpStream;
 
 /// More frames than that, or more bytes, are many for one client.
 const BEHIND: usize = 4096;
@@ -16,6 +18,10 @@ const ROOM_KEPT: usize = 4;
 
 #[derive(Default)]
 pub(super) struct FrameQueue {
+    /// The socket, if frames go to it as they are.
+    pub(super) direct: Option<Arc<TcpStream>>,
+    /// The connection is over.
+    pub(super) closed: bool,
     pub(super) frames: VecDeque<Bytes>,
     pub(super) bytes: usize,
     /// What of it is counted with all others.

@@ -1,6 +1,7 @@
 //! Values and arguments as they came: checked, not bound to a method's parameters yet.
 
 use crate::json::{JsonError, Kind, Reader};
+use crate::message_pack::MessagePackReader;
 use crate::signalr::value::Value;
 
 /// A value, or an array of arguments, as it came: checked, not bound.
@@ -20,15 +21,24 @@ impl Encoded<'_> {
     }
 
     /// Exactly `N` arguments.
-    pub fn arguments<const N: usize>(&self) -> Option<[Value; N]> {
-        match self.value()? {
-            Value::Array(items) => items.try_into().ok(),
-            _ => None,
+    pub fn arguments<const N: usize>(&self) -> Result<[Value; N], BindingError> {
+        if let Encoded::MessagePack(bytes) = self {
+            check_count(bytes, N)?;
+        }
+        match self.value() {
+            Some(Value::Array(items)) => {
+                let sent = items.len();
+                let expected = N;
+                items
+                    .try_into()
+                    .map_err(|_| BindingError::Count { sent, expected })
+            }
+            _ => Err(BindingError::Types),
         }
     }
 
     /// Exactly `N` arguments that are texts or null.
-    pub fn texts<const N: usize>(&self) -> Option<[Option<String>; N]> {
+    pub fn texts<const N: usize>(&self) -> Result<[Option<String>; N], BindingError> {
         match self {
             Encoded::Json(bytes) => bind_json_texts(bytes),
             Encoded::MessagePack(_) => {
@@ -37,35 +47,68 @@ impl Encoded<'_> {
                     *text = match value {
                         Value::Null => None,
                         Value::Text(value) => Some(value),
-                        _ => return None,
+                        _ => return Err(BindingError::Types),
                     };
                 }
-                Some(texts)
+                Ok(texts)
             }
         }
     }
 }
 
-/// Binds exactly `N` arguments that are strings or null; `None` if they are anything else.
-fn bind_json_texts<const N: usize>(arguments: &[u8]) -> Option<[Option<String>; N]> {
-    let mut bound = Vec::with_capacity(N);
-    let mut every_text = true;
-    let mut reader = Reader::new(arguments);
-    reader
-        .array(|reader| {
-            match reader.peek()? {
-                Kind::String => bound.push(Some(reader.string()?.into_owned())),
-                Kind::Null => {
-                    reader.null()?;
-                    bound.push(None);
-                }
-                _ => {
-                    reader.skip()?;
-                    every_text = false;
-                }
-            }
-            Ok::<_, JsonError>(())
-        })
-        .ok()?;
-    bound.try_into().ok().filter(|_| every_text)
+/// Why arguments do not fit a method's parameters, in .NET's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BindingError {
+    #[error("Invocation provides {sent} argument(s) but target expects {expected}.")]
+    Count { sent: usize, expected: usize },
+    #[error(
+        "Error binding arguments. Make sure that the types of the provided values match the types \
+         of the hub method being invoked."
+    )]
+    Types,
+    #[error("Reading array length for 'arguments' failed.")]
+    Length,
+}
+
+/// As .NET, which looks at the number before the arguments in MessagePack only.
+fn check_count(arguments: &[u8], expected: usize) -> Result<(), BindingError> {
+    let sent = MessagePackReader::new(arguments).array();
+    match sent.map_err(|_| BindingError::Length)? {
+        sent if sent == expected => Ok(()),
+        sent => Err(BindingError::Count { sent, expected }),
+    }
+}
+
+/// Binds exactly `N` arguments that are strings or null; further ones are only counted.
+fn bind_json_texts<const N: usize>(arguments: &[u8]) -> Result<[Option<String>; N], BindingError> {
+    let mut texts = [const { None }; N];
+    let mut sent = 0;
+    Reader::new(arguments).array(|reader| {
+        match texts.get_mut(sent) {
+            Some(text) => *text = json_text(reader)?,
+            None => drop(reader.skip()?),
+        }
+        sent += 1;
+        Ok::<_, BindingError>(())
+    })?;
+    if sent == N {
+        Ok(texts)
+    } else {
+        let expected = N;
+        Err(BindingError::Count { sent, expected })
+    }
+}
+
+fn json_text(reader: &mut Reader<'_>) -> Result<Option<String>, BindingError> {
+    match reader.peek()? {
+        Kind::String => Ok(Some(reader.string()?.into_owned())),
+        Kind::Null => Ok(reader.null().map(|_| None)?),
+        _ => Err(BindingError::Types),
+    }
+}
+
+impl From<JsonError> for BindingError {
+    fn from(_: JsonError) -> Self {
+        BindingError::Types
+    }
 }

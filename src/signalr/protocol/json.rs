@@ -88,7 +88,7 @@ pub(super) fn write(message: &ServerMessage<'_>, naming: Naming) -> Vec<u8> {
 /// Protocol and version that a handshake asks for.
 pub(super) fn read_handshake(message: &[u8]) -> Result<(Cow<'_, str>, i32), ProtocolError> {
     let (mut protocol, mut version) = (None, None);
-    let mut reader = Reader::new(message);
+    let mut reader = object(message)?;
     reader.object(|reader, name| {
         match &*name {
             "protocol" => protocol = Some(text(reader, "protocol")?),
@@ -112,7 +112,7 @@ pub(super) fn read_handshake(message: &[u8]) -> Result<(Cow<'_, str>, i32), Prot
 /// Reads one message, without its separator. What follows the message's object is not looked at, as in .NET.
 pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
     let mut fields = Fields::default();
-    let mut reader = Reader::new(message);
+    let mut reader = object(message)?;
     reader.object(|reader, name| fields.read(reader, &name))?;
     fields.into_message()
 }
@@ -138,22 +138,26 @@ impl<'a> Fields<'a> {
             "target" => self.target = Some(text(reader, "target")?),
             "arguments" if reader.peek()? == Kind::Array => self.arguments = Some(reader.skip()?),
             "arguments" => return Err(ProtocolError::Type("arguments", "Array")),
-            "streamIds" => {
+            "streamIds" if reader.peek()? == Kind::Array => {
                 self.streams.clear();
                 reader.array(|reader| {
-                    self.streams.push(text(reader, "streamIds")?);
+                    self.streams.push(stream_id(reader)?);
                     Ok::<_, ProtocolError>(())
                 })?;
             }
+            "streamIds" => return Err(ProtocolError::Type("streamIds", "Array")),
             "headers" if reader.peek()? == Kind::Object => {
-                reader.object(|reader, _| text(reader, "headers").map(drop))?;
+                reader.object(|reader, name| header(reader, &name))?;
             }
-            "headers" => return Err(ProtocolError::Type("headers", "Object")),
+            "headers" => return Err(ProtocolError::Type("headers", "StartObject")),
             "error" => self.error = Some(text(reader, "error")?),
             "item" => self.item = Some(reader.skip()?),
             "result" => self.result = Some(reader.skip()?),
             "sequenceId" => self.sequence = sequence(reader)?,
-            "allowReconnect" => drop(reader.boolean()?),
+            "allowReconnect" => match reader.peek()? {
+                Kind::True | Kind::False => drop(reader.boolean()?),
+                _ => return Err(ProtocolError::NotBoolean("allowReconnect")),
+            },
             _ => drop(reader.skip()?),
         }
         Ok(())
@@ -209,22 +213,64 @@ fn text<'a>(reader: &mut Reader<'a>, name: &'static str) -> Result<Cow<'a, str>,
 }
 
 fn integer(reader: &mut Reader<'_>, name: &'static str) -> Result<i32, ProtocolError> {
-    match reader.peek()? {
-        Kind::Number => reader
-            .number()?
-            .parse()
-            .map_err(|_| ProtocolError::Type(name, "Number")),
-        _ => Err(ProtocolError::Type(name, "Number")),
-    }
+    number(reader, name, "Int32")
 }
 
 fn sequence(reader: &mut Reader<'_>) -> Result<Option<i64>, ProtocolError> {
     if reader.null()? {
         return Ok(None);
     }
-    reader
-        .number()?
-        .parse()
-        .map(Some)
-        .map_err(|_| ProtocolError::Type("sequenceId", "Number"))
+    number(reader, "sequenceId", "Int64").map(Some)
+}
+
+fn number<N: std::str::FromStr>(
+    reader: &mut Reader<'_>,
+    name: &'static str,
+    bounds: &'static str,
+) -> Result<N, ProtocolError> {
+    if reader.peek()? != Kind::Number {
+        return Err(ProtocolError::Type(name, "Number"));
+    }
+    let number = reader.number()?.parse();
+    number.map_err(|_| ProtocolError::OutOfBounds(bounds))
+}
+
+fn stream_id<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, ProtocolError> {
+    match reader.peek()? {
+        Kind::String => Ok(reader.string()?),
+        Kind::Null => Err(ProtocolError::Null("streamIds")),
+        other => Err(ProtocolError::NotText(token(other))),
+    }
+}
+
+fn header(reader: &mut Reader<'_>, name: &str) -> Result<(), ProtocolError> {
+    match reader.peek()? {
+        Kind::String => {
+            reader.string()?;
+            Ok(())
+        }
+        _ => Err(ProtocolError::Header(name.to_owned())),
+    }
+}
+
+/// A reader that stands before an object.
+fn object(message: &[u8]) -> Result<Reader<'_>, ProtocolError> {
+    let mut reader = Reader::new(message);
+    match reader.peek()? {
+        Kind::Object => Ok(reader),
+        other => Err(ProtocolError::NotAnObject(token(other))),
+    }
+}
+
+/// System.Text.Json's name for what comes next.
+fn token(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Object => "Object",
+        Kind::Array => "Array",
+        Kind::String => "String",
+        Kind::Number => "Number",
+        Kind::True => "True",
+        Kind::False => "False",
+        Kind::Null => "Null",
+    }
 }

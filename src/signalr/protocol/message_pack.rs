@@ -4,7 +4,6 @@ use super::encoded::Encoded;
 use super::error::ProtocolError;
 use super::message::{ClientMessage, Completed, Cut, ServerMessage};
 use crate::message_pack::{self as pack, MessagePackReader};
-use crate::signalr::value::{Naming, Value};
 use std::borrow::Cow;
 
 /// A length is at most five bytes of seven bits.
@@ -35,21 +34,19 @@ pub(super) fn cut(bytes: &[u8], maximum: usize) -> Result<Cut<'_>, ProtocolError
 /// Reads one message; items behind those that are known are passed over.
 pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
     let mut reader = MessagePackReader::new(message);
-    let items = reader.array()?;
-    if items == 0 {
-        return Err(ProtocolError::Missing("type"));
-    }
-    Ok(match integer(&mut reader, "type")? {
+    let items = reader.array().map_err(|_| not_an_array(message))?;
+    Ok(match integer(&mut reader, "messageType")? {
         kind @ (1 | 4) => {
             headers(&mut reader)?;
             let invocation_id = match kind {
                 4 => Some(required_text(
                     &mut reader,
+                    "invocationId",
                     "invocation ID for StreamInvocation message",
                 )?),
-                _ => optional_text(&mut reader)?.filter(|id| !id.is_empty()),
+                _ => optional_text(&mut reader, "invocationId")?.filter(|id| !id.is_empty()),
             };
-            let target = required_text(&mut reader, "target for Invocation message")?;
+            let target = required_text(&mut reader, "target", "target for Invocation message")?;
             let (arguments, streams) = (rest(&mut reader), streams(&mut reader, items));
             ClientMessage::Invocation {
                 invocation_id,
@@ -61,7 +58,11 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
         }
         2 => {
             headers(&mut reader)?;
-            let id = required_text(&mut reader, "invocation ID for StreamItem message")?;
+            let id = required_text(
+                &mut reader,
+                "invocationId",
+                "invocation ID for StreamItem message",
+            )?;
             ClientMessage::StreamItem {
                 id,
                 item: rest(&mut reader),
@@ -69,11 +70,17 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
         }
         3 => {
             headers(&mut reader)?;
-            let id = required_text(&mut reader, "invocation ID for Completion message")?;
+            let id = required_text(
+                &mut reader,
+                "invocationId",
+                "invocation ID for Completion message",
+            )?;
             let outcome = match integer(&mut reader, "resultKind")? {
-                1 => Err(optional_text(&mut reader)?.unwrap_or_default()),
+                1 => Err(optional_text(&mut reader, "error")?.unwrap_or_default()),
                 2 => Ok(None),
-                3 => Ok(Some(Encoded::MessagePack(reader.raw()?))),
+                3 => Ok(Some(Encoded::MessagePack(
+                    reader.raw().map_err(|_| ProtocolError::EndOfStream)?,
+                ))),
                 _ => return Err(ProtocolError::ResultKind),
             };
             ClientMessage::Completion { id, outcome }
@@ -81,19 +88,24 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
         5 => {
             headers(&mut reader)?;
             ClientMessage::Cancel {
-                id: required_text(&mut reader, "invocation ID for CancelInvocation message")?,
+                id: required_text(
+                    &mut reader,
+                    "invocationId",
+                    "invocation ID for CancelInvocation message",
+                )?,
             }
         }
         6 => ClientMessage::Ping,
         7 => {
-            optional_text(&mut reader)?;
+            optional_text(&mut reader, "error")?;
             if items > 2 {
-                reader.boolean()?;
+                let read = reader.boolean();
+                read.map_err(|_| ProtocolError::Reading("allowReconnect", "Boolean"))?;
             }
             ClientMessage::Close
         }
-        8 => ClientMessage::Ack(reader.integer()?),
-        9 => ClientMessage::Sequence(reader.integer()?),
+        8 => ClientMessage::Ack(sequence(&mut reader)?),
+        9 => ClientMessage::Sequence(sequence(&mut reader)?),
         _ => ClientMessage::Ignored,
     })
 }
@@ -112,42 +124,67 @@ fn streams<'a>(
 ) -> Result<Vec<Cow<'a, str>>, ProtocolError> {
     let mut streams = Vec::new();
     if items > 5 {
-        for _ in 0..reader.array()? {
-            streams.push(required_text(reader, "stream id")?);
+        let length = reader.array();
+        for _ in 0..length.map_err(|_| ProtocolError::Length("array", "streamIds"))? {
+            streams.push(required_text(
+                reader,
+                "streamIds",
+                "value for 'streamIds' received",
+            )?);
         }
     }
     Ok(streams)
 }
 
 fn headers(reader: &mut MessagePackReader<'_>) -> Result<(), ProtocolError> {
+    let length = reader.map();
     // Nobody asks for headers; they must be texts nevertheless.
-    for _ in 0..reader.map()? {
-        reader.lenient_text()?;
-        reader.lenient_text()?;
+    for entry in 0..length.map_err(|_| ProtocolError::Length("map", "headers"))? {
+        for part in ["key", "value"] {
+            let read = reader.lenient_text();
+            read.map_err(|_| ProtocolError::HeaderPart(entry, part))?;
+        }
     }
     Ok(())
 }
 
+/// Why a message does not begin with an array.
+fn not_an_array(message: &[u8]) -> ProtocolError {
+    match message.first() {
+        None | Some(0x90..=0x9f | 0xdc | 0xdd) => ProtocolError::EndOfStream,
+        Some(code) => ProtocolError::Code(*code),
+    }
+}
+
 fn integer(reader: &mut MessagePackReader<'_>, name: &'static str) -> Result<i32, ProtocolError> {
-    i32::try_from(reader.integer()?).map_err(|_| ProtocolError::Type(name, "Int32"))
+    let number = reader.integer().ok();
+    let number = number.and_then(|number| i32::try_from(number).ok());
+    number.ok_or(ProtocolError::Reading(name, "Int32"))
+}
+
+fn sequence(reader: &mut MessagePackReader<'_>) -> Result<i64, ProtocolError> {
+    let number = reader.integer();
+    number.map_err(|_| ProtocolError::Reading("sequenceId", "Int64"))
 }
 
 fn optional_text<'a>(
     reader: &mut MessagePackReader<'a>,
+    name: &'static str,
 ) -> Result<Option<Cow<'a, str>>, ProtocolError> {
-    Ok(if reader.nil()? {
-        None
-    } else {
-        Some(reader.lenient_text()?)
-    })
+    let failed = |_| ProtocolError::Reading(name, "String");
+    if reader.nil().map_err(failed)? {
+        return Ok(None);
+    }
+    reader.lenient_text().map(Some).map_err(failed)
 }
 
 fn required_text<'a>(
     reader: &mut MessagePackReader<'a>,
+    name: &'static str,
     what: &'static str,
 ) -> Result<Cow<'a, str>, ProtocolError> {
-    optional_text(reader)?
-        .filter(|text| !text.is_empty())
+    let text = optional_text(reader, name)?;
+    text.filter(|text| !text.is_empty())
         .ok_or(ProtocolError::Empty(what))
 }
 
@@ -246,50 +283,4 @@ pub(super) fn framed(message: &[u8]) -> Vec<u8> {
     out.push(length as u8);
     out.extend_from_slice(message);
     out
-}
-
-/// An invocation of clients that came as JSON; `None` where it is none.
-pub(crate) fn from_json(message: &[u8]) -> Option<Vec<u8>> {
-    let ClientMessage::Invocation {
-        invocation_id,
-        target,
-        arguments,
-        ..
-    } = super::json::read(message.strip_suffix(b"\x1e")?).ok()?
-    else {
-        return None;
-    };
-    let Value::Array(arguments) = arguments.value()? else {
-        return None;
-    };
-    Some(write(&ServerMessage::Invocation {
-        id: invocation_id.as_deref(),
-        target: &target,
-        arguments: &arguments,
-    }))
-}
-
-/// An invocation of clients that came as MessagePack, as JSON; `None` where it is none.
-pub(crate) fn to_json(framed: &[u8]) -> Option<Vec<u8>> {
-    let Ok(Cut::Message(message, _)) = cut(framed, usize::MAX) else {
-        return None;
-    };
-    let ClientMessage::Invocation {
-        invocation_id,
-        target,
-        arguments,
-        ..
-    } = read(message).ok()?
-    else {
-        return None;
-    };
-    let Value::Array(arguments) = arguments.value()? else {
-        return None;
-    };
-    let message = ServerMessage::Invocation {
-        id: invocation_id.as_deref(),
-        target: &target,
-        arguments: &arguments,
-    };
-    Some(super::json::write(&message, Naming::AsDeclared))
 }

@@ -27,6 +27,8 @@ pub struct HttpTransport {
     /// The connection is over; what it said last may still wait to be fetched.
     ended: CancellationToken,
     aborted: AtomicBool,
+    /// The client asked for the end.
+    deleted: AtomicBool,
     /// Its client polls, and so hears of the end by a poll; a stream just ends.
     polled: bool,
     /// Cancelled by a newer poll.
@@ -62,6 +64,7 @@ impl HttpTransport {
             inbound,
             ended: CancellationToken::new(),
             aborted: AtomicBool::new(false),
+            deleted: AtomicBool::new(false),
             polled: idle.is_some(),
             present_poll: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -79,6 +82,9 @@ impl HttpTransport {
                     }
                     if own.aborted.load(Ordering::Acquire) {
                         return Poll::Ready(Ending::Gone);
+                    }
+                    if own.deleted.load(Ordering::Acquire) {
+                        connection.end();
                     }
                     if let Poll::Ready(ending) = connection.poll(context) {
                         return Poll::Ready(ending);
@@ -104,15 +110,22 @@ impl HttpTransport {
         http
     }
 
-    /// Hands over what a client sent; waits while too much waits. False where the connection is over.
+    /// Hands over what a client sent; waits while too much waits. False if the connection is over
+    /// and not even polled any more: a client that polls is told of the end by its poll.
     pub async fn send(&self, piece: Bytes) -> bool {
         tokio::select! {
-            sent = self.inbound.send(piece) => sent.is_ok(),
-            () = self.ended.cancelled() => false,
+            sent = self.inbound.send(piece) => sent.is_ok() || self.polled,
+            () = self.ended.cancelled() => self.polled,
         }
     }
 
-    /// Ends the connection.
+    /// Ends the connection at its client's wish; a poll that waits gets the last message.
+    pub fn delete(&self) {
+        self.deleted.store(true, Ordering::Release);
+        self.client.outbox.wake();
+    }
+
+    /// Ends the connection of a client that is gone.
     pub fn abort(&self) {
         self.aborted.store(true, Ordering::Release);
         self.client.outbox.wake();
@@ -202,9 +215,13 @@ impl HttpTransport {
 /// One event: each line of the data after `data: `.
 fn event(data: &[u8]) -> Bytes {
     let mut event = Vec::with_capacity(data.len() + 16);
-    for line in data.split(|byte| *byte == b'\n') {
+    let mut lines = data.split(|byte| *byte == b'\n').peekable();
+    while let Some(line) = lines.next() {
         event.extend_from_slice(b"data: ");
-        event.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        // A carriage return belongs to the end of a line only before a line feed.
+        let ends = lines.peek().is_some();
+        let ending = line.strip_suffix(b"\r").filter(|_| ends);
+        event.extend_from_slice(ending.unwrap_or(line));
         event.extend_from_slice(b"\r\n");
     }
     event.extend_from_slice(b"\r\n");

@@ -7,8 +7,6 @@ use crate::signalr::transport::socket::Socket;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -47,16 +45,12 @@ pub async fn run_websocket<H: Hub>(
 }
 
 async fn run_resumable<H: Hub>(mut websocket: WebSocket<H>, mut further: Further) {
-    let timeout = websocket.connection.disconnect_timeout();
+    let timeout = websocket.connection.options().disconnect_timeout;
     loop {
         let end = poll_fn(
             |context| match further.poll(context, &websocket.connection) {
                 Poll::Ready(handover) => Poll::Ready(End::Moved(handover)),
-                Poll::Pending => {
-                    let end = websocket.poll(context);
-                    further.way_back.note(&websocket.connection);
-                    end
-                }
+                Poll::Pending => websocket.poll(context),
             },
         );
         let next = match end.await {
@@ -86,26 +80,6 @@ async fn run_resumable<H: Hub>(mut websocket: WebSocket<H>, mut further: Further
 /// The sockets that a client may come back on.
 pub struct Further {
     pub sockets: mpsc::Receiver<Handover>,
-    pub way_back: Arc<WayBack>,
-}
-
-/// Whether a client may come back, for who asks before its new socket is there.
-#[derive(Default)]
-pub struct WayBack {
-    /// Its handshake renounced it.
-    pub renounced: AtomicBool,
-    /// The connection is over; its last words may still be on their way.
-    pub over: AtomicBool,
-}
-
-impl WayBack {
-    fn note<H: Hub>(&self, connection: &Connection<H>) {
-        self.renounced.store(
-            connection.is_open() && !connection.is_resumable(),
-            Ordering::Relaxed,
-        );
-        self.over.store(connection.is_over(), Ordering::Relaxed);
-    }
 }
 
 impl Further {
@@ -250,7 +224,7 @@ impl<H: Hub> WebSocket<H> {
             self.stuck = None;
         }
         if !written && self.stuck.is_none() {
-            self.stuck = Some(timer(self.connection.send_timeout()));
+            self.stuck = Some(timer(self.connection.options().send_timeout));
         }
         Ok(written && flushed)
     }
@@ -310,7 +284,7 @@ impl<H: Hub> WebSocket<H> {
             .client()
             .outbox
             .push_control(close_frame(code).into());
-        self.closing = Some(timer(self.connection.close_timeout()));
+        self.closing = Some(timer(self.connection.options().close_timeout));
     }
 }
 

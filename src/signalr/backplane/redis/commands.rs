@@ -111,6 +111,20 @@ impl RedisBackplane {
         }
     }
 
+    /// Takes back what was announced; where Redis refuses, the token expires by itself.
+    pub fn retract(&self, token: &str) {
+        let Ok(mut redis) = self.shared.publisher() else {
+            return;
+        };
+        let mut command = ::redis::cmd("DEL");
+        command.arg(self.shared.log.token_key(token));
+        tokio::spawn(async move {
+            if let Err(error) = command.query_async::<()>(&mut redis).await {
+                tracing::debug!(%error, "a token could not be retracted");
+            }
+        });
+    }
+
     /// Takes a token that another server announced.
     pub async fn redeem(&self, token: &str) -> Option<(String, String)> {
         let mut redis = self.shared.publisher().ok()?;
