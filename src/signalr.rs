@@ -16,7 +16,7 @@
 //! | [`options`], [`server`] | what all connections share |
 //! | [`resume`], [`connection`] | one client's connection |
 //! | [`transport`] | what carries its bytes |
-//! | [`response`], [`request`], [`endpoint`], [`serve`] | HTTP |
+//! | [`paced`], [`response`], [`request`], [`endpoint`], [`serve`] | HTTP |
 #![doc = ""]
 #![doc = include_str!("signalr/protocol.md")]
 
@@ -34,6 +34,7 @@ pub mod hub_error;
 pub mod metrics;
 pub mod options;
 pub mod outbox;
+pub mod paced;
 pub mod protocol;
 pub mod registry;
 pub mod request;

@@ -183,6 +183,10 @@ fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
         ("Limits:Groups", &mut options.groups.count),
         ("Limits:GroupNameBytes", &mut options.groups.name_bytes),
         (
+            "Limits:GroupNameBytesInAll",
+            &mut options.groups.name_bytes_in_all,
+        ),
+        (
             "Limits:ConnectionsPerAddress",
             &mut options.gate.per_address,
         ),

@@ -8,6 +8,7 @@ use crate::hub::page;
 use crate::hub::settings::HUB_PATH;
 use crate::hub::status::Status;
 use crate::signalr::endpoint::Endpoint;
+use crate::signalr::request::matched_path;
 use crate::signalr::response::{self, HttpResponse};
 use crate::signalr::serve::Site;
 use crate::signalr::server::Server;
@@ -66,16 +67,14 @@ impl Site for Hub {
 
 impl Hub {
     fn is_for_clients(&self, request: &Request<Incoming>) -> bool {
-        let path = request.uri().path().to_ascii_lowercase();
-        path.starts_with(&HUB_PATH.to_ascii_lowercase())
+        matched_path(request).starts_with(&HUB_PATH.to_ascii_lowercase())
     }
 
     async fn route(&self, request: &mut Request<Incoming>) -> HttpResponse {
         if let Some(response) = self.endpoint.respond(request).await {
             return response;
         }
-        let path = request.uri().path().to_ascii_lowercase();
-        match path.strip_suffix('/').unwrap_or(&path) {
+        match matched_path(request).as_str() {
             "/healthz/ready" => health(self.is_ready()),
             "/healthz/live" => health(true),
             "" if self.page => page::answer(),

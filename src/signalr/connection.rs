@@ -4,8 +4,7 @@
 //! cost: there are up to a hundred thousand of them. One task polls the connection, its socket and
 //! its running methods; nothing is allocated for a message that arrives, an idle connection holds no
 //! read buffer and a single timer, and broadcasts are written to its socket without waking it. A
-//! loop would need a future as large as its largest branch, a channel from its reader, and a wake
-//! for each message.
+//! loop needs a future as large as its largest branch, a channel, and a wake for each message.
 
 mod downloads;
 mod ending;
@@ -51,7 +50,6 @@ pub struct Connection<H: Hub> {
     inbound: Vec<u8>,
     /// Methods and streams under way; `None` if there are none.
     work: Option<Box<Work>>,
-    /// The only timer, set to whatever comes first.
     timer: Pin<Box<Sleep>>,
     next_ping: Instant,
     /// When silence becomes an error; only a client that has pinged is held to it.
@@ -126,7 +124,7 @@ impl<H: Hub> Connection<H> {
         self.way_back = Some(way_back);
     }
 
-    /// Whether the connection outlives its socket.
+    /// Whether it outlives its socket.
     pub fn is_resumable(&self) -> bool {
         self.resume.is_some() && !matches!(self.phase, Phase::Ended)
     }
@@ -279,8 +277,7 @@ impl<H: Hub> Connection<H> {
             work.get_or_insert_default().waiting = std::mem::take(&mut self.inbound);
         }
         if let Some(work) = work {
-            let caller = self.caller(Asking::Anybody);
-            let protocol = self.client.protocol();
+            let (caller, protocol) = (self.caller(Asking::Anybody), self.client.protocol());
             leftovers::finish(self.server.clone(), caller, protocol, connecting, *work);
         }
     }

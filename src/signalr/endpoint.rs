@@ -10,7 +10,7 @@ mod upgrade;
 use crate::signalr::connection::Visitor;
 use crate::signalr::gate::Admitted;
 use crate::signalr::hub::{Admission, Hub, OpeningRequest};
-use crate::signalr::request::{accepts_events, bearer_token, query, websocket_key};
+use crate::signalr::request::{accepts_events, bearer_token, matched_path, query, websocket_key};
 use crate::signalr::response::{HttpResponse, never_cache, text};
 use crate::signalr::server::Server;
 use crate::signalr::transport_type::TransportType;
@@ -55,8 +55,7 @@ impl<H: Hub> Endpoint<H> {
 
     /// Responds to a request for this hub; `None` if the path is another.
     pub async fn respond(&self, request: &mut Request<Incoming>) -> Option<HttpResponse> {
-        let path = request.uri().path().to_ascii_lowercase();
-        let path = path.strip_suffix('/').unwrap_or(&path);
+        let path = matched_path(request);
         let negotiates = match path.strip_prefix(&*self.path)? {
             "" => false,
             "/negotiate" => true,

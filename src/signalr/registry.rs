@@ -96,6 +96,8 @@ struct Groups {
 pub struct GroupLimits {
     pub count: usize,
     pub name_bytes: usize,
+    /// Bytes of the names of all clients' groups together.
+    pub name_bytes_in_all: usize,
 }
 
 impl Default for GroupLimits {
@@ -104,6 +106,7 @@ impl Default for GroupLimits {
         GroupLimits {
             count: 1000,
             name_bytes: 256 << 10,
+            name_bytes_in_all: 256 << 20,
         }
     }
 }
@@ -115,6 +118,8 @@ pub enum Full {
     Groups(usize),
     #[error("the names of the connection's groups are {0} bytes already")]
     Names(usize),
+    #[error("the names of all clients' groups are {0} bytes already")]
+    NamesOfAll(usize),
 }
 
 type Members = IndexMap<Arc<str>, Arc<Client>>;
@@ -126,6 +131,8 @@ pub struct Registry {
     groups: [RwLock<HashMap<Arc<str>, Members>>; SHARDS],
     hasher: RandomState,
     count: AtomicUsize,
+    /// Bytes of group names, counted for each member.
+    name_bytes: AtomicUsize,
     limits: GroupLimits,
 }
 
@@ -153,6 +160,8 @@ impl Registry {
     pub fn leave_all(&self, client: &Client) -> Vec<Arc<str>> {
         let mut own = client.lock_groups();
         own.closed = true;
+        let bytes = std::mem::take(&mut own.bytes);
+        self.name_bytes.fetch_sub(bytes, Ordering::Relaxed);
         let groups: Vec<_> = std::mem::take(&mut own.names).into_iter().collect();
         drop(own);
         for group in &groups {
@@ -172,6 +181,11 @@ impl Registry {
         }
         if groups.bytes + group.len() > self.limits.name_bytes {
             return Err(Full::Names(groups.bytes));
+        }
+        let in_all = self.name_bytes.fetch_add(group.len(), Ordering::Relaxed);
+        if in_all + group.len() > self.limits.name_bytes_in_all {
+            self.name_bytes.fetch_sub(group.len(), Ordering::Relaxed);
+            return Err(Full::NamesOfAll(in_all));
         }
         groups.bytes += group.len();
         groups.names.insert(group.clone());
@@ -193,6 +207,7 @@ impl Registry {
         let was_in = groups.names.remove(group);
         if was_in {
             groups.bytes -= group.len();
+            self.name_bytes.fetch_sub(group.len(), Ordering::Relaxed);
             drop(groups);
             self.take_out(client, group);
         }

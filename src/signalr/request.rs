@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::http::uri::PathAndQuery;
+use hyper::http::uri::{Authority, PathAndQuery};
 use hyper::{Method, Request, StatusCode, Uri, Version};
 
 /// A request's line and its head at most, in bytes.
@@ -11,8 +11,20 @@ pub const MAXIMUM_HEAD: usize = 32 << 10;
 /// What a line has beside the method and the target: two spaces, `HTTP/1.1`, its end.
 const REST_OF_LINE: usize = 12;
 
-/// Checks a request, and puts its path into the one form that it is matched in: percent signs resolved, dots too.
-/// An error is the status that it is refused with.
+/// A request's path with percent signs and dots resolved. It is kept beside the target and never
+/// written back into it: a resolved question mark would begin a query.
+#[derive(Clone)]
+struct ResolvedPath(String);
+
+/// The path to match, in lower case and without a slash at its end.
+pub fn matched_path<B>(request: &Request<B>) -> String {
+    let resolved = request.extensions().get::<ResolvedPath>();
+    let path = resolved.map_or(request.uri().path(), |path| &path.0);
+    let path = path.to_ascii_lowercase();
+    path.strip_suffix('/').unwrap_or(&path).to_owned()
+}
+
+/// Checks a request, and resolves its path. An error is the status that it is refused with.
 pub fn check<B>(request: &mut Request<B>) -> Result<(), StatusCode> {
     // Kestrel knows methods in any case.
     if let Ok(method) =
@@ -43,17 +55,14 @@ pub fn check<B>(request: &mut Request<B>) -> Result<(), StatusCode> {
     {
         return Err(StatusCode::BAD_REQUEST);
     }
+    let has_length = request.headers().contains_key(header::CONTENT_LENGTH);
+    if request.version() < Version::HTTP_11 && request.method() == Method::POST && !has_length {
+        return Err(StatusCode::BAD_REQUEST);
+    }
     let path = request.uri().path();
     if path.contains('%') || path.contains("/.") {
         let path = resolved(path).ok_or(StatusCode::BAD_REQUEST)?;
-        let query = request
-            .uri()
-            .query()
-            .map_or_else(String::new, |query| format!("?{query}"));
-        // What a target can't hold is no path of ours either.
-        if let Ok(target) = Uri::try_from(format!("{path}{query}")) {
-            *request.uri_mut() = target;
-        }
+        request.extensions_mut().insert(ResolvedPath(path));
     }
     Ok(())
 }
@@ -67,12 +76,23 @@ fn names_a_host(headers: &HeaderMap, target: &Uri, version: Version) -> bool {
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return version < Version::HTTP_11 && !headers.contains_key(header::HOST);
     };
-    let named = target.authority().is_none_or(|authority| {
-        authority
-            .as_str()
-            .eq_ignore_ascii_case(&String::from_utf8_lossy(host))
-    });
+    let named = target
+        .authority()
+        .is_none_or(|authority| is_named(target.scheme_str(), authority, host));
     named && is_host(host)
+}
+
+/// Whether `Host` is the authority of an absolute target, in lower case; the scheme's own port may
+/// be there or not.
+fn is_named(scheme: Option<&str>, authority: &Authority, host: &[u8]) -> bool {
+    let own_port = match scheme {
+        Some("https") => 443,
+        _ => 80,
+    };
+    let name = authority.host().to_ascii_lowercase();
+    let port = authority.port_u16().unwrap_or(own_port);
+    let with_port = format!("{name}:{port}");
+    *host == *with_port.as_bytes() || (port == own_port && *host == *name.as_bytes())
 }
 
 /// A name or an address, IPv6 in brackets, and perhaps a port.
@@ -179,7 +199,7 @@ pub fn query<B>(request: &Request<B>, name: &str) -> Option<String> {
         .reduce(|all, value| format!("{all},{value}"))
 }
 
-/// The client's key, if the request asks for a WebSocket of version 13.
+/// The client's only key, if the request asks for a WebSocket of version 13 and has no body.
 pub fn websocket_key(headers: &HeaderMap) -> Option<Vec<u8>> {
     let has = |name: HeaderName, wanted: &str| {
         headers
@@ -198,9 +218,13 @@ pub fn websocket_key(headers: &HeaderMap) -> Option<Vec<u8>> {
             .decode(key.as_bytes())
             .is_ok_and(|key| key.len() == 16)
     };
-    headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .filter(|_| asked)
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || headers
+            .get(header::CONTENT_LENGTH)
+            .is_some_and(|length| length != "0");
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    let key = keys.next().filter(|_| keys.next().is_none());
+    key.filter(|_| asked && !has_body)
         .filter(good)
         .map(|key| key.as_bytes().to_vec())
 }

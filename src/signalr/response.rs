@@ -71,17 +71,20 @@ pub fn preflight(request: &Request<Incoming>) -> Option<HttpResponse> {
     response
         .headers_mut()
         .insert(header::ACCESS_CONTROL_ALLOW_METHODS, method.clone());
-    if let Some(headers) = request
+    let asked = request
         .headers()
-        .get(header::ACCESS_CONTROL_REQUEST_HEADERS)
-        .and_then(|headers| headers.to_str().ok())
+        .get_all(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let names: Vec<_> = asked
+        .iter()
+        .filter_map(|names| names.to_str().ok())
+        .flat_map(|names| names.split(',').map(str::trim))
+        .collect();
+    if let Ok(names) = HeaderValue::from_str(&names.join(","))
+        && !names.is_empty()
     {
-        let names: Vec<_> = headers.split(',').map(str::trim).collect();
-        if let Ok(names) = HeaderValue::from_str(&names.join(",")) {
-            response
-                .headers_mut()
-                .insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
-        }
+        response
+            .headers_mut()
+            .insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
     }
     Some(response)
 }

@@ -1,6 +1,7 @@
 //! HTTP/1.1 on listeners, with TLS or without it: a site responds to each request, until it is stopped.
 
 use crate::signalr::gate::{Admitted, Gate};
+use crate::signalr::paced::Paced;
 use crate::signalr::request::{self, MAXIMUM_HEAD};
 use crate::signalr::response::{self, HttpResponse};
 use hyper::body::Incoming;
@@ -11,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,6 +23,9 @@ use tokio_util::task::TaskTracker;
 
 /// How long a request's head may take to arrive.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// How long accepting pauses after a failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a TLS handshake may take.
 const TLS_WITHIN: Duration = Duration::from_secs(10);
 /// How HTTP/2 begins where both know of it beforehand, and the refusal that it understands: GOAWAY, since HTTP/1.1 is
@@ -54,32 +58,40 @@ pub async fn accept(
     connections: TaskTracker,
 ) {
     loop {
-        let stream = tokio::select! {
-            accepted = listener.listener.accept() => accepted,
+        let (stream, peer) = tokio::select! {
+            accepted = accept_one(&listener.listener) => accepted,
             () = stop.cancelled() => return,
         };
-        match stream {
-            Ok((stream, peer)) => {
-                let Some(admitted) = gate.enter(peer.ip()) else {
-                    continue;
-                };
-                // Hub messages are small and wait for nobody.
-                let _ = stream.set_nodelay(true);
-                connections.spawn(serve_connection(
-                    stream,
-                    peer.ip(),
-                    listener.tls.clone(),
-                    site.clone(),
-                    admitted,
-                    stop.clone(),
-                ));
-            }
-            Err(error) => {
-                // Out of file descriptors, as a rule: the listener stays, and tries again shortly.
+        let Some(admitted) = gate.enter(peer.ip()) else {
+            continue;
+        };
+        // Hub messages are small and wait for nobody.
+        let _ = stream.set_nodelay(true);
+        connections.spawn(serve_connection(
+            stream,
+            peer.ip(),
+            listener.tls.clone(),
+            site.clone(),
+            admitted,
+            stop.clone(),
+        ));
+    }
+}
+
+/// Accepts one connection. After a failure, as a rule for want of file descriptors, it waits before
+/// it tries again, and longer each time.
+async fn accept_one(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if pause == FIRST_PAUSE => {
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            Err(error) => tracing::debug!(%error, "a connection could not be accepted"),
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_PAUSE);
     }
 }
 
@@ -121,13 +133,13 @@ async fn serve_connection(
     };
     let served = match tls {
         None => match refuse_http2(&stream, &stop).await {
-            Ok(()) => serve_http(stream, stop, respond)
+            Ok(()) => serve_http(Paced::new(stream), stop, respond)
                 .await
                 .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         },
         Some(acceptor) => match tokio::time::timeout(TLS_WITHIN, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(stream, stop, respond)
+            Ok(Ok(stream)) => serve_http(Paced::new(stream), stop, respond)
                 .await
                 .map_err(|error| error.to_string()),
             Ok(Err(error)) => Err(format!("a TLS handshake failed: {error}")),

@@ -10,6 +10,7 @@ use harmony::signalr::backplane::redis::{RedisBackplane, new_server_name};
 use harmony::signalr::endpoint::Endpoint;
 use harmony::signalr::hub::Hub;
 use harmony::signalr::options::Options;
+use harmony::signalr::request::matched_path;
 use harmony::signalr::response::{self, HttpResponse, text, typed};
 use harmony::signalr::serve::Site;
 use harmony::signalr::server::Server;
@@ -107,7 +108,7 @@ impl Conformance {
     }
 
     async fn route(&self, request: &mut Request<Incoming>) -> HttpResponse {
-        let path = request.uri().path().to_ascii_lowercase();
+        let path = matched_path(request);
         if let Some(rest) = path.strip_prefix("/echoredirect") {
             return redirect(&format!("/echo{rest}"), request.uri().query());
         }

@@ -424,3 +424,60 @@ fn twenty_thousand_clients_hear_a_message() {
         }
     });
 }
+
+#[test]
+fn a_client_that_never_reads_its_responses_is_cut() {
+    let hub = Hub::embedded(&[]);
+    let mut stream = connect(hub.address());
+    let wait = std::time::Duration::from_millis(200);
+    stream.set_write_timeout(Some(wait)).expect("a time-out");
+    let requests = "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+    wait_for("the hub to cut the connection", || {
+        let sent = stream.write_all(requests.as_bytes());
+        let full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::WouldBlock;
+        sent.err().filter(|error| !full(error))
+    });
+}
+
+#[test]
+fn a_body_that_does_not_come_is_refused() {
+    let hub = Hub::embedded(&[]);
+    let negotiate = "POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\n\
+                     Content-Length: 0\r\nConnection: close\r\n\r\n";
+    let body = http(hub.address(), negotiate.as_bytes()).body;
+    let negotiated: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    let token = negotiated["connectionToken"].as_str().expect("a token");
+    let mut stream = connect(hub.address());
+    let request =
+        format!("POST /signalRHub?id={token} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx");
+    stream.write_all(request.as_bytes()).expect("a request");
+    let answer = read_answer(&mut stream, false);
+    assert_eq!(
+        (answer.status, answer.header("connection")),
+        (408, Some("close"))
+    );
+}
+
+#[test]
+fn the_names_of_all_groups_together_have_a_limit() {
+    let hub = Hub::embedded(&["--Limits:GroupNameBytesInAll=100"]);
+    let name = "n".repeat(90);
+    let mut first = WebSocket::connected(hub.address());
+    first.invoke("ListenForBoardEvents", &name);
+    let call = serde_json::json!({
+        "type": 1, "invocationId": "i", "target": "ListenForBoardEvents", "arguments": [name],
+    });
+    let mut second = WebSocket::connected(hub.address());
+    second.send(&format!("{call}\u{1e}"));
+    let error = second.message()["error"].clone();
+    let expected = "HubException: the names of all clients' groups are 90 bytes already";
+    assert!(
+        error
+            .as_str()
+            .is_some_and(|error| error.ends_with(expected)),
+        "{error}"
+    );
+    // What the first leaves is free for others.
+    first.invoke("StopListeningForBoardEvents", &name);
+    second.invoke("ListenForBoardEvents", &name);
+}

@@ -75,6 +75,9 @@ fn long_arrays_have_longer_heads() {
         let mut ours = Vec::new();
         write_array(&mut ours, length);
         assert_eq!(ours, head);
+        // One that claims more than follows is refused.
+        assert!(MessagePackReader::new(&ours).array().is_err());
+        ours.extend(vec![0xc0; length]);
         assert_eq!(MessagePackReader::new(&ours).array(), Ok(length));
     }
 }

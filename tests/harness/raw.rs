@@ -1,6 +1,6 @@
 //! HTTP and WebSockets by hand, so that a test sees every byte.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -149,6 +149,8 @@ pub struct WebSocket {
     pub stream: TcpStream,
     /// Messages that came in one frame with others.
     waiting: std::collections::VecDeque<serde_json::Value>,
+    /// Nothing came for as long as a read may take: its end is not the hub's doing.
+    fell_silent: bool,
 }
 
 impl WebSocket {
@@ -172,6 +174,7 @@ impl WebSocket {
             WebSocket {
                 stream,
                 waiting: Default::default(),
+                fell_silent: false,
             },
             answer,
         )
@@ -219,7 +222,10 @@ impl WebSocket {
     /// One frame: its first byte and its payload; `None` where the TCP connection ended.
     fn next_frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut head = [0; 2];
-        self.stream.read_exact(&mut head).ok()?;
+        if let Err(error) = self.stream.read_exact(&mut head) {
+            self.fell_silent = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+            return None;
+        }
         let length = match head[1] {
             126 => u64::from(u16::from_be_bytes(self.take())),
             127 => u64::from_be_bytes(self.take()),
@@ -263,6 +269,7 @@ impl WebSocket {
                     self.waiting
                         .extend(messages.filter(|message| message["type"] != 6));
                 }
+                Frame::End if self.fell_silent => panic!("nothing came within {WAIT:?}"),
                 other => panic!("{other:?}"),
             }
         }

@@ -7,8 +7,9 @@ use super::sessions::Session;
 use crate::signalr::connection::{Connection, Visitor};
 use crate::signalr::hub::Hub;
 use crate::signalr::outbox::Outbox;
+use crate::signalr::paced::deadline;
 use crate::signalr::registry::Client;
-use crate::signalr::response::{HttpResponse, text, typed};
+use crate::signalr::response::{HttpResponse, refused, text, typed};
 use crate::signalr::transport::http::{HttpTransport, Polled};
 use crate::signalr::transport_type::TransportType;
 use futures_util::StreamExt;
@@ -19,6 +20,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// How long a poll may wait for a message.
 const POLL_WITHIN: Duration = Duration::from_secs(90);
@@ -165,13 +167,19 @@ impl<H: Hub> Endpoint<H> {
                 "POST requests are not allowed for WebSocket connections.",
             );
         }
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else {
-                return text(StatusCode::BAD_REQUEST, "");
+        let (mut began, mut received) = (Instant::now(), 0);
+        loop {
+            let frame = match timeout_at(deadline(began, received), body.frame()).await {
+                Ok(None) => break,
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(_))) => return text(StatusCode::BAD_REQUEST, ""),
+                Err(_) => return refused(StatusCode::REQUEST_TIMEOUT),
             };
             let Ok(piece) = frame.into_data() else {
                 continue;
             };
+            received += piece.len() as u64;
+            let looked_at = Instant::now();
             if matches!(session, Session::Negotiated(_)) {
                 if self.sessions.keep_early(token, &piece) {
                     continue;
@@ -187,6 +195,8 @@ impl<H: Hub> Endpoint<H> {
                 Session::Http { http, .. } if http.send(piece).await => {}
                 _ => return unknown_id(),
             }
+            // The client is not to blame for the time that its connection took.
+            began += looked_at.elapsed();
         }
         text(StatusCode::OK, "")
     }

@@ -8,6 +8,7 @@ use crate::signalr::connection::{Connection, Visitor, WayBack};
 use crate::signalr::frame;
 use crate::signalr::hub::Hub;
 use crate::signalr::outbox::Outbox;
+use crate::signalr::paced::Paced;
 use crate::signalr::registry::Client;
 use crate::signalr::request::websocket_key;
 use crate::signalr::response::{HttpResponse, text, whole};
@@ -174,11 +175,11 @@ async fn socket(upgrade: OnUpgrade) -> Option<Handover> {
             return None;
         }
     };
-    Some(match upgraded.downcast::<TokioIo<TcpStream>>() {
+    Some(match upgraded.downcast::<TokioIo<Paced<TcpStream>>>() {
         // Copied, as a rule nothing: the buffer behind it takes eight kilobytes for as long as the
         // connection lives.
         Ok(parts) => (
-            Socket::Plain(Arc::new(parts.io.into_inner())),
+            Socket::Plain(Arc::new(parts.io.into_inner().into_inner())),
             parts.read_buf.to_vec(),
         ),
         Err(upgraded) => (Socket::Tls(Box::new(TokioIo::new(upgraded))), Vec::new()),
