@@ -2,6 +2,7 @@
 
 use crate::harness::Folder;
 use crate::harness::program::{harmony, run, text};
+use harmony::appsettings::SettingsFile;
 use proptest::prelude::*;
 use std::process::Stdio;
 use std::time::Duration;
@@ -201,4 +202,26 @@ proptest! {
             prop_assert_eq!(&std::fs::read(&replacement.path).ok(), &replacement.before);
         }
     }
+}
+
+#[test]
+fn folders_that_were_made_for_files_are_gone_when_the_change_is_undone() {
+    let folder = Folder::new();
+    let (backups, made) = (folder.path().join("backups"), folder.path().join("made"));
+    let planned =
+        |name: &str| SettingsFile::planned(&made.join(name), "{}\n").expect("a planned file");
+    let files = [
+        planned("a/b/appsettings.json"),
+        planned("c/appsettings.json"),
+    ];
+    harmony::appsettings::write(&files, &backups).expect("a change");
+    assert!(made.join("a/b/appsettings.json").exists());
+    harmony::appsettings::change::undo(&backups).expect("an undo");
+    assert!(!made.exists());
+
+    harmony::appsettings::write(&files, &backups).expect("a change");
+    folder.write("made/c/mine.txt", "mine");
+    harmony::appsettings::change::undo(&backups).expect("an undo");
+    assert!(!made.join("a").exists());
+    assert_eq!(folder.read("made/c/mine.txt"), "mine");
 }
