@@ -1,8 +1,9 @@
 //! Processes on Windows: detached ones, groups of them, and how they are asked to end.
 
+use std::fs;
 use std::io;
-use std::path::Path;
-use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeServer, ServerOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::signal::windows::{
     CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
 };
@@ -10,30 +11,42 @@ use win32job::{ExtendedLimitInfo, Job};
 use winsafe::guard::CloseHandlePiGuard;
 use winsafe::{HPROCESS, STARTUPINFO, SysResult, co};
 
-/// The ways in which this process is asked to end. Windows has no signals: other programs ask
-/// through a pipe that is named after this process.
+/// How often it is looked whether another program asks this one to end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The ways in which this process is asked to end. Windows has no signals: other programs ask by a
+/// file that is named after this process.
 pub struct Interruption {
     interrupt: CtrlC,
     stop: CtrlBreak,
     close: CtrlClose,
     shutdown: CtrlShutdown,
-    pipe: NamedPipeServer,
+    request: PathBuf,
 }
 
-fn stop_pipe(number: u32) -> String {
-    format!(r"\\.\pipe\harmony-stop-{number}")
+/// The file that asks a process to end, in a folder that is this user's alone.
+fn stop_request(number: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("harmony-stop-{number}"))
+}
+
+/// Returns when a file is there, and removes it.
+async fn removed(file: &Path) {
+    while fs::remove_file(file).is_err() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 impl Interruption {
     pub fn listen() -> io::Result<Self> {
+        let request = stop_request(std::process::id());
+        // An earlier process may have had the same number.
+        let _ = fs::remove_file(&request);
         Ok(Interruption {
             interrupt: ctrl_c()?,
             stop: ctrl_break()?,
             close: ctrl_close()?,
             shutdown: ctrl_shutdown()?,
-            pipe: ServerOptions::new()
-                .first_pipe_instance(true)
-                .create(stop_pipe(std::process::id()))?,
+            request,
         })
     }
 
@@ -44,17 +57,14 @@ impl Interruption {
             _ = self.stop.recv() => {}
             _ = self.close.recv() => {}
             _ = self.shutdown.recv() => {}
-            _ = self.pipe.connect() => {
-                // Ready to be asked again.
-                let _ = self.pipe.disconnect();
-            }
+            () = removed(&self.request) => {}
         }
     }
 }
 
 /// Asks a process to end in an orderly way.
 pub async fn ask_to_end(number: u32) -> io::Result<()> {
-    ClientOptions::new().open(stop_pipe(number)).map(drop)
+    fs::write(stop_request(number), "")
 }
 
 pub(super) fn io_result<T>(result: SysResult<T>) -> io::Result<T> {
