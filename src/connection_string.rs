@@ -1,6 +1,8 @@
 //! Addresses of servers, as Harmony's settings spell them.
 
 pub mod amqp;
+mod keywords;
+pub mod masking;
 pub mod redis;
 
 use serde::Serialize;

@@ -164,7 +164,7 @@ impl Instance {
             path: path.clone(),
             error,
         };
-        fs::create_dir_all(&self.folder).map_err(failed)?;
+        platform::create_private_folder(&self.folder).map_err(failed)?;
         let text = serde_json::to_vec_pretty(state).map_err(|error| failed(error.into()))?;
         let new = self.folder.join("state.json.new");
         fs::write(&new, text)
@@ -185,7 +185,7 @@ impl Instance {
             path: path.clone(),
             error,
         };
-        fs::create_dir_all(&self.folder).map_err(failed)?;
+        platform::create_private_folder(&self.folder).map_err(failed)?;
         let command: Vec<_> = std::env::args().skip(1).take(2).collect();
         let note = format!("harmony {} (pid {})", command.join(" "), std::process::id());
         let lock = Lock::take(&path, &note).map_err(failed)?;

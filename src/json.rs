@@ -4,6 +4,7 @@
 //! because its rules are the contract (signalr/protocol.md, "Messages"; recordings `lenient.json`): no comments,
 //! no trailing commas, depth 64, numbers by the grammar, strings checked for escapes and control
 //! characters while skipped, but for UTF-8 and surrogate pairs only when their value is asked for.
+//! Settings files are read by the same rules with comments and trailing commas allowed.
 
 use std::borrow::Cow;
 use unicode_general_category::{GeneralCategory, get_general_category};
@@ -36,6 +37,16 @@ pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    dialect: Dialect,
+}
+
+/// What may stand between the tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    /// White space only.
+    Plain,
+    /// Comments too, and a comma behind the last item: what .NET allows in settings files.
+    Settings,
 }
 
 type Result<T> = std::result::Result<T, JsonError>;
@@ -46,7 +57,21 @@ impl<'a> Reader<'a> {
             bytes,
             at: 0,
             depth: 0,
+            dialect: Dialect::Plain,
         }
+    }
+
+    /// A reader of settings files, which allows comments and trailing commas.
+    pub fn of_settings(bytes: &'a [u8]) -> Self {
+        Reader {
+            dialect: Dialect::Settings,
+            ..Reader::new(bytes)
+        }
+    }
+
+    /// The byte that is read next; behind [`peek`](Self::peek) it begins the value.
+    pub fn at(&self) -> usize {
+        self.at
     }
 
     pub fn error(&self, what: &'static str) -> JsonError {
@@ -55,7 +80,7 @@ impl<'a> Reader<'a> {
 
     /// The kind of the next value, without taking it.
     pub fn peek(&mut self) -> Result<Kind> {
-        self.skip_whitespace();
+        self.skip_to_token();
         match self.bytes.get(self.at) {
             Some(b'{') => Ok(Kind::Object),
             Some(b'[') => Ok(Kind::Array),
@@ -74,11 +99,25 @@ impl<'a> Reader<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        self.list(b'{', b'}', "an object is expected", |reader| {
-            let name = reader.string()?;
-            reader.colon()?;
+        self.members(|reader| {
+            let name = reader.name()?;
             member(reader, name)
         })
+    }
+
+    /// Reads an object; `member` is called before each member and must take name and value.
+    pub fn members<E: From<JsonError>>(
+        &mut self,
+        member: impl FnMut(&mut Self) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        self.list(b'{', b'}', "an object is expected", member)
+    }
+
+    /// A member's name and the colon behind it.
+    pub fn name(&mut self) -> Result<Cow<'a, str>> {
+        let name = self.string()?;
+        self.colon()?;
+        Ok(name)
     }
 
     /// Reads an array; `item` is called before each value and must take it.
@@ -124,7 +163,10 @@ impl<'a> Reader<'a> {
         }
         // What follows a number must end it; `1x` is refused here rather than one token later.
         if let Some(byte) = self.bytes.get(self.at)
-            && !matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n')
+            && !matches!(
+                byte,
+                b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n' | b'/'
+            )
         {
             return Err(self.error("a number with an invalid end"));
         }
@@ -177,7 +219,7 @@ impl<'a> Reader<'a> {
 
     /// Only white space may be left.
     pub fn end(&mut self) -> Result<()> {
-        self.skip_whitespace();
+        self.skip_to_token();
         if self.at == self.bytes.len() {
             Ok(())
         } else {
@@ -187,7 +229,7 @@ impl<'a> Reader<'a> {
 
     /// Names inside a skipped object are not decoded either.
     fn skip_object(&mut self) -> Result<()> {
-        self.list(b'{', b'}', "an object is expected", |reader| {
+        self.members(|reader| {
             reader.raw_string()?;
             reader.colon()?;
             reader.skip().map(drop)
@@ -212,16 +254,20 @@ impl<'a> Reader<'a> {
                 .error("more than 64 objects and arrays inside one another")
                 .into());
         }
-        self.skip_whitespace();
+        self.skip_to_token();
         let mut done = self.take(close);
         while !done {
             item(self)?;
-            self.skip_whitespace();
+            self.skip_to_token();
             done = self.take(close);
             if !done && !self.take(b',') {
                 return Err(self
                     .error("a comma or a closing bracket is expected")
                     .into());
+            }
+            if !done && self.dialect == Dialect::Settings {
+                self.skip_to_token();
+                done = self.take(close);
             }
         }
         self.depth -= 1;
@@ -317,6 +363,17 @@ impl<'a> Reader<'a> {
         Ok((unit, &text[4..]))
     }
 
+    /// Passes over what may stand before a token. A comment that .NET refuses is left in place.
+    fn skip_to_token(&mut self) {
+        self.skip_whitespace();
+        while self.dialect == Dialect::Settings
+            && let Some(length) = comment(&self.bytes[self.at..])
+        {
+            self.at += length;
+            self.skip_whitespace();
+        }
+    }
+
     fn skip_whitespace(&mut self) {
         while matches!(self.bytes.get(self.at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
             self.at += 1;
@@ -343,6 +400,22 @@ impl<'a> Reader<'a> {
         } else {
             Ok(())
         }
+    }
+}
+
+/// How many bytes the comment takes that a text begins with; `None` where there is none, or one
+/// without an end, or one of a line with a separator of lines that .NET does not count as one.
+fn comment(text: &[u8]) -> Option<usize> {
+    match text.get(..2)? {
+        b"/*" => Some(memchr::memmem::find(&text[2..], b"*/")? + 4),
+        b"//" => {
+            let length = memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len());
+            let separators = [b"\xe2\x80\xa8", b"\xe2\x80\xa9"];
+            let dangerous =
+                separators.map(|separator| memchr::memmem::find(&text[..length], separator));
+            (dangerous == [None, None]).then_some(length)
+        }
+        _ => None,
     }
 }
 

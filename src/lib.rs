@@ -12,7 +12,7 @@
 //! | [`provision`]: bring Redis, RabbitMQ, settings and the hub to what was asked for | project, checkout, schema, appsettings, connection_string, containers, hub_process, hub_client, admin_token, instance, hub, tls, secret, hex, moment |
 //! | [`project`]: one checkout's settings, edited together | checkout, schema, appsettings, connection_string, templates |
 //! | [`checkout`]: finding Harmony and its files | |
-//! | [`schema`]: what settings may say | appsettings |
+//! | [`schema`]: what settings may say | appsettings, connection_string, listen, secret |
 //! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json, hex, platform |
 //! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, redis, secret, hex, platform |
 //! | [`templates`]: files made where there are none | |

@@ -5,7 +5,7 @@ mod gateway;
 
 pub use application::{ApplicationSettings, EditedFiles, Scope};
 
-use crate::appsettings::document::{NewValue, ShapeConflict};
+use crate::appsettings::document::{EditError, NewValue};
 use crate::appsettings::layers::Layers;
 use crate::appsettings::{self, SettingsError, SettingsFile};
 use crate::checkout::Checkout;
@@ -31,7 +31,7 @@ pub enum ProjectError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
-    Shape(#[from] ShapeConflict),
+    Shape(#[from] EditError),
     #[error(transparent)]
     Invalid(#[from] Violations),
     #[error("there are no settings of '{0}' here")]
@@ -130,7 +130,7 @@ impl Project {
         };
         match value {
             Some(value) => settings.set(key, value.clone())?,
-            None => settings.remove(key),
+            None => settings.remove(key)?,
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Project {
 
     /// Sets where clients find the hub: in the client's own settings where they have the key or
     /// nothing else leads there, else in the gateway's route.
-    pub fn set_hub_url(&mut self, url: &Url) -> Result<HubUrlPlace, ShapeConflict> {
+    pub fn set_hub_url(&mut self, url: &Url) -> Result<HubUrlPlace, EditError> {
         let route = self.gateway.as_ref().is_some_and(gateway::has_route);
         if let Some(client) = &mut self.client {
             let layers = client.layers();
@@ -183,7 +183,7 @@ impl Project {
 
     /// Points the gateway inside Harmony's compose file at a hub, where that gateway can reach it:
     /// false where the URL means a machine's own loopback, which is another one in a container.
-    pub fn set_docker_route(&mut self, url: &Url) -> Result<bool, ShapeConflict> {
+    pub fn set_docker_route(&mut self, url: &Url) -> Result<bool, EditError> {
         let loopback = Endpoint::new(url.host_str().unwrap_or_default(), 0).is_loopback();
         match &mut self.docker_gateway {
             Some(gateway) if !loopback => gateway::set_route(gateway, url).map(|()| true),
@@ -192,7 +192,7 @@ impl Project {
     }
 
     /// Sets the hub's log level where Serilog reads it.
-    pub fn set_log_level(&mut self, level: &str) -> Result<(), ShapeConflict> {
+    pub fn set_log_level(&mut self, level: &str) -> Result<(), EditError> {
         let layers = self.hub.layers();
         let (key, present) = log_level(&layers);
         if level == present {
@@ -202,7 +202,7 @@ impl Project {
     }
 
     /// Sets the hub's Redis.
-    pub fn set_redis(&mut self, connection_string: &str) -> Result<(), ShapeConflict> {
+    pub fn set_redis(&mut self, connection_string: &str) -> Result<(), EditError> {
         let value = NewValue::Text(connection_string.to_owned());
         self.hub.set("RedisConnectionString", value)
     }
@@ -213,7 +213,7 @@ impl Project {
     }
 
     /// Gives Harmony's caches the address of Redis, where it has a form that they can parse.
-    pub fn share_cache(&mut self, redis: &RedisOptions) -> Result<CacheAddress, ShapeConflict> {
+    pub fn share_cache(&mut self, redis: &RedisOptions) -> Result<CacheAddress, EditError> {
         let Some(endpoint) = redis.endpoints.first() else {
             return Ok(CacheAddress::Written);
         };
@@ -230,7 +230,7 @@ impl Project {
     }
 
     /// Sets RabbitMQ's address and credentials in every application that uses the broker.
-    pub fn set_broker(&mut self, address: &BrokerAddress) -> Result<(), ShapeConflict> {
+    pub fn set_broker(&mut self, address: &BrokerAddress) -> Result<(), EditError> {
         let text = |text: &str| NewValue::Text(text.to_owned());
         let mut values = vec![
             ("Host", text(&address.endpoint.host)),

@@ -1,12 +1,19 @@
 //! Which settings each application has: JSON Schemas, and a document's violations of them.
 
 mod facets;
+mod formats;
 pub mod interview;
+mod lookup;
 pub mod question;
+mod secrets;
+
+pub use lookup::{ValueType, defaults, property, value_type};
+pub use secrets::{is_secret, masked};
 
 use crate::appsettings::SettingsFile;
-use crate::appsettings::document::Position;
+use crate::appsettings::document::{Document, Position};
 use crate::appsettings::key_path::{KeyPath, same};
+use crate::connection_string::redis;
 use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -125,44 +132,6 @@ fn parse(source: &str) -> Value {
     serde_json::from_str(source).unwrap_or_default()
 }
 
-/// Whether a key's value must not be shown: its schema says so, or its name.
-pub fn is_secret(schema: &Value, key: &str) -> bool {
-    let said = property(schema, key).is_some_and(|property| property["writeOnly"] == true);
-    let name = key
-        .rsplit(':')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    said || ["password", "secret", "token", "apikey", "connectionstring"]
-        .iter()
-        .any(|word| name.contains(word))
-}
-
-/// The keys that have a default in a schema, with its text as .NET would read it.
-pub fn defaults(schema: &Value) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        match &property["default"] {
-            Value::String(text) => found.push((name.clone(), text.clone())),
-            Value::Bool(value) => found.push((
-                name.clone(),
-                if *value {
-                    "True".into()
-                } else {
-                    "False".into()
-                },
-            )),
-            Value::Number(number) => found.push((name.clone(), number.to_string())),
-            _ => found.extend(
-                defaults(property)
-                    .into_iter()
-                    .map(|(below, text)| (format!("{name}:{below}"), text)),
-            ),
-        }
-    }
-    found
-}
-
 /// A value that its application could not use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
@@ -209,12 +178,23 @@ impl std::fmt::Display for Violation {
     }
 }
 
-/// Checks a file against its application's schema; warnings do not count.
+/// Checks what an edit does to a file: a violation that was there before is no reason to refuse it.
 pub fn check(file: &SettingsFile) -> Result<(), Violations> {
     let Some(application) = Application::of(&file.path) else {
         return Ok(());
     };
-    let violations = violations(&application.schema(), file);
+    let schema = application.schema();
+    let mut violations = violations(&schema, &file.path, &file.document);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    if let Some(original) = file.original() {
+        let before = self::violations(&schema, &file.path, &original);
+        let same = |left: &Violation, right: &Violation| {
+            left.key == right.key && left.message == right.message
+        };
+        violations.retain(|violation| !before.iter().any(|known| same(known, violation)));
+    }
     if violations.is_empty() {
         Ok(())
     } else {
@@ -228,8 +208,10 @@ pub fn all_violations(file: &SettingsFile) -> Vec<Violation> {
         return Vec::new();
     };
     let schema = application.schema();
-    let mut all = violations(&schema, file);
+    let mut all = violations(&schema, &file.path, &file.document);
     all.extend(misspelt(&schema, file));
+    all.extend(variables_spelling(file));
+    all.extend(newer_keywords(&schema, file));
     all.sort_by_key(|violation| (violation.line, violation.column));
     all
 }
@@ -265,7 +247,7 @@ pub fn answers_violations(file: &SettingsFile) -> Vec<Violation> {
             }
         })
         .collect();
-    all.extend(violations(&schema, file));
+    all.extend(violations(&schema, &file.path, &file.document));
     all.sort_by_key(|violation| (violation.line, violation.column));
     all
 }
@@ -302,8 +284,46 @@ fn misspelt(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
         .collect()
 }
 
+/// Keys that are spelt like the names of variables: in a file `__` separates nothing.
+fn variables_spelling(file: &SettingsFile) -> Vec<Violation> {
+    let entries = file.document.entries().into_iter();
+    entries
+        .filter(|entry| entry.key.contains("__"))
+        .map(|entry| Violation {
+            file: file.path.clone(),
+            line: entry.at.line,
+            column: entry.at.column,
+            suggestion: Some(entry.key.replace("__", ":")),
+            key: entry.key,
+            severity: "warning",
+            message: "'__' separates names in variables only; in a file ':' does".to_owned(),
+        })
+        .collect()
+}
+
+/// Keywords in connection strings that only newer versions of their reader know.
+fn newer_keywords(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
+    let entries = file.document.entries().into_iter();
+    let warnings = entries.flat_map(|entry| {
+        let is_redis = property(schema, &entry.key)
+            .is_some_and(|property| property["format"] == formats::REDIS);
+        let value = entry.value.as_deref().filter(|_| is_redis);
+        let messages = value.map(redis::newer_keywords).unwrap_or_default();
+        messages.into_iter().map(move |message| Violation {
+            file: file.path.clone(),
+            line: entry.at.line,
+            column: entry.at.column,
+            key: entry.key.clone(),
+            severity: "warning",
+            message,
+            suggestion: None,
+        })
+    });
+    warnings.collect()
+}
+
 /// The known key that differs in one name by a letter or two.
-fn nearest(schema: &Value, key: &str) -> Option<String> {
+pub fn nearest(schema: &Value, key: &str) -> Option<String> {
     let mut place = schema;
     let mut spelt = Vec::new();
     for name in key.split(':') {
@@ -320,9 +340,9 @@ fn nearest(schema: &Value, key: &str) -> Option<String> {
     Some(spelt.join(":"))
 }
 
-/// What a schema objects to in a file.
-pub fn violations(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
-    let Ok(validator) = jsonschema::options().build(schema) else {
+/// What a schema objects to in a document.
+pub fn violations(schema: &Value, path: &Path, document: &Document) -> Vec<Violation> {
+    let Ok(validator) = formats::validator(schema) else {
         return Vec::new();
     };
     let known = |name: &str| {
@@ -330,28 +350,22 @@ pub fn violations(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
             .as_object()
             .is_some_and(|all| all.keys().any(|key| same(key, name)))
     };
-    let mut document = file.document.to_json_of(known);
-    spell_as(schema, &mut document);
+    let mut json = document.to_json_of(known);
+    spell_as(schema, &mut json);
     let mut violations: Vec<_> = validator
-        .iter_errors(&document)
+        .iter_errors(&json)
         .map(|error| {
-            let key = error
-                .instance_path()
-                .as_str()
-                .trim_start_matches('/')
-                .replace('/', ":");
-            let Position { line, column } = file
-                .document
+            let key = decoded(error.instance_path().as_str());
+            let Position { line, column } = document
                 .position(&KeyPath::new(&key))
                 .unwrap_or(Position { line: 1, column: 1 });
-            let message = message(schema, &key, error.instance());
             Violation {
-                file: file.path.clone(),
+                file: path.to_owned(),
                 line,
                 column,
+                message: message(schema, &key, error.instance()),
                 key,
                 severity: "error",
-                message,
                 suggestion: None,
             }
         })
@@ -361,57 +375,65 @@ pub fn violations(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
     violations
 }
 
-/// What was found and what is allowed, from the schema's own words; never a secret's value.
+/// A JSON pointer as a key.
+fn decoded(pointer: &str) -> String {
+    let names = pointer.trim_start_matches('/').split('/');
+    let names = names.map(|name| name.replace("~1", "/").replace("~0", "~"));
+    names.collect::<Vec<_>>().join(":")
+}
+
+/// What was found and what is allowed, from the schema's own words or its parser's; never a
+/// secret's value.
 fn message(schema: &Value, key: &str, found: &Value) -> String {
-    let property = property(schema, key);
-    let secret = property.is_some_and(|property| property["writeOnly"] == true);
-    let found = if secret {
-        "a value".to_owned()
-    } else {
-        found.to_string()
+    let property = property(schema, key).unwrap_or(&Value::Null);
+    if let Some(why) = formats::explain(property, found) {
+        return why;
+    }
+    let text = found
+        .as_str()
+        .map_or_else(|| found.to_string(), str::to_owned);
+    let found = match masked(schema, key, &text) {
+        Some(_) => "a value".to_owned(),
+        None => found.to_string(),
     };
-    let allowed = property
-        .and_then(|property| property["x-allowed"].as_str())
-        .unwrap_or("something else");
+    let allowed = property["x-allowed"].as_str().unwrap_or("something else");
     format!("{found} was found where {allowed} is expected")
 }
 
-/// The schema of a key.
-pub fn property<'s>(schema: &'s Value, key: &str) -> Option<&'s Value> {
-    let mut place = schema;
-    for name in key.split(':') {
-        // Anything goes below.
-        if *place == Value::Bool(true) {
-            return Some(place);
-        }
-        let named = place["properties"]
-            .as_object()
-            .and_then(|all| all.iter().find(|(known, _)| same(known, name)));
-        place = match named {
-            Some((_, property)) => property,
-            None => place
-                .get("additionalProperties")
-                .filter(|other| other.is_object() || **other == Value::Bool(true))?,
-        };
-    }
-    Some(place)
-}
-
-/// Spells a document's keys as the schema does: .NET matches them without regard to case.
+/// Spells a document's keys as the schema does: .NET matches them without regard to case, and takes
+/// a name with a colon for several.
 fn spell_as(schema: &Value, document: &mut Value) {
-    let (Some(known), Value::Object(members)) = (schema["properties"].as_object(), document) else {
+    let Value::Object(members) = document else {
         return;
     };
-    *members = std::mem::take(members)
-        .into_iter()
-        .map(
-            |(name, mut value)| match known.iter().find(|(known, _)| same(known, &name)) {
-                Some((known, schema)) => {
-                    spell_as(schema, &mut value);
-                    (known.clone(), value)
-                }
-                None => (name, value),
-            },
-        )
-        .collect();
+    let mut spelt = serde_json::Map::new();
+    for (name, value) in std::mem::take(members) {
+        let (name, value) = match name.split_once(':') {
+            Some((first, rest)) => (first.to_owned(), serde_json::json!({ rest: value })),
+            None => (name, value),
+        };
+        let known = schema["properties"].as_object().into_iter().flatten();
+        let known = known
+            .map(|(known, _)| known)
+            .find(|known| same(known, &name));
+        merge(&mut spelt, known.cloned().unwrap_or(name), value);
+    }
+    for (name, value) in &mut spelt {
+        if let Some(below) = property(schema, name) {
+            spell_as(below, value);
+        }
+    }
+    *members = spelt;
+}
+
+/// Adds a member; sections that stand in several pieces become one.
+fn merge(members: &mut serde_json::Map<String, Value>, name: String, value: Value) {
+    match (members.get_mut(&name), value) {
+        (Some(Value::Object(present)), Value::Object(more)) => {
+            for (name, value) in more {
+                merge(present, name, value);
+            }
+        }
+        (_, value) => drop(members.insert(name, value)),
+    }
 }

@@ -1,22 +1,25 @@
 //! One JSON document edited in place: what an edit does not concern stays as it was, byte for byte.
 //!
 //! The text is parsed to a tree of spans; an edit replaces spans of the text, so comments, order,
-//! byte-order mark, line ends and indentation survive by construction. What .NET's configuration
-//! reader allows is allowed (comments, trailing commas), nothing more (spec: signalr.md H).
+//! encoding, line ends and indentation survive by construction. What .NET's configuration reader
+//! allows is allowed (comments, trailing commas), nothing more (spec: signalr.md H).
 
+mod edit;
+mod place;
+mod style;
 mod tree;
 
+use super::encoding::EncodedText;
 use super::key_path::{self, KeyPath};
+use edit::Edit;
 use std::fmt;
-use tree::{Kind, LineCounter, Node, Span, error_at, flatten, parse, position, to_json};
-
-const BYTE_ORDER_MARK: &str = "\u{feff}";
+use style::{Layout, quoted};
+use tree::{Kind, LineCounter, Node, Span, flatten, parse, position, to_json};
 
 /// A document with its text.
 #[derive(Debug, Clone)]
 pub struct Document {
-    text: String,
-    byte_order_mark: bool,
+    text: EncodedText,
     root: Node,
 }
 
@@ -55,7 +58,11 @@ impl std::error::Error for SyntaxError {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NewValue {
     Text(String),
+    /// A text that is written in quotes even where a bare value reads the same.
+    Quoted(String),
     Integer(i64),
+    /// Any other number, as JSON spells it.
+    Number(String),
     Boolean(bool),
 }
 
@@ -63,7 +70,7 @@ impl NewValue {
     /// The text that .NET reads back.
     pub fn as_read(&self) -> String {
         match self {
-            NewValue::Text(text) => text.clone(),
+            NewValue::Text(text) | NewValue::Quoted(text) | NewValue::Number(text) => text.clone(),
             NewValue::Integer(number) => number.to_string(),
             NewValue::Boolean(true) => "True".into(),
             NewValue::Boolean(false) => "False".into(),
@@ -72,7 +79,8 @@ impl NewValue {
 
     fn literal(&self) -> String {
         match self {
-            NewValue::Text(text) => quoted(text),
+            NewValue::Text(text) | NewValue::Quoted(text) => quoted(text),
+            NewValue::Number(text) => text.clone(),
             NewValue::Integer(number) => number.to_string(),
             NewValue::Boolean(value) => value.to_string(),
         }
@@ -88,56 +96,45 @@ pub struct Entry {
     /// It stands for an object or array that is empty.
     pub empty: bool,
     pub at: Position,
-    span: std::ops::Range<usize>,
+    span: Span,
 }
 
 /// An edit that the document's shape does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key} can't be set: {holder} is a plain value here, not an object")]
-pub struct ShapeConflict {
-    pub key: String,
-    pub holder: String,
+pub enum EditError {
+    #[error("{key} can't be set: {holder} is a plain value here, not an object")]
+    PlainValue { key: String, holder: String },
+    #[error("{key} is {what} here, not a plain value")]
+    Replaces { key: String, what: String },
+    #[error("{key} can't be set: {array} has {length} items, so the next index is {length}")]
+    Index {
+        key: String,
+        array: String,
+        length: usize,
+    },
+    #[error("{key} can't be edited without damage to the file: {why}")]
+    Unsafe { key: String, why: String },
 }
 
 impl Document {
     /// Parses a file's bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, SyntaxError> {
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
-            error_at(
-                &before,
-                before.len(),
-                "the file is not UTF-8 from here on".into(),
-            )
-        })?;
-        let (byte_order_mark, text) = match text.strip_prefix(BYTE_ORDER_MARK) {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let root = parse(text)?;
-        let document = Document {
-            text: text.to_owned(),
-            byte_order_mark,
-            root,
-        };
+        let text = EncodedText::decode(bytes);
+        let root = parse(&text)?;
+        let document = Document { text, root };
         document.refuse_duplicates()?;
         Ok(document)
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mark = if self.byte_order_mark {
-            BYTE_ORDER_MARK
-        } else {
-            ""
-        };
-        [mark.as_bytes(), self.text.as_bytes()].concat()
+        self.text.encode()
     }
 
     /// Every leaf in the order of the file, keys joined by `:`.
     pub fn entries(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
         let mut lines = LineCounter::new(&self.text);
-        flatten(&self.root, &mut String::new(), &mut lines, &mut entries);
+        flatten(&self.root, &mut String::new(), 0, &mut lines, &mut entries);
         entries
     }
 
@@ -154,7 +151,7 @@ impl Document {
         let node = self
             .find(key)
             .filter(|node| matches!(node.kind, Kind::Scalar(_)))?;
-        Some(self.text[node.range.start..].starts_with('"'))
+        Some(self.is_quoted(node))
     }
 
     /// Whether the key is there, whatever its value.
@@ -178,7 +175,7 @@ impl Document {
 
     /// The text with some values replaced, for showing it.
     pub fn shown(&self, replace: impl Fn(&Entry) -> Option<String>) -> String {
-        let mut text = self.text.clone();
+        let mut text = self.text.to_string();
         for entry in self.entries().into_iter().rev() {
             if let Some(value) = replace(&entry) {
                 text.replace_range(entry.span, &quoted(&value));
@@ -204,75 +201,98 @@ impl Document {
             .collect()
     }
 
-    /// Sets a leaf. False where it reads so already: then not a byte changes.
-    pub fn set(&mut self, key: &KeyPath, value: &NewValue) -> Result<bool, ShapeConflict> {
+    /// Sets a leaf; refuses to put it in the place of a section or a list. False where it reads so
+    /// already: then not a byte changes.
+    pub fn set(&mut self, key: &KeyPath, value: &NewValue) -> Result<bool, EditError> {
+        let what = match self.find(key).map(|node| &node.kind) {
+            Some(Kind::Object(members)) if !members.is_empty() => {
+                format!("a section with {} settings", members.len())
+            }
+            Some(Kind::Array(items)) if !items.is_empty() => {
+                format!("a list of {} items", items.len())
+            }
+            _ => return self.replace(key, value),
+        };
+        Err(EditError::Replaces {
+            key: key.to_string(),
+            what,
+        })
+    }
+
+    /// Sets a leaf, also in the place of a section or a list.
+    pub fn replace(&mut self, key: &KeyPath, value: &NewValue) -> Result<bool, EditError> {
         let literal = value.literal();
-        let edits = match locate(&self.root, key.segments()) {
-            Place::Found(node) => match &node.kind {
-                Kind::Scalar(text) if *text == value.as_read() => return Ok(false),
-                Kind::Scalar(_) => {
-                    let range = node.range.start..node.range.end;
-                    self.replace_scalar(range, value);
-                    return Ok(true);
-                }
-                _ => vec![(node.range.start..node.range.end, literal)],
-            },
-            Place::Missing { object, rest } if matches!(object.kind, Kind::Object(_)) => {
-                self.insertion(object, rest, &literal)
+        let (node, rest) = place::deepest(&self.root, key.segments());
+        let edits = match &node.kind {
+            Kind::Scalar(_) if rest.is_empty() && self.reads(node, value) => return Ok(false),
+            Kind::Scalar(_) if rest.is_empty() => {
+                self.replace_scalar(node.range.clone(), value);
+                return Ok(true);
+            }
+            _ if rest.is_empty() => vec![(node.range.clone(), literal)],
+            Kind::Object(_) => edit::insertion(&self.text, node, rest, &literal),
+            Kind::Array(items) if place::index(&rest[0]) == Some(items.len()) => {
+                edit::insertion(&self.text, node, &rest[1..], &literal)
             }
             // `null` stands for an empty section: an object takes its place.
-            Place::Missing { object, rest } if matches!(object.kind, Kind::Null) => {
-                let (unit, newline) = (self.indent_unit(), self.newline());
-                let base = self.line_indent(object.range.start);
-                let indent = format!("{base}{unit}");
-                let member = nested(rest, &literal, &indent, &unit, newline);
-                vec![(
-                    object.range.start..object.range.end,
-                    format!("{{{newline}{indent}{member}{newline}{base}}}"),
-                )]
+            Kind::Null => {
+                let indent = style::line_indent(&self.text, node.range.start);
+                let section = style::value(rest, &literal, &Layout::lines(&self.text, indent));
+                vec![(node.range.clone(), section)]
             }
-            Place::Missing { rest, .. } => {
-                let holder = key.segments()[..key.segments().len() - rest.len()].join(":");
-                return Err(ShapeConflict {
+            Kind::Array(items) => {
+                return Err(EditError::Index {
                     key: key.to_string(),
-                    holder,
+                    array: holder_name(key, rest),
+                    length: items.len(),
+                });
+            }
+            Kind::Scalar(_) => {
+                return Err(EditError::PlainValue {
+                    key: key.to_string(),
+                    holder: holder_name(key, rest),
                 });
             }
         };
-        self.apply(edits).map_err(|_| ShapeConflict {
-            key: key.to_string(),
-            holder: "the place for it".into(),
+        self.apply(key, edits, |after| {
+            after.get(key) == Some(value.as_read().as_str())
         })?;
         Ok(true)
     }
 
     /// Removes a key with its value, its comma and the comment behind it. False where it is not there.
-    pub fn remove(&mut self, key: &KeyPath) -> bool {
-        let Some((holder, place)) = holder(&self.root, key.segments()) else {
-            return false;
-        };
-        let children = children(holder);
-        let (own, last) = (children[place], place + 1 == children.len());
-        let end = holder.range.end - 1;
-        let tail = self.tail(
-            own.end,
-            children.get(place + 1).map_or(end, |next| next.start),
-        );
-        let mut edits = Vec::new();
-        if let (true, None, Some(before)) = (last, tail.comma, place.checked_sub(1)) {
-            // The member before is the last one now, and the file has no habit of trailing commas.
-            let comma = self.tail(children[before].end, own.start).comma;
-            edits.extend(comma.map(|comma| (comma - 1..comma, String::new())));
+    pub fn remove(&mut self, key: &KeyPath) -> Result<bool, EditError> {
+        let mut removed = false;
+        // A section may stand in several pieces.
+        while let Some((holder, place)) = place::holder(&self.root, key.segments()) {
+            let is_item = matches!(holder.kind, Kind::Array(_));
+            let gone = 1 + place::child(holder, place).map_or(0, tree::count);
+            let left = tree::count(&self.root) - gone;
+            let is_removed = |after: &Document| tree::count(&after.root) == left;
+            let edits = edit::removal(&self.text, holder, place);
+            let bare = edit::bare_removal(&self.text, holder, place);
+            self.apply(key, edits, is_removed)
+                .or_else(|_| self.apply(key, bare, is_removed))?;
+            removed = true;
+            if is_item {
+                break;
+            }
         }
-        edits.push((
-            self.whole_lines(own.start, tail.line_end.max(own.end), last),
-            String::new(),
-        ));
-        self.apply(edits).is_ok()
+        Ok(removed)
+    }
+
+    /// Whether a leaf reads, and is written, as a value asks for.
+    fn reads(&self, node: &Node, value: &NewValue) -> bool {
+        let quotes = !matches!(value, NewValue::Quoted(_)) || self.is_quoted(node);
+        quotes && matches!(&node.kind, Kind::Scalar(text) if *text == value.as_read())
+    }
+
+    fn is_quoted(&self, node: &Node) -> bool {
+        self.text[node.range.start..].starts_with('"')
     }
 
     /// Puts one plain value in another's place: the text around it moves, and nothing has to be read again.
-    fn replace_scalar(&mut self, range: std::ops::Range<usize>, value: &NewValue) {
+    fn replace_scalar(&mut self, range: Span, value: &NewValue) {
         let literal = value.literal();
         self.text.replace_range(range.clone(), &literal);
         tree::replace_scalar(
@@ -284,157 +304,33 @@ impl Document {
         );
     }
 
-    /// Makes edits that are in the order of the text. Where the result does not parse, deeper than
-    /// .NET reads or by a fault of this file, the document stays as it was.
-    fn apply(&mut self, edits: Vec<Edit>) -> Result<(), SyntaxError> {
+    /// Makes edits that are in the order of the text. Where the result does not read as it should,
+    /// which is deeper than .NET reads or a fault of ours, the document stays as it was.
+    fn apply(
+        &mut self,
+        key: &KeyPath,
+        edits: Vec<Edit>,
+        is_done: impl Fn(&Document) -> bool,
+    ) -> Result<(), EditError> {
+        let unsafe_edit = |why: String| EditError::Unsafe {
+            key: key.to_string(),
+            why,
+        };
         let mut text = self.text.clone();
         for (range, replacement) in edits.into_iter().rev() {
             text.replace_range(range, &replacement);
         }
-        self.root = parse(&text)?;
-        self.text = text;
+        let root = parse(&text).map_err(|error| unsafe_edit(error.message))?;
+        let after = Document { text, root };
+        if !is_done(&after) {
+            return Err(unsafe_edit("it would not read as it was set".into()));
+        }
+        *self = after;
         Ok(())
     }
 
-    /// A stretch widened to the lines that hold nothing else, else to the blanks on one side of it.
-    fn whole_lines(&self, start: usize, end: usize, last: bool) -> std::ops::Range<usize> {
-        let blank = |text: &str| {
-            text.chars()
-                .all(|letter| matches!(letter, ' ' | '\t' | '\r'))
-        };
-        let line_start = self.text[..start]
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1);
-        let line_end = self.text[end..].find('\n').map(|newline| end + newline + 1);
-        if blank(&self.text[line_start..start])
-            && let Some(line_end) = line_end
-            && blank(self.text[end..line_end].trim_end_matches('\n'))
-        {
-            return line_start..line_end;
-        }
-        let is_blank = |letter: char| matches!(letter, ' ' | '\t');
-        if last {
-            self.text[..start].trim_end_matches(is_blank).len()..end
-        } else {
-            start..self.text.len() - self.text[end..].trim_start_matches(is_blank).len()
-        }
-    }
-
     fn find(&self, key: &KeyPath) -> Option<&Node> {
-        match locate(&self.root, key.segments()) {
-            Place::Found(node) => Some(node),
-            Place::Missing { .. } => None,
-        }
-    }
-
-    /// The edits, in order, that add `path: literal` to an object in the style that it has.
-    fn insertion(&self, object: &Node, path: &[String], literal: &str) -> Vec<Edit> {
-        let Kind::Object(members) = &object.kind else {
-            return Vec::new();
-        };
-        let (unit, newline) = (self.indent_unit(), self.newline());
-        let inner = &self.text[object.range.start..object.range.end];
-        let Some(last) = members.last() else {
-            let base = self.line_indent(object.range.start);
-            let indent = format!("{base}{unit}");
-            let member = nested(path, literal, &indent, &unit, newline);
-            if inner.contains('\n') || inner.contains("/*") {
-                // Comments are inside: the member goes behind them, before the brace.
-                let end = object.range.end - 1;
-                let content_end = object.range.start + inner[..inner.len() - 1].trim_end().len();
-                return vec![(
-                    content_end..end,
-                    format!("{newline}{indent}{member}{newline}{base}"),
-                )];
-            }
-            let body = format!("{newline}{indent}{member}{newline}{base}");
-            return vec![(object.range.start + 1..object.range.end - 1, body)];
-        };
-        let tail = self.tail(last.range.end, object.range.end - 1);
-        if !inner.contains('\n') {
-            let member = nested_inline(path, literal);
-            return match tail.comma {
-                Some(comma) => vec![(comma..comma, format!(" {member},"))],
-                None => vec![(last.range.end..last.range.end, format!(", {member}"))],
-            };
-        }
-        let indent = self.line_indent(last.range.start);
-        let member = nested(path, literal, &indent, &unit, newline);
-        match tail.comma {
-            Some(_) => vec![(
-                tail.line_end..tail.line_end,
-                format!("{newline}{indent}{member},"),
-            )],
-            None if tail.line_end == last.range.end => {
-                vec![(
-                    last.range.end..last.range.end,
-                    format!(",{newline}{indent}{member}"),
-                )]
-            }
-            None => vec![
-                (last.range.end..last.range.end, ",".to_owned()),
-                (
-                    tail.line_end..tail.line_end,
-                    format!("{newline}{indent}{member}"),
-                ),
-            ],
-        }
-    }
-
-    /// What follows an object's last member: its comma, and the end of the comments on its line.
-    fn tail(&self, from: usize, until: usize) -> Tail {
-        let mut tail = Tail {
-            comma: None,
-            line_end: from,
-        };
-        let mut at = from;
-        while at < until {
-            let rest = &self.text[at..until];
-            if rest.starts_with(['\r', '\n']) {
-                break;
-            } else if rest.starts_with("//") {
-                at += rest.find(['\r', '\n']).unwrap_or(rest.len());
-                tail.line_end = at;
-            } else if rest.starts_with("/*") {
-                at += rest.find("*/").map_or(rest.len(), |end| end + 2);
-                tail.line_end = at;
-            } else {
-                at += 1;
-                if rest.starts_with(',') {
-                    tail.comma = Some(at);
-                    tail.line_end = at;
-                }
-            }
-        }
-        tail
-    }
-
-    /// The white space that begins the line of a place.
-    fn line_indent(&self, at: usize) -> String {
-        let line = &self.text[self.text[..at].rfind('\n').map_or(0, |newline| newline + 1)..at];
-        line.chars()
-            .take_while(|letter| matches!(letter, ' ' | '\t'))
-            .collect()
-    }
-
-    fn newline(&self) -> &'static str {
-        if self.text.contains("\r\n") {
-            "\r\n"
-        } else {
-            "\n"
-        }
-    }
-
-    /// One step of indentation: that of the first indented line, else two spaces.
-    fn indent_unit(&self) -> String {
-        let mut indents = self
-            .text
-            .lines()
-            .map(|line| &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]);
-        indents
-            .find(|indent| !indent.is_empty())
-            .unwrap_or("  ")
-            .to_owned()
+        place::find(&self.root, key.segments())
     }
 
     /// .NET refuses a leaf whose key was there before, whatever its case; an empty object or array
@@ -446,127 +342,19 @@ impl Document {
         let mut seen = std::collections::HashSet::new();
         for entry in self.entries() {
             if !seen.insert(key_path::fold(&entry.key)) && !entry.empty {
-                let line = self
-                    .text
-                    .lines()
-                    .nth(entry.at.line - 1)
-                    .unwrap_or_default()
-                    .to_owned();
                 let message = format!(
                     "the key '{}' stands here a second time, which .NET refuses",
                     entry.key
                 );
-                return Err(SyntaxError {
-                    at: entry.at,
-                    message,
-                    line,
-                });
+                return Err(tree::error_at(&self.text, entry.span.start, message));
             }
         }
         Ok(())
     }
 }
 
-/// What is replaced, and by what.
-type Edit = (std::ops::Range<usize>, String);
-
-struct Tail {
-    /// Just behind the comma.
-    comma: Option<usize>,
-    line_end: usize,
-}
-
-/// Where a key's value is, or the deepest node on its way and what is missing from there.
-enum Place<'n, 'k> {
-    Found(&'n Node),
-    Missing {
-        object: &'n Node,
-        rest: &'k [String],
-    },
-}
-
-/// The object or array that holds a key, and the key's place in it.
-fn holder<'n>(node: &'n Node, path: &[String]) -> Option<(&'n Node, usize)> {
-    let (place, next, taken) = step(node, path)?;
-    if taken == path.len() {
-        Some((node, place))
-    } else {
-        holder(next, &path[taken..])
-    }
-}
-
-/// The stretches of text that an object's members or an array's items take.
-fn children(node: &Node) -> Vec<Span> {
-    match &node.kind {
-        Kind::Object(members) => members.iter().map(|member| member.range).collect(),
-        Kind::Array(items) => items.iter().map(|item| item.range).collect(),
-        Kind::Scalar(_) | Kind::Null => Vec::new(),
-    }
-}
-
-/// One step down a path: the child's place, the child, and how many segments its name took.
-fn step<'n>(node: &'n Node, path: &[String]) -> Option<(usize, &'n Node, usize)> {
-    let first = path.first()?;
-    match &node.kind {
-        // A name may itself hold colons: then it stands for several segments.
-        Kind::Object(members) => members.iter().enumerate().find_map(|(place, member)| {
-            if !member.name.contains(':') {
-                return key_path::same(&member.name, first).then_some((place, &member.value, 1));
-            }
-            let names: Vec<_> = member.name.split(':').collect();
-            let matches = names.len() <= path.len()
-                && names
-                    .iter()
-                    .zip(path)
-                    .all(|(name, key)| key_path::same(name, key));
-            matches.then_some((place, &member.value, names.len()))
-        }),
-        Kind::Array(items) => {
-            let place = first.parse::<usize>().ok()?;
-            Some((place, items.get(place)?, 1))
-        }
-        Kind::Scalar(_) | Kind::Null => None,
-    }
-}
-
-fn locate<'n, 'k>(node: &'n Node, path: &'k [String]) -> Place<'n, 'k> {
-    if path.is_empty() {
-        return Place::Found(node);
-    }
-    match step(node, path) {
-        Some((_, next, taken)) => locate(next, &path[taken..]),
-        None => Place::Missing {
-            object: node,
-            rest: path,
-        },
-    }
-}
-
-/// `"a": { "b": literal }` over several lines; the first is indented already.
-fn nested(path: &[String], literal: &str, indent: &str, unit: &str, newline: &str) -> String {
-    match path {
-        [] => literal.to_owned(),
-        [name] => format!("{}: {literal}", quoted(name)),
-        [name, rest @ ..] => {
-            let deeper = format!("{indent}{unit}");
-            let inner = nested(rest, literal, &deeper, unit, newline);
-            format!(
-                "{}: {{{newline}{deeper}{inner}{newline}{indent}}}",
-                quoted(name)
-            )
-        }
-    }
-}
-
-fn nested_inline(path: &[String], literal: &str) -> String {
-    match path {
-        [] => literal.to_owned(),
-        [name] => format!("{}: {literal}", quoted(name)),
-        [name, rest @ ..] => format!("{}: {{ {} }}", quoted(name), nested_inline(rest, literal)),
-    }
-}
-
-/// People read this: nothing is escaped that need not be.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+/// The key without the names that are missing below it.
+fn holder_name(key: &KeyPath, rest: &[String]) -> String {
+    let segments = key.segments();
+    segments[..segments.len() - rest.len()].join(":")
 }

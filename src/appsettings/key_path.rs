@@ -1,20 +1,16 @@
-//! A setting's key: `BrokerConfiguration:Host`, also `BrokerConfiguration__Host`; arrays by index.
+//! A setting's key: `BrokerConfiguration:Host`; arrays by index.
 
 use std::fmt;
+use unicode_general_category::{GeneralCategory, get_general_category};
 
 /// The names on the way to a value. Compared without regard to case, written as given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyPath(Vec<String>);
 
 impl KeyPath {
-    /// Splits at `:` and at `__`.
+    /// Splits at `:`, the only separator that files know; `__` is one in the names of variables.
     pub fn new(key: &str) -> Self {
-        KeyPath(
-            key.replace("__", ":")
-                .split(':')
-                .map(str::to_owned)
-                .collect(),
-        )
+        KeyPath(key.split(':').map(str::to_owned).collect())
     }
 
     pub fn segments(&self) -> &[String] {
@@ -45,12 +41,33 @@ pub fn fold(key: &str) -> String {
 }
 
 fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
-    // Simple upper-casing only: a character that would become several stays itself, as in .NET.
-    text.chars().map(|letter| {
-        let mut upper = letter.to_uppercase();
-        match (upper.next(), upper.next()) {
-            (Some(single), None) => single,
-            _ => letter,
+    text.chars().map(upper)
+}
+
+/// The capital that .NET's ordinal comparison takes a letter for: Unicode's simple mapping, by
+/// which one letter stays one letter.
+fn upper(letter: char) -> char {
+    match letter {
+        // Their capitals are ASCII letters: .NET keeps them apart.
+        'ı' | 'ſ' => letter,
+        // Rust maps these to two letters each.
+        '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => {
+            char::from_u32(u32::from(letter) + 8).unwrap_or(letter)
         }
-    })
+        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => {
+            char::from_u32(u32::from(letter) + 9).unwrap_or(letter)
+        }
+        _ => {
+            let mut upper = letter.to_uppercase();
+            match (upper.next(), upper.next()) {
+                (Some(single), None) if is_known(single) => single,
+                _ => letter,
+            }
+        }
+    }
+}
+
+/// Whether .NET's Unicode (16.0) has the letter already: Rust's may be newer.
+fn is_known(letter: char) -> bool {
+    get_general_category(letter) != GeneralCategory::Unassigned
 }

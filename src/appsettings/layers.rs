@@ -1,8 +1,9 @@
 //! .NET's layering: the effective value of each key, and where it came from (spec: signalr.md H).
 
-use super::document::Document;
+use super::disk::read_bytes;
+use super::document::{Document, Entry};
+use super::error::SettingsError;
 use super::key_path::{fold, same};
-use super::{SettingsError, read_document};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -78,22 +79,19 @@ impl Started {
         }
     }
 
-    /// The .NET environment's name: command line, `DOTNET_ENVIRONMENT`, `ASPNETCORE_ENVIRONMENT`, else `Production`.
+    /// The .NET environment's name: command line, `DOTNET_ENVIRONMENT`, `ASPNETCORE_ENVIRONMENT`,
+    /// else `Production`. One that is empty is a name too.
     pub fn environment(&self) -> String {
-        let argument = command_line(&self.arguments)
+        let lowest_first = [
+            prefixed(&self.variables, "ASPNETCORE_"),
+            prefixed(&self.variables, "DOTNET_"),
+            command_line(&self.arguments),
+        ];
+        lowest_first
             .into_iter()
-            .rev()
-            .find(|setting| same(&setting.key, "environment"));
-        let variable = |name: &str| {
-            self.variables
-                .iter()
-                .find(|(variable, value)| same(variable, name) && !value.is_empty())
-                .map(|(_, value)| value.clone())
-        };
-        argument
+            .flatten()
+            .rfind(|setting| same(&setting.key, "environment"))
             .and_then(|setting| setting.value)
-            .or_else(|| variable("DOTNET_ENVIRONMENT"))
-            .or_else(|| variable("ASPNETCORE_ENVIRONMENT"))
             .unwrap_or_else(|| "Production".into())
     }
 }
@@ -111,7 +109,11 @@ impl Layers {
         ];
         for name in file_names(environment) {
             let path = folder.join(name);
-            if let Some(document) = read_document(&path)? {
+            if let Some(bytes) = read_bytes(&path)? {
+                let document = Document::parse(&bytes).map_err(|error| SettingsError::Syntax {
+                    path: path.clone(),
+                    error,
+                })?;
                 layers.push(file_settings(&path, &document));
             }
         }
@@ -147,6 +149,11 @@ impl Layers {
             .map(|(layer, place)| &self.layers[*layer][*place])
     }
 
+    /// Whether any layer has the key, or settings below it.
+    pub fn has(&self, key: &str) -> bool {
+        self.setting(key).is_some() || !self.children(key).is_empty()
+    }
+
     /// The effective value; empty where there is none.
     pub fn get(&self, key: &str) -> &str {
         self.setting(key)
@@ -156,18 +163,15 @@ impl Layers {
 
     /// Every layer's setting for a key, lowest first.
     pub fn all(&self, key: &str) -> Vec<&Setting> {
-        self.layers
-            .iter()
-            .flatten()
-            .filter(|setting| same(&setting.key, key))
-            .collect()
+        let all = self.layers.iter().flatten();
+        all.filter(|setting| same(&setting.key, key)).collect()
     }
 
     /// Every effective setting, sorted by key.
     pub fn effective(&self) -> Vec<&Setting> {
         let sorted: BTreeMap<_, _> = self.winners.iter().collect();
-        sorted
-            .into_values()
+        let winners = sorted.into_values();
+        winners
             .map(|(layer, place)| &self.layers[*layer][*place])
             .collect()
     }
@@ -197,35 +201,35 @@ pub fn file_names(environment: &str) -> [String; 2] {
 }
 
 fn file_settings(path: &Path, document: &Document) -> Vec<Setting> {
-    let entries = document.entries().into_iter();
-    let source = |line| Source::File {
-        file: path.to_owned(),
-        line,
+    let setting = |entry: Entry| Setting {
+        source: Source::File {
+            file: path.to_owned(),
+            line: entry.at.line,
+        },
+        key: entry.key,
+        value: entry.value,
     };
-    entries
-        .map(|entry| Setting {
-            source: source(entry.at.line),
-            key: entry.key,
-            value: entry.value,
-        })
-        .collect()
+    document.entries().into_iter().map(setting).collect()
 }
 
 /// `ASPNETCORE_` then `DOTNET_` variables, without their prefix.
 fn host_variables(all: &[(String, String)]) -> Vec<Setting> {
-    let prefixed = |prefix: &'static str| {
-        all.iter().filter_map(move |(name, value)| {
-            let (head, rest) = name.split_at_checked(prefix.len())?;
-            (same(head, prefix) && !rest.is_empty()).then(|| Setting {
-                key: rest.replace("__", ":"),
-                value: Some(value.clone()),
-                source: Source::Host {
-                    variable: name.clone(),
-                },
-            })
+    [prefixed(all, "ASPNETCORE_"), prefixed(all, "DOTNET_")].concat()
+}
+
+fn prefixed(all: &[(String, String)], prefix: &str) -> Vec<Setting> {
+    let setting = |(name, value): &(String, String)| {
+        let key = name.replace("__", ":");
+        let (head, rest) = key.split_at_checked(prefix.len())?;
+        (same(head, prefix) && !rest.is_empty()).then(|| Setting {
+            key: rest.to_owned(),
+            value: Some(value.clone()),
+            source: Source::Host {
+                variable: name.clone(),
+            },
         })
     };
-    prefixed("ASPNETCORE_").chain(prefixed("DOTNET_")).collect()
+    all.iter().filter_map(setting).collect()
 }
 
 /// Prefixes of connection strings, by which hosting services name them.

@@ -3,6 +3,7 @@
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use crate::appsettings::change::{self, Recovered};
+use crate::appsettings::layers::Started;
 use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;
 use crate::instance::Instance;
@@ -49,11 +50,8 @@ impl Context {
         let environment = global
             .environment
             .clone()
-            .or_else(|| text("ASPNETCORE_ENVIRONMENT"));
-        let environment = environment.unwrap_or_else(|| "Production".into());
-        let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
-        if !environment.chars().all(plain) || environment.starts_with('.') || environment.is_empty()
-        {
+            .unwrap_or_else(|| Started::here(Vec::new()).environment());
+        if environment.contains(['/', '\\', ':', '\0']) {
             return Err(Failure::new(
                 Exit::Usage,
                 "environmentName",

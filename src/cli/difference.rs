@@ -2,11 +2,10 @@
 
 use crate::appsettings::document::{Document, Entry};
 use crate::appsettings::key_path::KeyPath;
-use crate::connection_string::redis;
 use crate::schema;
-use crate::secret::MASK;
 use crate::terminal::safe::Neutral;
 use anstyle::{AnsiColor, Style};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 use std::fmt;
@@ -47,21 +46,24 @@ impl Difference {
 
 /// What stands in a secret's place; marked where the other document has another.
 fn mask(schema: &Value, entry: &Entry, other: Option<&Document>, mark: &str) -> Option<String> {
-    let value = entry
-        .value
-        .as_deref()
-        .filter(|value| !value.is_empty() && schema::is_secret(schema, &entry.key))?;
-    let is_connection = entry.key.to_ascii_lowercase().ends_with("connectionstring");
-    let hide = |value: &str| {
-        if is_connection {
-            redis::masked(value)
-        } else {
-            MASK.to_owned()
-        }
-    };
+    let value = entry.value.as_deref()?;
+    let hide = |value: &str| schema::masked(schema, &entry.key, value);
+    let hidden = hide(value)?;
     let before = other.and_then(|other| other.get(&KeyPath::new(&entry.key)));
-    let another = before.is_some_and(|before| before != value && hide(before) == hide(value));
-    Some(hide(value) + if another { mark } else { "" })
+    let another = before
+        .is_some_and(|before| before != value && hide(before).as_deref() == Some(hidden.as_str()));
+    Some(hidden + if another { mark } else { "" })
+}
+
+/// Scripts get the same as text, without colours.
+impl Serialize for Difference {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = anstream::adapter::strip_str(&self.to_string()).to_string();
+        let mut object = serializer.serialize_struct("Difference", 2)?;
+        object.serialize_field("path", &self.path)?;
+        object.serialize_field("difference", &text)?;
+        object.end()
+    }
 }
 
 impl fmt::Display for Difference {

@@ -10,7 +10,7 @@ pub struct Global {
     /// Harmony checkout or publish folder [default: the nearest upwards, else ./harmony]
     #[arg(long, value_name = "DIR", global = true)]
     pub checkout: Option<PathBuf>,
-    /// .NET environment to use [default: ASPNETCORE_ENVIRONMENT, else Production]
+    /// .NET environment to use [default: DOTNET_ENVIRONMENT, ASPNETCORE_ENVIRONMENT, else Production]
     #[arg(long, value_name = "NAME", global = true)]
     pub environment: Option<String>,
     /// Name of this installation, if you run several

@@ -74,7 +74,7 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
     }
     let mut replacements = appsettings::replacements(&files);
     for file in &files {
-        replacements.extend(twins::stale(file)?);
+        replacements.extend(twins::stale(&file.path, &file.document.to_bytes())?);
     }
     let files = if context.dry_run {
         replacements

@@ -1,6 +1,8 @@
 //! StackExchange.Redis connection strings: endpoints and options, separated by commas (spec: signalr.md G).
 
 use super::Endpoint;
+use super::keywords::{self, Form, Keyword};
+use super::masking;
 use crate::secret::Secret;
 use std::time::Duration;
 
@@ -74,20 +76,28 @@ const COMMANDS: [&str; 24] = [
     "XRANGE",
 ];
 
-/// A string that StackExchange.Redis refuses too.
+/// A string that StackExchange.Redis refuses too, or takes and can never connect with. No error
+/// shows what may be a part of a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedisStringError {
     #[error("the connection string is empty")]
     Empty,
     #[error("the connection string names no endpoint")]
     NoEndpoint,
-    #[error("the port of '{0}' is larger than 65535")]
-    Port(String),
-    #[error("Keyword '{keyword}' is not supported.{}", near.map(|near| format!(" Did you mean '{near}'?")).unwrap_or_default())]
+    #[error("the port {0} is not one from 0 to 65535")]
+    Port(i32),
+    #[error("'{shown}' is not HOST:PORT{}", right_spelling(.suggestion.as_deref()))]
+    Endpoint {
+        shown: String,
+        suggestion: Option<String>,
+    },
+    #[error("Keyword '{keyword}' is not supported.{}", did_you_mean(*.near))]
     UnknownKeyword {
         keyword: String,
         near: Option<&'static str>,
     },
+    #[error("options are separated by commas here{}", right_spelling(.0.as_deref()))]
+    Semicolons(Option<String>),
     #[error("Keyword '{keyword}' requires {expected}; the value given is not one.")]
     Value {
         keyword: &'static str,
@@ -95,47 +105,13 @@ pub enum RedisStringError {
     },
 }
 
-/// Every keyword; those that only matter to StackExchange.Redis itself are accepted and passed over.
-const KEYWORDS: [&str; 38] = [
-    "abortConnect",
-    "allowAdmin",
-    "asyncTimeout",
-    "channelPrefix",
-    "checkCertificateRevocation",
-    "configChannel",
-    "configCheckSeconds",
-    "connectRetry",
-    "connectTimeout",
-    "defaultDatabase",
-    "heartbeatInterval",
-    "highIntegrity",
-    "highPriorityThreads",
-    "includeDetailInExceptions",
-    "keepAlive",
-    "name",
-    "password",
-    "preserveAsyncOrder",
-    "protocol",
-    "proxy",
-    "resolveDns",
-    "responseTimeout",
-    "sentinelPassword",
-    "sentinelUser",
-    "serviceName",
-    "setlib",
-    "ssl",
-    "sslHost",
-    "sslProtocols",
-    "syncTimeout",
-    "tiebreaker",
-    "tunnel",
-    "user",
-    "version",
-    "writeBuffer",
-    "setClientLibrary",
-    "heartbeatConsistencyChecks",
-    "includePerformanceCountersInExceptions",
-];
+fn right_spelling(suggestion: Option<&str>) -> String {
+    suggestion.map_or_else(String::new, |text| format!("; write {text}"))
+}
+
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map_or_else(String::new, |near| format!(" Did you mean '{near}'?"))
+}
 
 /// Hosts of managed services whose defaults differ.
 const MANAGED: [&str; 5] = [
@@ -178,160 +154,126 @@ impl RedisOptions {
             return Err(RedisStringError::Empty);
         }
         let mut options = RedisOptions::at(Endpoint::new("", 0));
-        let (mut addresses, mut abort_connect, mut tls) = (Vec::new(), None, None);
-        let (mut sync_timeout, mut async_timeout, mut connect_timeout) = (5000, None, None);
+        let mut given = Given::default();
         for token in text
             .split(',')
             .map(str::trim)
             .filter(|token| !token.is_empty())
         {
-            let Some((key, value)) = token.split_once('=').filter(|(key, _)| !key.is_empty())
-            else {
-                addresses.push(token);
-                continue;
-            };
-            let (key, value) = (key.trim(), value.trim());
-            if let Some(command) = key.strip_prefix('$') {
-                if COMMANDS
-                    .iter()
-                    .any(|sent| sent.eq_ignore_ascii_case(command))
-                {
-                    options.refuse(key, "it sends this command by its own name");
-                }
-                continue;
-            }
-            let Some(keyword) = KEYWORDS
-                .into_iter()
-                .find(|known| known.eq_ignore_ascii_case(key))
-            else {
-                return Err(RedisStringError::UnknownKeyword {
-                    keyword: key.to_owned(),
-                    near: nearest(key),
-                });
-            };
-            match keyword {
-                "user" => options.user = Some(value.to_owned()),
-                "password" => options.password = Some(Secret::new(value)),
-                "channelPrefix" => options.channel_prefix = value.to_owned(),
-                "name" => options.client_name = Some(value.to_owned()),
-                "sslHost" => options.tls_host = Some(value.to_owned()),
-                "serviceName" => {
-                    options.service_name = Some(value.to_owned()).filter(|name| !name.is_empty())
-                }
-                "abortConnect" => abort_connect = Some(boolean(keyword, value)?),
-                "ssl" => tls = Some(boolean(keyword, value)?),
-                "sentinelUser" => options.sentinel_user = Some(value.to_owned()),
-                "sentinelPassword" => options.sentinel_password = Some(Secret::new(value)),
-                "tunnel" => {
-                    options.tunnel = match value.strip_prefix("http:") {
-                        None if value.is_empty() => None,
-                        proxy => Some(tunnel(proxy.unwrap_or_default())?),
-                    }
-                }
-                "setlib" | "setClientLibrary" => options.set_library = boolean(keyword, value)?,
-                "sslProtocols" => options.allow_tls(value),
-                "checkCertificateRevocation" => {
-                    if boolean(keyword, value)? {
-                        options.refuse(
-                            keyword,
-                            "revocation is not looked up; leave it out, or say false",
-                        );
-                    }
-                }
-                "highIntegrity" => {
-                    if boolean(keyword, value)? {
-                        options.refuse(keyword, "answers carry no checksums");
-                    }
-                }
-                "proxy" => {
-                    if !value.eq_ignore_ascii_case("none") {
-                        options.refuse(keyword, "such proxies carry no channels");
-                    }
-                }
-                "keepAlive" => {
-                    let seconds = integer(keyword, value, 0)?;
-                    options.keep_alive = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
-                }
-                "defaultDatabase" => options.database = integer(keyword, value, 0)?,
-                "allowAdmin" | "resolveDns" => {
-                    boolean(keyword, value)?;
-                    options.without_effect.push(keyword);
-                }
-                "syncTimeout" => sync_timeout = integer(keyword, value, 1)?,
-                "asyncTimeout" => async_timeout = Some(integer(keyword, value, 1)?),
-                "connectTimeout" => connect_timeout = Some(integer(keyword, value, 0)?),
-                "connectRetry" | "configCheckSeconds" => {
-                    integer(keyword, value, 0)?;
-                    options.without_effect.push(keyword);
-                }
-                "protocol"
-                    if !["2", "3", "resp2", "resp3"]
-                        .iter()
-                        .any(|known| known.eq_ignore_ascii_case(value)) =>
-                {
-                    return Err(RedisStringError::Value {
-                        keyword,
-                        expected: "resp2 or resp3",
-                    });
-                }
-                // A server speaks both, and pushes messages beside answers only in the newer.
-                "protocol" => {}
-                _ => options.without_effect.push(keyword),
+            match token.split_once('=').filter(|(key, _)| !key.is_empty()) {
+                None => given.addresses.push(token),
+                Some((key, _)) if key.starts_with('$') => options.rename(key),
+                Some((key, value)) => options.take(key.trim(), value.trim(), &mut given, text)?,
             }
         }
-        let sentinel = options.service_name.is_some();
-        let managed = addresses.iter().any(|address| {
-            let host = address
+        options.complete(&given)?;
+        Ok(options)
+    }
+
+    /// Takes one option.
+    fn take(
+        &mut self,
+        key: &str,
+        value: &str,
+        given: &mut Given<'_>,
+        text: &str,
+    ) -> Result<(), RedisStringError> {
+        let Some(keyword) = Keyword::named(key) else {
+            return Err(unknown(key, text));
+        };
+        let is_valid = match keyword.form {
+            Form::Tunnel if !value.is_empty() => tunnel(value).is_some(),
+            form => form.accepts(value),
+        };
+        if !is_valid {
+            return Err(RedisStringError::Value {
+                keyword: keyword.name,
+                expected: keyword.form.expected(),
+            });
+        }
+        let number = keywords::integer(value).unwrap_or_default();
+        match keyword.name {
+            "user" => self.user = Some(value.to_owned()),
+            "password" => self.password = Some(Secret::new(value)),
+            "channelPrefix" => self.channel_prefix = value.to_owned(),
+            "name" => self.client_name = Some(value.to_owned()),
+            "sslHost" => self.tls_host = Some(value.to_owned()),
+            "serviceName" => {
+                self.service_name = Some(value.to_owned()).filter(|name| !name.is_empty())
+            }
+            "sentinelUser" => self.sentinel_user = Some(value.to_owned()),
+            "sentinelPassword" => self.sentinel_password = Some(Secret::new(value)),
+            "tunnel" => self.tunnel = tunnel(value),
+            "abortConnect" => given.abort_connect = keywords::boolean(value),
+            "ssl" => given.tls = keywords::boolean(value),
+            "setlib" => self.set_library = keywords::boolean(value) == Some(true),
+            "sslProtocols" => self.allow_tls(value),
+            "keepAlive" => {
+                let seconds = u64::try_from(number).unwrap_or_default();
+                self.keep_alive = (seconds > 0).then(|| Duration::from_secs(seconds));
+            }
+            "defaultDatabase" => self.database = u32::try_from(number).unwrap_or_default(),
+            "syncTimeout" => given.sync_timeout = Some(number),
+            "asyncTimeout" => given.async_timeout = Some(number),
+            "connectTimeout" => given.connect_timeout = Some(number),
+            // A server speaks both, and pushes messages beside answers only in the newer.
+            "protocol" => {}
+            _ => self.take_unsupported(keyword.name, value),
+        }
+        Ok(())
+    }
+
+    /// Fills in what depends on several options.
+    fn complete(&mut self, given: &Given<'_>) -> Result<(), RedisStringError> {
+        let host = |address: &&str| {
+            address
                 .split(':')
                 .next()
                 .unwrap_or_default()
-                .to_ascii_lowercase();
+                .to_ascii_lowercase()
+        };
+        let is_managed = |address: &&str| {
+            let host = host(address);
             MANAGED.iter().any(|suffix| host.ends_with(suffix))
-        });
-        options.tls =
-            tls.unwrap_or(managed && addresses.iter().any(|address| address.ends_with(":6380")));
-        let default_port = if sentinel {
-            26379
-        } else if options.tls {
-            6380
-        } else {
-            6379
         };
-        options.endpoints = Vec::new();
-        // What can't be understood as an endpoint is passed over, but a port that can't be is not.
-        let too_large = |address: &&&str| {
-            !address.starts_with(super::SOCKET)
-                && address
-                    .rsplit_once(':')
-                    .is_some_and(|(_, port)| port.parse::<i32>().is_ok_and(|port| port > 65_535))
-        };
-        if let Some(address) = addresses.iter().find(too_large) {
-            return Err(RedisStringError::Port((*address).to_owned()));
-        }
-        // One without a port is not yet the one with the default port: doubles are told by how they are spelt.
-        for endpoint in addresses
+        let managed = given.addresses.iter().any(|address| is_managed(&address));
+        let secure_port = given
+            .addresses
             .iter()
-            .filter_map(|address| Endpoint::parse(address, 0))
-        {
-            if !options.endpoints.contains(&endpoint) {
-                options.endpoints.push(endpoint);
+            .any(|address| address.ends_with(":6380"));
+        self.tls = given.tls.unwrap_or(managed && secure_port);
+        let default_port = match (&self.service_name, self.tls) {
+            (Some(_), _) => 26379,
+            (None, true) => 6380,
+            (None, false) => 6379,
+        };
+        self.endpoints = Vec::new();
+        for address in &given.addresses {
+            if let Some(endpoint) = endpoint(address)?
+                && !self.endpoints.iter().any(|known| {
+                    known.host.eq_ignore_ascii_case(&endpoint.host) && known.port == endpoint.port
+                })
+            {
+                self.endpoints.push(endpoint);
             }
         }
-        for endpoint in options
+        // One without a port is not yet the one with the default port: doubles are told by how they are spelt.
+        for endpoint in self
             .endpoints
             .iter_mut()
-            .filter(|endpoint| endpoint.port == 0)
+            .filter(|endpoint| endpoint.port == 0 && endpoint.socket_path().is_none())
         {
             endpoint.port = default_port;
         }
-        if options.endpoints.is_empty() {
+        if self.endpoints.is_empty() {
             return Err(RedisStringError::NoEndpoint);
         }
-        options.abort_connect = abort_connect.unwrap_or(!managed);
-        options.async_timeout = Duration::from_millis(async_timeout.unwrap_or(sync_timeout).into());
-        options.connect_timeout =
-            Duration::from_millis(connect_timeout.unwrap_or(sync_timeout.max(5000)).into());
-        Ok(options)
+        let sync_timeout = given.sync_timeout.unwrap_or(5000);
+        self.abort_connect = given.abort_connect.unwrap_or(!managed);
+        self.async_timeout = milliseconds(given.async_timeout.unwrap_or(sync_timeout));
+        let connect_timeout = given.connect_timeout.unwrap_or(sync_timeout.max(5000));
+        self.connect_timeout = milliseconds(connect_timeout);
+        Ok(())
     }
 }
 
@@ -339,6 +281,30 @@ impl RedisOptions {
     /// Refuses what this hub cannot do, and StackExchange.Redis can.
     pub fn check_supported(&self) -> Result<(), Unsupported> {
         self.unsupported.clone().map_or(Ok(()), Err)
+    }
+
+    /// `$COMMAND=other`: only what this hub sends matters to it.
+    fn rename(&mut self, key: &str) {
+        let is_sent = |sent: &&str| key[1..].trim().eq_ignore_ascii_case(sent);
+        if COMMANDS.iter().any(|sent| is_sent(&sent)) {
+            self.refuse(key, "it sends this command by its own name");
+        }
+    }
+
+    fn take_unsupported(&mut self, keyword: &'static str, value: &str) {
+        let is_on = keywords::boolean(value) == Some(true);
+        match keyword {
+            "checkCertificateRevocation" if is_on => self.refuse(
+                keyword,
+                "revocation is not looked up; leave it out, or say false",
+            ),
+            "highIntegrity" if is_on => self.refuse(keyword, "answers carry no checksums"),
+            "proxy" if !matches!(value.trim().to_ascii_lowercase().as_str(), "none" | "0") => {
+                self.refuse(keyword, "such proxies carry no channels");
+            }
+            "checkCertificateRevocation" | "highIntegrity" | "proxy" => {}
+            _ => self.without_effect.push(keyword),
+        }
     }
 
     fn refuse(&mut self, keyword: &str, why: &'static str) {
@@ -359,6 +325,142 @@ impl RedisOptions {
             self.tls_versions.clear();
         }
     }
+}
+
+/// What a string said, where defaults depend on it.
+#[derive(Default)]
+struct Given<'t> {
+    addresses: Vec<&'t str>,
+    abort_connect: Option<bool>,
+    tls: Option<bool>,
+    sync_timeout: Option<i32>,
+    async_timeout: Option<i32>,
+    connect_timeout: Option<i32>,
+}
+
+/// Warnings about keywords that Harmony's own version does not know.
+pub fn newer_keywords(text: &str) -> Vec<String> {
+    let keywords = text.split(',').filter_map(|token| token.split_once('='));
+    keywords
+        .filter_map(|(key, _)| {
+            let keyword = Keyword::named(key.trim())?;
+            let needs = keyword.since?;
+            Some(format!(
+                "the keyword '{}' needs {needs}; Harmony's .NET hub has StackExchange.Redis 2.7.27 \
+                 and would not start",
+                keyword.name
+            ))
+        })
+        .collect()
+}
+
+/// An address: `None` for one that StackExchange.Redis passes over. One that it takes for the name
+/// of a host, and that can be none, is an error.
+fn endpoint(address: &str) -> Result<Option<Endpoint>, RedisStringError> {
+    if address.starts_with(super::SOCKET) {
+        return Ok((address.len() > 1).then(|| Endpoint::new(address, 0)));
+    }
+    if address.contains("://") {
+        return Err(misspelt(address));
+    }
+    let (host, port) = match (address.rfind(']'), address.find(':'), address.rfind(':')) {
+        (_, _, None | Some(0)) => (address, None),
+        (Some(end), _, Some(colon)) if end > 0 => {
+            let port = (end < colon).then(|| &address[colon + 1..]);
+            (address.get(1..end).unwrap_or_default(), port)
+        }
+        (_, first, last) if first != last => (address, None),
+        (_, _, Some(colon)) => (&address[..colon], Some(&address[colon + 1..])),
+    };
+    let port = match port.map(keywords::integer) {
+        None => 0,
+        Some(None) => return Ok(None),
+        Some(Some(port)) => u16::try_from(port).map_err(|_| RedisStringError::Port(port))?,
+    };
+    let is_name = |host: &str| {
+        !host.is_empty() && !host.contains(|letter: char| ":/@;=\\\"' ".contains(letter))
+    };
+    if host.parse::<std::net::Ipv6Addr>().is_ok() || is_name(host) {
+        Ok(Some(Endpoint::new(host, port)))
+    } else {
+        Err(misspelt(address))
+    }
+}
+
+/// `http:HOST:PORT`.
+fn tunnel(value: &str) -> Option<Endpoint> {
+    let proxy = endpoint(value.strip_prefix("http:")?).ok().flatten()?;
+    (proxy.port != 0 && proxy.socket_path().is_none()).then_some(proxy)
+}
+
+fn unknown(key: &str, text: &str) -> RedisStringError {
+    if text.contains(';') {
+        return RedisStringError::Semicolons(respelt(text));
+    }
+    if key.contains("://") {
+        return misspelt(text);
+    }
+    let keyword = if masking::is_plain(key) {
+        key.to_owned()
+    } else {
+        crate::secret::MASK.to_owned()
+    };
+    RedisStringError::UnknownKeyword {
+        near: Keyword::near(key),
+        keyword,
+    }
+}
+
+fn misspelt(text: &str) -> RedisStringError {
+    RedisStringError::Endpoint {
+        shown: masking::connection_string(text),
+        suggestion: respelt(text),
+    }
+}
+
+/// How StackExchange.Redis spells a URL or `Host=h;Port=p`, secrets masked.
+pub fn respelt(text: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    let mut option = |name: &str, value: &str| parts.push(format!("{name}={value}"));
+    let address = if let Ok(url) = url::Url::parse(text.trim()) {
+        if !matches!(url.scheme(), "redis" | "rediss" | "tcp") {
+            return None;
+        }
+        if !url.username().is_empty() {
+            option("user", url.username());
+        }
+        if url.password().is_some() {
+            option("password", crate::secret::MASK);
+        }
+        if url.scheme() == "rediss" {
+            option("ssl", "true");
+        }
+        let database = url.path().trim_matches('/');
+        if database.parse::<u16>().is_ok_and(|number| number > 0) {
+            option("defaultDatabase", database);
+        }
+        format!("{}:{}", url.host_str()?, url.port().unwrap_or(6379))
+    } else {
+        let (mut host, mut port) = (None, "6379");
+        for (name, value) in text.split(';').filter_map(|part| part.split_once('=')) {
+            match name.trim().to_ascii_lowercase().as_str() {
+                "host" | "server" | "endpoint" | "data source" => host = Some(value.trim()),
+                "port" => port = value.trim(),
+                "password" | "pwd" => option("password", crate::secret::MASK),
+                "user" | "username" | "uid" => option("user", value.trim()),
+                "ssl" | "usessl" => option("ssl", value.trim()),
+                _ => {}
+            }
+        }
+        let host = host?;
+        if host.contains(':') {
+            host.to_owned()
+        } else {
+            format!("{host}:{port}")
+        }
+    };
+    parts.insert(0, address);
+    Some(parts.join(","))
 }
 
 /// The string with another first endpoint and password; every other option stays as it was.
@@ -385,69 +487,9 @@ pub fn rewrite(text: &str, endpoint: &Endpoint, password: Option<&Secret>) -> St
 
 /// The string with its secrets masked, also where a password stands in a wrong place.
 pub fn masked(text: &str) -> String {
-    let mask = |token: &str| {
-        let mut keys = token.match_indices('=').map(|(at, _)| &token[..at]);
-        match keys.find(|key| key.trim_end().to_ascii_lowercase().ends_with("password")) {
-            Some(key) => format!("{key}={}", crate::secret::MASK),
-            None => token.to_owned(),
-        }
-    };
-    text.split(',').map(mask).collect::<Vec<_>>().join(",")
+    masking::redis(text)
 }
 
-/// A proxy's `host:port`.
-fn tunnel(proxy: &str) -> Result<Endpoint, RedisStringError> {
-    Endpoint::parse(proxy, 0)
-        .filter(|proxy| proxy.port != 0 && proxy.socket_path().is_none())
-        .ok_or(RedisStringError::Value {
-            keyword: "tunnel",
-            expected: "http:HOST:PORT",
-        })
-}
-
-fn boolean(keyword: &'static str, value: &str) -> Result<bool, RedisStringError> {
-    let is = |spellings: [&str; 4]| {
-        spellings
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(value))
-    };
-    if is(["true", "1", "yes", "on"]) {
-        return Ok(true);
-    }
-    if is(["false", "0", "no", "off"]) {
-        Ok(false)
-    } else {
-        Err(RedisStringError::Value {
-            keyword,
-            expected: "a boolean value",
-        })
-    }
-}
-
-fn integer(keyword: &'static str, value: &str, least: u32) -> Result<u32, RedisStringError> {
-    match value.parse::<i64>() {
-        Ok(number) if number < i64::from(least) => Ok(least),
-        Ok(number) => u32::try_from(number).map_err(|_| RedisStringError::Value {
-            keyword,
-            expected: "an integer value",
-        }),
-        Err(_) => Err(RedisStringError::Value {
-            keyword,
-            expected: "an integer value",
-        }),
-    }
-}
-
-fn nearest(key: &str) -> Option<&'static str> {
-    KEYWORDS
-        .into_iter()
-        .map(|known| {
-            (
-                strsim::damerau_levenshtein(&known.to_ascii_lowercase(), &key.to_ascii_lowercase()),
-                known,
-            )
-        })
-        .min()
-        .filter(|(distance, known)| *distance <= known.len() / 3 + 1)
-        .map(|(_, known)| known)
+fn milliseconds(number: i32) -> Duration {
+    Duration::from_millis(u64::try_from(number).unwrap_or_default())
 }

@@ -53,9 +53,10 @@ impl ValueInForce {
 /// A value as JSON has it.
 pub fn json_of(value: &NewValue) -> Value {
     match value {
-        NewValue::Text(text) => Value::String(text.clone()),
+        NewValue::Text(text) | NewValue::Quoted(text) => Value::String(text.clone()),
         NewValue::Integer(number) => Value::from(*number),
         NewValue::Boolean(value) => Value::Bool(*value),
+        NewValue::Number(number) => serde_json::from_str(number).unwrap_or(Value::Null),
     }
 }
 
@@ -180,7 +181,8 @@ impl Draft for FileDraft {
 
     fn unset(&mut self, key: &str) -> Result<(), String> {
         let mut file = self.file.clone();
-        if !file.document.remove(&KeyPath::new(key)) {
+        let removed = file.document.remove(&KeyPath::new(key));
+        if !removed.map_err(|error| error.to_string())? {
             return Err(format!("{} does not set {key}", file.path.display()));
         }
         self.replace(key, file);
@@ -200,7 +202,7 @@ pub fn objection(schema: &Value, file: &SettingsFile, key: &str) -> Option<Strin
                 .get(..at.len() + 1)
                 .is_some_and(|head| same(head, &format!("{at}:")))
     };
-    schema::violations(schema, file)
+    schema::violations(schema, &file.path, &file.document)
         .into_iter()
         .find(|violation| concerns(&violation.key))
         .map(|violation| violation.message)

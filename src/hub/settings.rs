@@ -442,14 +442,31 @@ fn count(layers: &Layers, key: &'static str) -> Result<Option<usize>, HubSetting
     }
 }
 
+/// Serilog's level, else that of .NET's older form; a level may be a name, a number or a switch.
 fn log_level(layers: &Layers) -> Result<LogLevel, HubSettingsError> {
     for key in [
         "Serilog:MinimumLevel:Default",
+        "Serilog:MinimumLevel:ControlledBy",
         "Serilog:MinimumLevel",
         "Logging:LogLevel:Default",
     ] {
-        return Ok(match layers.get(key).to_ascii_lowercase().as_str() {
-            "" => continue,
+        let mut text = layers.get(key).trim();
+        if text.starts_with('$') {
+            let switch = format!("Serilog:LevelSwitches:{text}");
+            text = layers.get(&switch).trim();
+        }
+        if text.is_empty() {
+            continue;
+        }
+        let level = LogLevel::named(text).or_else(|| LogLevel::numbered(text.parse().ok()?));
+        return level.ok_or_else(|| HubSettingsError::LogLevel(key, text.to_owned()));
+    }
+    Ok(LogLevel::Information)
+}
+
+impl LogLevel {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
             "verbose" | "trace" => LogLevel::Verbose,
             "debug" => LogLevel::Debug,
             "information" => LogLevel::Information,
@@ -457,8 +474,20 @@ fn log_level(layers: &Layers) -> Result<LogLevel, HubSettingsError> {
             "error" => LogLevel::Error,
             "fatal" | "critical" => LogLevel::Fatal,
             "none" => LogLevel::None,
-            other => return Err(HubSettingsError::LogLevel(key, other.to_owned())),
-        });
+            _ => return None,
+        })
     }
-    Ok(LogLevel::Information)
+
+    /// Both forms count alike; a number that no level has logs what is above it.
+    fn numbered(number: i32) -> Option<Self> {
+        Some(match number {
+            i32::MIN..=0 => LogLevel::Verbose,
+            1 => LogLevel::Debug,
+            2 => LogLevel::Information,
+            3 => LogLevel::Warning,
+            4 => LogLevel::Error,
+            5 => LogLevel::Fatal,
+            6.. => LogLevel::None,
+        })
+    }
 }

@@ -1,16 +1,20 @@
 //! What Linux and macOS do in their own way.
 
+mod access;
 pub mod advice;
 mod input_mode;
 
+pub use access::{
+    copy_access, create_private_file, create_private_folder, is_foreign, other_names,
+};
 pub use input_mode::{InputMode, has_input};
 
 use super::Readers;
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use socket2::Socket;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tokio::signal::unix::{SignalKind, signal};
@@ -174,19 +178,6 @@ pub fn create_file(path: &Path, readers: Readers) -> io::Result<File> {
         .truncate(true)
         .mode(mode)
         .open(path)
-}
-
-/// Gives a new file the permissions and the owner of the one that it will replace. A new settings
-/// file can be read by everyone.
-pub fn copy_access(target: &Path, file: &File) -> io::Result<()> {
-    let Ok(metadata) = fs::metadata(target) else {
-        return file.set_permissions(Permissions::from_mode(0o644));
-    };
-    let own = file.metadata()?;
-    if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
-        fchown(file, Some(metadata.uid()), Some(metadata.gid()))?;
-    }
-    file.set_permissions(metadata.permissions())
 }
 
 /// The path of a file itself, without links.

@@ -81,6 +81,26 @@ fn keep_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Creates a file that is not there yet; it has the rights that its folder gives.
+pub fn create_private_file(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).open(path)
+}
+
+/// Creates a folder, and those above it: below a user's own folders it is the user's alone.
+pub fn create_private_folder(path: &Path) -> io::Result<()> {
+    fs::create_dir_all(path)
+}
+
+/// The names that a file has beside this one: hard links are rare here, and kept count of nowhere.
+pub fn other_names(_path: &Path) -> u64 {
+    0
+}
+
+/// Whether a folder belongs to somebody else: the access lists of Windows decide who may write.
+pub fn is_foreign(_folder: &Path) -> bool {
+    false
+}
+
 /// A new file has the rights that its folder gives, as the one had that it will replace.
 pub fn copy_access(_target: &Path, _file: &File) -> io::Result<()> {
     Ok(())

@@ -1,6 +1,6 @@
 //! One application's settings files, and which of them an edit goes to.
 
-use crate::appsettings::document::{NewValue, ShapeConflict};
+use crate::appsettings::document::{EditError, NewValue};
 use crate::appsettings::key_path::KeyPath;
 use crate::appsettings::layers::{Layers, file_names};
 use crate::appsettings::{SettingsError, SettingsFile};
@@ -93,7 +93,7 @@ impl ApplicationSettings {
     }
 
     /// Sets a key in the files that the scope names.
-    pub fn set(&mut self, key: &str, value: NewValue) -> Result<(), ShapeConflict> {
+    pub fn set(&mut self, key: &str, value: NewValue) -> Result<(), EditError> {
         let key = KeyPath::new(key);
         let [base, own] = file_names(&self.scope.environment);
         for file in &mut self.files {
@@ -111,14 +111,15 @@ impl ApplicationSettings {
     }
 
     /// Removes a key from every file that counts in the environment.
-    pub fn remove(&mut self, key: &str) {
+    pub fn remove(&mut self, key: &str) -> Result<(), EditError> {
         let key = KeyPath::new(key);
         let names = file_names(&self.scope.environment);
         for file in &mut self.files {
             if names.iter().any(|name| file.path.ends_with(name)) {
-                file.document.remove(&key);
+                file.document.remove(&key)?;
             }
         }
+        Ok(())
     }
 
     /// Whether these are the settings of an application.

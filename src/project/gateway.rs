@@ -1,7 +1,7 @@
 //! The gateway's route to the hub, in an Ocelot file.
 
 use crate::appsettings::SettingsFile;
-use crate::appsettings::document::{NewValue, ShapeConflict};
+use crate::appsettings::document::{EditError, NewValue};
 use crate::appsettings::key_path::KeyPath;
 use url::Url;
 
@@ -30,7 +30,7 @@ pub fn route_url(gateway: &SettingsFile) -> Option<Url> {
 }
 
 /// Points the route to the hub, where there is one, at another address.
-pub fn set_route(gateway: &mut SettingsFile, url: &Url) -> Result<(), ShapeConflict> {
+pub fn set_route(gateway: &mut SettingsFile, url: &Url) -> Result<(), EditError> {
     let Some(index) = route_index(gateway) else {
         return Ok(());
     };

@@ -1,7 +1,7 @@
 //! Why provisioning failed.
 
 use crate::appsettings::SettingsError;
-use crate::appsettings::document::ShapeConflict;
+use crate::appsettings::document::EditError;
 use crate::connection_string::Endpoint;
 use crate::containers::Service;
 use crate::containers::docker::DockerError;
@@ -136,8 +136,8 @@ impl From<SettingsError> for Error {
     }
 }
 
-impl From<ShapeConflict> for Error {
-    fn from(error: ShapeConflict) -> Self {
+impl From<EditError> for Error {
+    fn from(error: EditError) -> Self {
         Error::Project(error.into())
     }
 }

@@ -55,7 +55,7 @@ async fn take_back(
     let instance = &installation.instance;
     match (undo, engine) {
         (Undo::Files, _) => {
-            change::undo(&instance.backups())?;
+            change::undo(&instance.backups(), 1)?;
         }
         (Undo::Created(created), Some(engine)) => engine.undo(&created).await?,
         (

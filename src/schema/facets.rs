@@ -37,19 +37,20 @@ impl<'s> Facets<'s> {
     }
 
     pub fn kind(&self) -> AnswerKind {
-        let types = self.types();
+        // Readers may take several types; the first is the one to write.
+        let asked = self.types().first().copied();
         let choices = self.choices();
         let is_boolean = |choice: &OfferedValue| matches!(choice.value, NewValue::Boolean(_));
-        if types.contains(&"boolean") || (!choices.is_empty() && choices.iter().all(is_boolean)) {
+        if asked == Some("boolean") || (!choices.is_empty() && choices.iter().all(is_boolean)) {
             AnswerKind::YesNo
         } else if !choices.is_empty() {
             AnswerKind::Choice {
                 choices,
                 others: self.others(),
             }
-        } else if types.contains(&"integer") {
+        } else if asked == Some("integer") {
             self.integer()
-        } else if types.contains(&"number") {
+        } else if asked == Some("number") {
             AnswerKind::Number
         } else if self.text("format").is_some_and(|format| format == "uri") {
             AnswerKind::Uri

@@ -94,7 +94,7 @@ fn a_map_is_edited_item_by_item_and_a_secret_is_hidden() {
     terminal.press(ENTER);
     terminal.answer("? Name:", "Microsoft\r");
     terminal.sees("Trace");
-    terminal.answer("not set", &UP.repeat(4));
+    terminal.answer("not set", &UP.repeat(5));
     terminal.press(ENTER);
     terminal.answer("Microsoft: Warning", ENTER);
     terminal.answer("? Write", ENTER);

@@ -197,7 +197,7 @@ proptest! {
         for replacement in &replacements {
             prop_assert_eq!(&std::fs::read(&replacement.path).expect("a file"), &replacement.after);
         }
-        change::undo(&backups).expect("undone");
+        change::undo(&backups, 1).expect("undone");
         for replacement in &replacements {
             prop_assert_eq!(&std::fs::read(&replacement.path).ok(), &replacement.before);
         }
@@ -216,12 +216,12 @@ fn folders_that_were_made_for_files_are_gone_when_the_change_is_undone() {
     ];
     harmony::appsettings::write(&files, &backups).expect("a change");
     assert!(made.join("a/b/appsettings.json").exists());
-    harmony::appsettings::change::undo(&backups).expect("an undo");
+    harmony::appsettings::change::undo(&backups, 1).expect("an undo");
     assert!(!made.exists());
 
     harmony::appsettings::write(&files, &backups).expect("a change");
     folder.write("made/c/mine.txt", "mine");
-    harmony::appsettings::change::undo(&backups).expect("an undo");
+    harmony::appsettings::change::undo(&backups, 1).expect("an undo");
     assert!(!made.join("a").exists());
     assert_eq!(folder.read("made/c/mine.txt"), "mine");
 }

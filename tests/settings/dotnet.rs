@@ -1,9 +1,9 @@
 //! What .NET itself reads, against what we read: generated files, environments, arguments and connection strings.
 
-use crate::harness::program::{dotnet, peer, run};
-use crate::harness::services::{Part, has};
+use super::oracle::{all, cases, compare_folder, oracle};
+use crate::harness::program::{dotnet, run};
 use harmony::appsettings::key_path::fold;
-use harmony::appsettings::layers::{Layers, Started};
+use harmony::appsettings::layers::Started;
 use harmony::connection_string::redis::RedisOptions;
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::strategy::ValueTree;
@@ -11,19 +11,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Each case starts a .NET process, so a plain run takes few; HARMONY_CASES asks for more.
-fn cases() -> u32 {
-    std::env::var("HARMONY_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok())
-        .unwrap_or(120)
-}
-
 /// Cases that are the same in every run, in chunks for as many threads.
 fn generate<T: std::fmt::Debug>(strategy: impl Strategy<Value = T>) -> Vec<T> {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    (0..cases())
+    (0..cases(120))
         .map(|_| strategy.new_tree(&mut runner).expect("a case").current())
         .collect()
 }
@@ -90,10 +82,9 @@ fn documents() -> impl Strategy<Value = String> {
 
 #[test]
 fn settings_are_layered_as_dotnet_layers_them() {
-    if !has("settings_are_layered_as_dotnet_layers_them", &[Part::Peer]) {
+    let Some(peer) = oracle("settings_are_layered_as_dotnet_layers_them") else {
         return;
-    }
-    let peer = peer().expect("the peer");
+    };
     let key = prop_oneof![
         "[aAbB]{1,2}",
         "[aA]:[bB]",
@@ -129,65 +120,20 @@ fn settings_are_layered_as_dotnet_layers_them() {
         variables,
         arguments,
     ));
-    let mut refused = 0;
-    for (base, own, variables, arguments) in &cases {
+    let refused = all(&cases, |(base, own, variables, arguments)| {
         let folder = crate::harness::Folder::new();
         folder.write("appsettings.json", base);
         if let Some(own) = own {
             folder.write("appsettings.Development.json", own);
         }
-        let mut command = dotnet(&peer, "refconfig");
-        command
-            .env_clear()
-            .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
-            .env("IGNORE", "plain")
-            .envs(variables);
-        command
-            .args([
-                "settings",
-                folder.path().to_str().expect("text"),
-                "Development",
-            ])
-            .args(arguments);
-        let theirs: Value = serde_json::from_slice(&run(&mut command).stdout).expect("JSON");
         let started = Started {
             variables: variables.clone().into_iter().collect(),
             arguments: arguments.clone(),
         };
-        let ours = Layers::load(folder.path(), "Development", &started);
-        let case =
-            format!("{base}\n{own:?}\n{variables:?}\n{arguments:?}\nours {ours:?}\n.NET {theirs}");
-        if theirs.get("error").is_some_and(|error| error.is_string()) {
-            assert!(ours.is_err(), "{case}");
-            refused += 1;
-            continue;
-        }
-        let ours = ours.unwrap_or_else(|error| panic!("{error}\n{case}"));
-        let read: BTreeMap<_, _> = ours
-            .effective()
-            .into_iter()
-            .filter_map(|setting| Some((fold(&setting.key), setting.value.clone()?)))
-            .collect();
-        let expected: BTreeMap<_, _> = theirs
-            .as_object()
-            .expect("settings")
-            .iter()
-            .filter(|(key, _)| {
-                !["IGNORE", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"].contains(&key.as_str())
-            })
-            .filter_map(|(key, setting)| Some((fold(key), setting["value"].as_str()?.to_owned())))
-            .collect();
-        // The oracle's own variables are no part of the case.
-        let read: BTreeMap<_, _> = read
-            .into_iter()
-            .filter(|(key, _)| !key.starts_with("SYSTEM_GLOBALIZATION"))
-            .collect();
-        let expected: BTreeMap<_, _> = expected
-            .into_iter()
-            .filter(|(key, _)| !key.starts_with("SYSTEM_GLOBALIZATION"))
-            .collect();
-        assert_eq!(read, expected, "{case}");
-    }
+        compare_folder(&peer, &folder, &started).map_err(|difference| {
+            format!("{base}\n{own:?}\n{variables:?}\n{arguments:?}\n{difference}")
+        })
+    });
     eprintln!(
         "{} cases of settings, {refused} refused by both, 0 differences",
         cases.len()
@@ -196,13 +142,9 @@ fn settings_are_layered_as_dotnet_layers_them() {
 
 #[test]
 fn connection_strings_are_read_as_stackexchange_redis_reads_them() {
-    if !has(
-        "connection_strings_are_read_as_stackexchange_redis_reads_them",
-        &[Part::Peer],
-    ) {
+    let Some(peer) = oracle("connection_strings_are_read_as_stackexchange_redis_reads_them") else {
         return;
-    }
-    let peer = peer().expect("the peer");
+    };
     let endpoint = prop_oneof![
         "[a-z]{1,6}(:[0-9]{1,5})?",
         "10\\.0\\.0\\.[0-9]{1,2}(:[1-9][0-9]{1,3})?",

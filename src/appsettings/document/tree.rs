@@ -2,19 +2,14 @@
 
 use super::{Entry, Position, SyntaxError};
 use crate::appsettings::key_path;
-use jsonc_parser::ast::{ObjectPropName, Value as Ast};
-use jsonc_parser::common::{Range, Ranged};
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use crate::json::{JsonError, Kind as Token, Reader};
 
 /// A stretch of the text, in bytes.
-pub(super) type Span = Range;
-
-/// System.Text.Json's limit.
-const MAXIMUM_DEPTH: usize = 64;
+pub(super) type Span = std::ops::Range<usize>;
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    pub(super) range: Range,
+    pub(super) range: Span,
     pub(super) kind: Kind,
 }
 
@@ -29,111 +24,90 @@ pub(super) enum Kind {
 
 #[derive(Debug, Clone)]
 pub(super) struct Member {
-    pub(super) range: Range,
+    pub(super) range: Span,
     pub(super) name: String,
     pub(super) value: Node,
 }
 
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
-    let options = ParseOptions {
-        allow_comments: true,
-        allow_trailing_commas: true,
-        allow_loose_object_property_names: false,
-        allow_missing_commas: false,
-        allow_single_quoted_strings: false,
-        allow_hexadecimal_numbers: false,
-        allow_unary_plus_numbers: false,
-        allow_bare_decimal_point_numbers: false,
-        allow_non_finite_numbers: false,
-        allow_extended_string_escapes: false,
-    };
-    let parsed = parse_to_ast(text, &CollectOptions::default(), &options)
-        .map_err(|error| error_at(text, error.range().start, error.kind().to_string()))?;
-    match parsed.value {
-        Some(Ast::Object(object)) => convert(Ast::Object(object), text, 1),
-        Some(other) => Err(error_at(
-            text,
-            other.start(),
-            "a settings file holds one object".into(),
-        )),
-        None => Err(error_at(text, text.len(), "the file holds no JSON".into())),
-    }
-}
-
-fn convert(ast: Ast<'_>, text: &str, depth: usize) -> Result<Node, SyntaxError> {
-    let range = ast.range();
-    if depth > MAXIMUM_DEPTH + 1 {
-        return Err(error_at(
-            text,
-            range.start,
-            "more than 64 objects and arrays inside one another".into(),
-        ));
-    }
-    let kind = match ast {
-        Ast::Object(object) => Kind::Object(
-            object
-                .properties
-                .into_iter()
-                .map(|property| {
-                    let range = property.range;
-                    if let ObjectPropName::String(name) = &property.name {
-                        refuse_control_characters(text, name.range)?;
-                    }
-                    Ok(Member {
-                        range,
-                        name: property.name.into_string(),
-                        value: convert(property.value, text, depth + 1)?,
-                    })
-                })
-                .collect::<Result<_, _>>()?,
-        ),
-        Ast::Array(array) => Kind::Array(
-            array
-                .elements
-                .into_iter()
-                .map(|item| convert(item, text, depth + 1))
-                .collect::<Result<_, _>>()?,
-        ),
-        Ast::StringLit(literal) => {
-            refuse_control_characters(text, range)?;
-            Kind::Scalar(literal.value.into_owned())
-        }
-        Ast::NumberLit(literal) => Kind::Scalar(literal.value.to_owned()),
-        Ast::BooleanLit(literal) => Kind::Scalar(if literal.value {
-            "True".into()
+    root(&mut Reader::of_settings(text.as_bytes())).map_err(|error| {
+        let refused_comment = text.as_bytes().get(error.at) == Some(&b'/');
+        let what = if refused_comment {
+            "a comment that .NET does not read"
         } else {
-            "False".into()
-        }),
-        Ast::NullKeyword(_) => Kind::Null,
-    };
-    Ok(Node { range, kind })
+            error.what
+        };
+        error_at(text, error.at, what.to_owned())
+    })
 }
 
-fn refuse_control_characters(text: &str, range: Range) -> Result<(), SyntaxError> {
-    match text[range.start..range.end].find(|letter: char| letter < ' ') {
-        Some(at) => Err(error_at(
-            text,
-            range.start + at,
-            "a control character inside a string".into(),
-        )),
-        None => Ok(()),
+fn root(reader: &mut Reader<'_>) -> Result<Node, JsonError> {
+    if reader.peek()? != Token::Object {
+        return Err(reader.error("a settings file holds one object"));
     }
+    let root = node(reader)?;
+    reader.end()?;
+    Ok(root)
 }
 
+fn node(reader: &mut Reader<'_>) -> Result<Node, JsonError> {
+    let token = reader.peek()?;
+    let start = reader.at();
+    let kind = match token {
+        Token::Object => {
+            let mut members = Vec::new();
+            reader.members(|reader| member(reader).map(|member| members.push(member)))?;
+            Kind::Object(members)
+        }
+        Token::Array => {
+            let mut items = Vec::new();
+            reader.array(|reader| node(reader).map(|item| items.push(item)))?;
+            Kind::Array(items)
+        }
+        Token::String => Kind::Scalar(reader.string()?.into_owned()),
+        Token::Number => Kind::Scalar(reader.number()?.to_owned()),
+        Token::True | Token::False => {
+            let value = if reader.boolean()? { "True" } else { "False" };
+            Kind::Scalar(value.to_owned())
+        }
+        Token::Null => {
+            reader.null()?;
+            Kind::Null
+        }
+    };
+    Ok(Node {
+        range: start..reader.at(),
+        kind,
+    })
+}
+
+fn member(reader: &mut Reader<'_>) -> Result<Member, JsonError> {
+    let start = reader.at();
+    let name = reader.name()?.into_owned();
+    let value = node(reader)?;
+    Ok(Member {
+        range: start..value.range.end,
+        name,
+        value,
+    })
+}
+
+/// Adds the leaves below a node; `depth` names stand before it, joined in `prefix`.
 pub(super) fn flatten(
     node: &Node,
     prefix: &mut String,
+    depth: usize,
     lines: &mut LineCounter<'_>,
     entries: &mut Vec<Entry>,
 ) {
     let mut child =
         |name: &str, value: &Node, lines: &mut LineCounter<'_>, entries: &mut Vec<Entry>| {
             let length = prefix.len();
-            if length > 0 {
+            if depth > 0 {
                 prefix.push(':');
             }
             prefix.push_str(name);
-            flatten(value, prefix, lines, entries);
+            flatten(value, prefix, depth + 1, lines, entries);
             prefix.truncate(length);
         };
     let value = match &node.kind {
@@ -152,7 +126,7 @@ pub(super) fn flatten(
         Kind::Object(_) | Kind::Null => None,
         Kind::Scalar(text) => Some(text.clone()),
     };
-    if !prefix.is_empty() {
+    if depth > 0 {
         let empty = matches!(node.kind, Kind::Object(_) | Kind::Array(_));
         let at = lines.position(node.range.start);
         entries.push(Entry {
@@ -160,7 +134,7 @@ pub(super) fn flatten(
             value,
             empty,
             at,
-            span: node.range.start..node.range.end,
+            span: node.range.clone(),
         });
     }
 }
@@ -185,6 +159,15 @@ pub(super) fn names_differ(node: &Node) -> bool {
         }
         Kind::Array(items) => items.iter().all(names_differ),
         Kind::Scalar(_) | Kind::Null => true,
+    }
+}
+
+/// How many members and items a node holds, at any depth.
+pub(super) fn count(node: &Node) -> usize {
+    match &node.kind {
+        Kind::Object(members) => members.iter().map(|member| 1 + count(&member.value)).sum(),
+        Kind::Array(items) => items.iter().map(|item| 1 + count(item)).sum(),
+        Kind::Scalar(_) | Kind::Null => 0,
     }
 }
 
@@ -219,17 +202,11 @@ fn adjust(
     {
         *text = value;
     }
-    node.range = Range {
-        start: moved(node.range.start),
-        end: moved(node.range.end),
-    };
+    node.range = moved(node.range.start)..moved(node.range.end);
     match &mut node.kind {
         Kind::Object(members) => {
             for member in members {
-                member.range = Range {
-                    start: moved(member.range.start),
-                    end: moved(member.range.end),
-                };
+                member.range = moved(member.range.start)..moved(member.range.end);
                 adjust(&mut member.value, moved, start, replacement);
             }
         }
@@ -260,7 +237,7 @@ pub(super) fn to_json(node: &Node, text: &str) -> serde_json::Value {
 }
 
 pub(super) fn error_at(text: &str, at: usize, message: String) -> SyntaxError {
-    let at = position(text, at);
+    let at = position(text, text.floor_char_boundary(at));
     let line = text
         .lines()
         .nth(at.line - 1)

@@ -1,7 +1,7 @@
 //! Errors of settings, checkouts and our own files.
 
 use crate::appsettings::SettingsError;
-use crate::appsettings::document::{ShapeConflict, SyntaxError};
+use crate::appsettings::document::{EditError, SyntaxError};
 use crate::checkout::CheckoutError;
 use crate::cli::failure::{Exit, Failure};
 use crate::hub::settings::HubSettingsError;
@@ -47,6 +47,10 @@ impl From<SettingsError> for Failure {
                 Failure::new(Exit::SettingsInvalid, "settingsFolder", message)
                     .fix("move the folder away, or name another checkout with --checkout")
             }
+            SettingsError::NotAFile { .. } => {
+                Failure::new(Exit::SettingsInvalid, "settingsUnreadable", message)
+                    .fix("put a regular file there")
+            }
             SettingsError::Read { .. } | SettingsError::TooLarge { .. } => {
                 Failure::new(Exit::SettingsInvalid, "settingsUnreadable", message)
                     .fix("make it readable for this user")
@@ -89,10 +93,20 @@ impl From<Violations> for Failure {
     }
 }
 
-impl From<ShapeConflict> for Failure {
-    fn from(error: ShapeConflict) -> Self {
-        Failure::new(Exit::SettingsInvalid, "settingsShape", error.to_string())
-            .fix("make it an object, or remove it")
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        let (exit, fix) = match &error {
+            EditError::PlainValue { .. } => {
+                (Exit::SettingsInvalid, "make it an object, or remove it")
+            }
+            EditError::Replaces { .. } => (
+                Exit::SettingsInvalid,
+                "set one of the settings below it, or replace all of it with --force",
+            ),
+            EditError::Index { .. } => (Exit::SettingsInvalid, "append at the next index"),
+            EditError::Unsafe { .. } => (Exit::Failed, "change the file by hand"),
+        };
+        Failure::new(exit, "settingsShape", error.to_string()).fix(fix)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What `harmony settings` answers, as JSON and as text; secrets masked.
 
 use crate::appsettings::layers::{Setting, Source};
+use crate::cli::difference::Difference;
 use crate::schema::{self, Violation};
-use crate::secret::MASK;
 use crate::terminal::safe::{Neutral, neutral_lines};
 use serde::Serialize;
 use serde_json::Value;
@@ -17,14 +17,9 @@ pub(super) struct Secrets<'a> {
 
 impl Secrets<'_> {
     pub(super) fn show(&self, key: &str, value: Option<&str>) -> Option<String> {
-        let hide = !self.shown
-            && value.is_some_and(|value| !value.is_empty())
-            && schema::is_secret(self.schema, key);
-        if hide {
-            Some(MASK.to_owned())
-        } else {
-            value.map(str::to_owned)
-        }
+        let value = value?;
+        let masked = schema::masked(self.schema, key, value).filter(|_| !self.shown);
+        Some(masked.unwrap_or_else(|| value.to_owned()))
     }
 }
 
@@ -41,10 +36,14 @@ pub(super) struct OneSetting {
 
 impl OneSetting {
     pub(super) fn of(setting: &Setting, secrets: &Secrets<'_>) -> Self {
+        let value = setting.value.as_deref();
         OneSetting {
             hidden: setting.value.is_none(),
             value: secrets.show(&setting.key, setting.value.as_deref()),
-            secret: schema::is_secret(secrets.schema, &setting.key),
+            secret: schema::is_secret(secrets.schema, &setting.key)
+                || value.is_some_and(|value| {
+                    schema::masked(secrets.schema, &setting.key, value).is_some()
+                }),
             key: setting.key.clone(),
             source: setting.source.clone(),
         }
@@ -151,10 +150,17 @@ impl fmt::Display for Validation {
 pub(super) struct Written {
     pub(super) changed: bool,
     pub(super) files: Vec<PathBuf>,
+    /// What would be changed, in a dry run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) differences: Vec<Difference>,
 }
 
 impl fmt::Display for Written {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.differences.is_empty() {
+            let shown: Vec<_> = self.differences.iter().map(ToString::to_string).collect();
+            return formatter.write_str(&shown.join("\n"));
+        }
         if self.files.is_empty() {
             return formatter.write_str(if self.changed {
                 "Would be changed."

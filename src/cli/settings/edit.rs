@@ -40,6 +40,7 @@ pub async fn run(
             context.terminal.result(&Written {
                 changed: false,
                 files: Vec::new(),
+                differences: Vec::new(),
             });
             return Ok(());
         }
@@ -112,6 +113,7 @@ fn write(context: &Context, draft: &FileDraft) -> Result<(), Failure> {
     context.terminal.result(&Written {
         changed: true,
         files,
+        differences: Vec::new(),
     });
     Ok(())
 }

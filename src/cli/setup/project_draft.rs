@@ -78,7 +78,7 @@ impl Draft for ProjectDraft {
 
     fn unset(&mut self, key: &str) -> Result<(), String> {
         let mut settings = self.settings.clone();
-        settings.remove(key);
+        settings.remove(key).map_err(|error| error.to_string())?;
         self.replace(key, settings, Value::Null);
         Ok(())
     }

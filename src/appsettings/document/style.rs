@@ -1,0 +1,115 @@
+//! How a document is written: line ends, indentation, and new members in that style.
+
+use super::EncodedText;
+
+/// Where a new member or item is put, and so how it is laid out.
+#[derive(Debug, Clone)]
+pub(super) enum Layout {
+    /// Between others on one line.
+    Inline,
+    /// On lines of its own; the first is indented already.
+    Lines {
+        indent: String,
+        unit: String,
+        newline: &'static str,
+    },
+}
+
+impl Layout {
+    /// On lines of its own, in the document's style.
+    pub(super) fn lines(text: &EncodedText, indent: String) -> Self {
+        Layout::Lines {
+            indent,
+            unit: indent_unit(text),
+            newline: newline(text),
+        }
+    }
+
+    fn deeper(&self) -> Self {
+        match self {
+            Layout::Inline => Layout::Inline,
+            Layout::Lines {
+                indent,
+                unit,
+                newline,
+            } => Layout::Lines {
+                indent: format!("{indent}{unit}"),
+                unit: unit.clone(),
+                newline,
+            },
+        }
+    }
+}
+
+/// `"a": { "b": literal }`, or an array's item: the same without the first name.
+pub(super) fn member(path: &[String], literal: &str, layout: &Layout) -> String {
+    match path {
+        [] => literal.to_owned(),
+        [name, rest @ ..] => format!("{}: {}", quoted(name), value(rest, literal, layout)),
+    }
+}
+
+/// What stands at the end of a path: the literal, inside objects for the names that are left.
+pub(super) fn value(path: &[String], literal: &str, layout: &Layout) -> String {
+    if path.is_empty() {
+        return literal.to_owned();
+    }
+    match layout {
+        Layout::Inline => format!("{{ {} }}", member(path, literal, layout)),
+        Layout::Lines {
+            indent, newline, ..
+        } => {
+            let deeper = layout.deeper();
+            let inner = member(path, literal, &deeper);
+            let Layout::Lines { indent: inside, .. } = &deeper else {
+                return inner;
+            };
+            format!("{{{newline}{inside}{inner}{newline}{indent}}}")
+        }
+    }
+}
+
+/// People read this: nothing is escaped that need not be.
+pub(super) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The white space that begins the line of a place.
+pub(super) fn line_indent(text: &str, at: usize) -> String {
+    text[line_start(text, at)..at]
+        .chars()
+        .take_while(|letter| is_blank(*letter))
+        .collect()
+}
+
+pub(super) fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind(['\n', '\r']).map_or(0, |end| end + 1)
+}
+
+pub(super) fn is_blank(letter: char) -> bool {
+    matches!(letter, ' ' | '\t')
+}
+
+pub(super) fn has_line_end(text: &str) -> bool {
+    text.contains(['\n', '\r'])
+}
+
+/// The first line's end.
+pub(super) fn newline(text: &str) -> &'static str {
+    match text.find(['\n', '\r']) {
+        Some(at) if text[at..].starts_with("\r\n") => "\r\n",
+        Some(at) if text[at..].starts_with('\r') => "\r",
+        _ => "\n",
+    }
+}
+
+/// One step of indentation: that of the first indented line, else two spaces.
+pub(super) fn indent_unit(text: &str) -> String {
+    let mut indents = text
+        .split(['\n', '\r'])
+        .map(|line| &line[..line.len() - line.trim_start_matches(is_blank).len()]);
+    indents
+        .find(|indent| !indent.is_empty())
+        .unwrap_or("  ")
+        .to_owned()
+}

@@ -1,0 +1,120 @@
+//! The application whose settings a command reads or changes, and the key that somebody means.
+
+use crate::appsettings::SettingsFile;
+use crate::appsettings::key_path::same;
+use crate::appsettings::layers::{Layers, Started, file_names};
+use crate::checkout::Checkout;
+use crate::cli::context::Context;
+use crate::cli::failure::{Exit, Failure};
+use crate::schema::{self, APPLICATIONS};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// One application: where its settings are, and what they may say.
+pub(super) struct Place {
+    pub(super) application: String,
+    folder: PathBuf,
+    pub(super) schema: Value,
+}
+
+impl Place {
+    pub(super) fn of(checkout: &Checkout, application: &str) -> Result<Self, Failure> {
+        let known = schema::Application::named(application);
+        Ok(Place {
+            application: application.to_owned(),
+            folder: folder(checkout, application)?,
+            schema: known.map(schema::Application::schema).unwrap_or_default(),
+        })
+    }
+
+    /// What the application reads that starts here and now, this shell's variables included.
+    pub(super) fn layers(&self, context: &Context) -> Result<Layers, Failure> {
+        Ok(Layers::load(
+            &self.folder,
+            &context.environment,
+            &Started::here(Vec::new()),
+        )?)
+    }
+
+    /// The file that is changed: the base, or the named environment's.
+    pub(super) fn file(&self, context: &Context) -> Result<SettingsFile, Failure> {
+        let [base, own] = file_names(&context.environment);
+        let name = if context.only_environment { own } else { base };
+        self.read_or_plan(&self.folder.join(name))
+    }
+
+    pub(super) fn read_or_plan(&self, path: &Path) -> Result<SettingsFile, Failure> {
+        match SettingsFile::read(path)? {
+            Some(file) => Ok(file),
+            None => Ok(SettingsFile::planned(path, "{\n}\n")?),
+        }
+    }
+
+    /// The known key that somebody may have meant.
+    pub(super) fn near(&self, layers: &Layers, key: &str) -> Option<String> {
+        if schema::property(&self.schema, key).is_some() || layers.has(key) {
+            return None;
+        }
+        let distance =
+            |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &key.to_lowercase());
+        let written = layers.effective().into_iter().map(|setting| &setting.key);
+        let written = written.min_by_key(|known| distance(known)).cloned();
+        schema::nearest(&self.schema, key)
+            .or_else(|| written.filter(|known| distance(known) <= known.len() / 8 + 1))
+    }
+
+    pub(super) fn unknown_key(&self, layers: &Layers, key: &str) -> Failure {
+        let failure = Failure::new(
+            Exit::Failed,
+            "unknownKey",
+            format!("{} has no setting '{key}'", self.application),
+        );
+        match self.near(layers, key) {
+            Some(near) => failure.fix(format!("did you mean {near}?")),
+            None => failure.fix("'harmony settings list' shows every key"),
+        }
+    }
+}
+
+/// The key that somebody means who typed it: `__` may stand for `:` as in the names of variables,
+/// unless a key is spelt so.
+pub(super) fn as_meant(layers: &Layers, typed: &str) -> String {
+    if layers.has(typed) {
+        typed.to_owned()
+    } else {
+        typed.replace("__", ":")
+    }
+}
+
+fn folder(checkout: &Checkout, application: &str) -> Result<PathBuf, Failure> {
+    let folders = std::iter::once(&checkout.hub)
+        .chain(&checkout.client)
+        .chain(&checkout.others);
+    let is_it = |folder: &&PathBuf| {
+        folder
+            .components()
+            .any(|part| same(&part.as_os_str().to_string_lossy(), application))
+    };
+    let publish_folder = Some(&checkout.hub).filter(|_| application == APPLICATIONS[0].name);
+    folders
+        .clone()
+        .find(is_it)
+        .or(publish_folder)
+        .cloned()
+        .ok_or_else(|| {
+            let names = folders.filter_map(|folder| {
+                folder
+                    .components()
+                    .find(|part| part.as_os_str().to_string_lossy().starts_with("Harmony."))
+            });
+            let names: Vec<_> = names
+                .map(|part| part.as_os_str().to_string_lossy().into_owned())
+                .collect();
+            Failure::new(
+                Exit::Usage,
+                "unknownApplication",
+                format!("no settings of '{application}' are in reach"),
+            )
+            .fix(format!("choose one of: {}", names.join(", ")))
+        })
+}

@@ -1,0 +1,104 @@
+//! Which environment counts: every combination of variables and arguments, asked of .NET.
+
+use super::oracle::oracle;
+use crate::harness::Folder;
+use crate::harness::program::{dotnet, harmony, run, text};
+use harmony::appsettings::layers::Started;
+
+const NAMES: [&str; 8] = ["", "Production", "Asp", "Dot", "Arg", "low", " sp ", "Und"];
+
+/// The environment that a .NET host starts in: the one whose file it cannot read.
+fn theirs(peer: &std::path::Path, folder: &Folder, started: &Started) -> String {
+    let mut command = dotnet(peer, "refhub");
+    command
+        .current_dir(folder.path())
+        .env_clear()
+        .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+        .envs(started.variables.iter().cloned())
+        .args(&started.arguments);
+    let output = run(&mut command);
+    let said = text(&output.stderr) + &text(&output.stdout);
+    let file = said
+        .split("appsettings.")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{said}"));
+    let name = file.split("json'").next().expect("a name");
+    name.trim_end_matches('.').to_owned()
+}
+
+fn combinations() -> Vec<Started> {
+    let dotnet = [None, Some(""), Some("Dot")].map(|value| ("DOTNET_ENVIRONMENT", value));
+    let asp = [None, Some(""), Some("Asp")].map(|value| ("ASPNETCORE_ENVIRONMENT", value));
+    let arguments = [None, Some("--environment="), Some("--environment=Arg")];
+    let mut all = Vec::new();
+    for (dotnet, asp, argument) in dotnet
+        .iter()
+        .flat_map(|dotnet| asp.iter().map(move |asp| (dotnet, asp)))
+        .flat_map(|(dotnet, asp)| arguments.map(|argument| (dotnet, asp, argument)))
+    {
+        let variables = [dotnet, asp]
+            .into_iter()
+            .filter_map(|(name, value)| Some((String::from(*name), String::from((*value)?))));
+        all.push(Started {
+            variables: variables.collect(),
+            arguments: argument.into_iter().map(str::to_owned).collect(),
+        });
+    }
+    let odd = [
+        ("dotnet_environment", "low"),
+        ("Aspnetcore_Environment", "low"),
+        ("DOTNET_ENVIRONMENT", " sp "),
+        ("ASPNETCORE__ENVIRONMENT", "Und"),
+        ("ENVIRONMENT", "Und"),
+    ];
+    all.extend(odd.map(|(name, value)| Started {
+        variables: vec![(name.to_owned(), value.to_owned())],
+        arguments: Vec::new(),
+    }));
+    all
+}
+
+#[test]
+fn the_environment_is_the_one_that_dotnet_starts_in() {
+    let Some(peer) = oracle("the_environment_is_the_one_that_dotnet_starts_in") else {
+        return;
+    };
+    let folder = Folder::new();
+    for name in NAMES {
+        folder.write(&format!("appsettings.{name}.json"), "unreadable");
+    }
+    let all = combinations();
+    for started in &all {
+        let theirs = theirs(&peer, &folder, started);
+        assert_eq!(started.environment(), theirs, "{started:?}");
+    }
+    eprintln!("{} combinations, 0 differences", all.len());
+}
+
+#[test]
+fn every_command_takes_the_environment_from_both_variables() {
+    let folder = Folder::new();
+    folder.write(
+        "Harmony.SignalR/appsettings.json",
+        "{\"AllowedHosts\":\"base\"}",
+    );
+    for name in ["Dot", "Asp", ""] {
+        let path = format!("Harmony.SignalR/appsettings.{name}.json");
+        folder.write(&path, &format!("{{\"AllowedHosts\":\"{name}.example\"}}"));
+    }
+    let read = |variables: &[(&str, &str)]| {
+        let mut command = harmony(folder.path());
+        command.envs(variables.iter().copied());
+        let output = run(command.args(["settings", "get", "AllowedHosts"]));
+        text(&output.stdout).trim_end().to_owned()
+    };
+    let (dot, asp) = (
+        ("DOTNET_ENVIRONMENT", "Dot"),
+        ("ASPNETCORE_ENVIRONMENT", "Asp"),
+    );
+    assert_eq!(read(&[]), "base");
+    assert_eq!(read(&[dot]), "Dot.example");
+    assert_eq!(read(&[asp]), "Asp.example");
+    assert_eq!(read(&[dot, asp]), "Dot.example");
+    assert_eq!(read(&[("ASPNETCORE_ENVIRONMENT", "")]), ".example");
+}
