@@ -101,7 +101,11 @@ pub fn write(files: &[SettingsFile], backups: &Path) -> Result<Vec<PathBuf>, Set
 
 /// What changed files are to hold.
 pub fn replacements(files: &[SettingsFile]) -> Vec<Replacement> {
-    let changed = files.iter().filter(|file| file.is_changed());
+    // A new file that sets nothing is none.
+    let is_empty = |file: &SettingsFile| file.is_new() && file.document.entries().is_empty();
+    let changed = files
+        .iter()
+        .filter(|file| file.is_changed() && !is_empty(file));
     changed
         .map(|file| Replacement {
             path: file.path.clone(),

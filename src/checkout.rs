@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 pub const MADE: &str = "harmony";
 
 /// Where the hub's settings may be below a checkout, newest layout first.
-const HUB: [&str; 4] = [
-    "src/Services/Harmony.SignalR", // since February 2024
-    "src/Web/Harmony.SignalR",      // before
-    "Harmony.SignalR",              // made from our templates
-    "",                             // a publish folder
+const HUB: [&str; 5] = [
+    "src/Services/Harmony.SignalR",           // since February 2024
+    "src/Web/Harmony.SignalR",                // before
+    "src/Web/Harmony/Harmony.Server.SignalR", // before 21 January 2024
+    "Harmony.SignalR",                        // made from our templates
+    "",                                       // a publish folder
 ];
-const CLIENT: [&str; 3] = [
+const CLIENT: [&str; 4] = [
     "src/Web/Harmony.Client/wwwroot",
+    "src/Web/Harmony/Client/wwwroot",
     "Harmony.Client/wwwroot",
     "wwwroot",
 ];

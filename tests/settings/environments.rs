@@ -102,3 +102,27 @@ fn every_command_takes_the_environment_from_both_variables() {
     assert_eq!(read(&[dot, asp]), "Dot.example");
     assert_eq!(read(&[("ASPNETCORE_ENVIRONMENT", "")]), ".example");
 }
+
+#[test]
+fn the_layout_of_january_2024_is_a_checkout() {
+    let folder = Folder::new();
+    for place in ["Harmony.Server.SignalR", "Client/wwwroot"] {
+        folder.write(&format!("src/Web/Harmony/{place}/appsettings.json"), "{}");
+    }
+    let found = harmony::checkout::at(folder.path()).expect("a checkout");
+    let found = found.expect("a checkout that is there");
+    assert!(found.hub.ends_with("Harmony.Server.SignalR"));
+    assert!(
+        found
+            .client
+            .is_some_and(|client| client.ends_with("Client/wwwroot"))
+    );
+}
+
+#[test]
+fn a_new_file_that_sets_nothing_is_not_written() {
+    use harmony::appsettings::{SettingsFile, replacements};
+    let path = std::path::Path::new("appsettings.Staging.json");
+    let planned = SettingsFile::planned(path, "{\n}\n").expect("a file");
+    assert!(replacements(&[planned]).is_empty());
+}
