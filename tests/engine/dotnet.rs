@@ -4,7 +4,8 @@
 //! something new comes; an item of a stream that nobody opened ends its reading of that message, whatever follows;
 //! which spelling of a method's name an error has where a name was escaped, or streamed to in MessagePack; a target or
 //! arguments that a message has twice, where .NET binds the first arguments to the first target's parameters; a comma too
-//! many among arguments, of which it forgives one; and what is answered first, a broadcast or a stream refused after it.
+//! many among arguments, of which it forgives one; what is answered first, a broadcast or a stream refused after it;
+//! and the result of a broadcast that a close follows at once, which .NET still tells.
 
 mod backplane;
 mod client;
@@ -95,11 +96,11 @@ fn compare(
         let differs = |[ours, theirs]: &[Vec<Value>; 2]| {
             ours != theirs && theirs.last().is_none_or(|end| end != CUT)
         };
-        // On a busy machine one of them may be late, once.
-        let [ours, theirs] = Some(both())
-            .filter(differs)
-            .map(|_| both())
-            .filter(differs)?;
+        // A method may be at work when a close comes behind it: whether its result is still told is a
+        // matter of moments, on either side. What differs always is a difference.
+        let mut tries = (0..6).map(|_| both());
+        let last = tries.find(|said| !differs(said)).is_none().then(both);
+        let [ours, theirs] = last.filter(differs)?;
         let said = words
             .iter()
             .map(|words| words.escape_ascii().to_string())
@@ -374,7 +375,7 @@ fn message_pack_message(random: &mut Random) -> Vec<u8> {
                 json!("Nope"),
                 json!(""),
                 json!(null),
-                json!("SendGroup"),
+                json!("StopListeningForCardEvents"),
             ];
             let arguments = [
                 json!([]),
