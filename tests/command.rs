@@ -1,5 +1,6 @@
 //! The command line, as users and scripts see it.
 
+mod answers;
 mod bad_input;
 pub mod bare;
 mod binding;

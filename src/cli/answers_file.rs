@@ -2,6 +2,7 @@
 
 use super::arguments::Answers;
 use super::context::Context;
+use super::edited_settings::take_secrets;
 use super::failure::{Exit, Failure};
 use crate::appsettings::{self, SettingsFile};
 use crate::schema;
@@ -39,7 +40,7 @@ fn over(flags: &Answers, file: Value) -> Result<Answers, serde_json::Error> {
 }
 
 /// Writes what was answered to `--record-answers`; for a typed password the name of the variable
-/// that a replay takes it from.
+/// that a replay takes it from. Settings have no such names: the secret ones are left out.
 pub fn record(context: &Context, answers: &Answers) -> Result<(), Failure> {
     let Some(path) = &context.record_answers else {
         return Ok(());
@@ -64,6 +65,13 @@ pub fn record(context: &Context, answers: &Answers) -> Result<(), Failure> {
         &mut answers.rabbitmq_password_env,
         RABBITMQ_PASSWORD,
     );
+    for secret in take_secrets(&mut answers.settings) {
+        context.terminal.warn(&format!(
+            "{} leaves out the secret {secret}: set it with 'harmony settings set' where you \
+             replay the answers",
+            path.display()
+        ));
+    }
     let text = serde_json::to_string_pretty(&answers)
         .map_err(|error| Failure::new(Exit::Failed, "answersFile", error.to_string()))?;
     Ok(appsettings::save(path, format!("{text}\n").as_bytes())?)

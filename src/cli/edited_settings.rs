@@ -2,6 +2,7 @@
 
 use crate::appsettings::document::NewValue;
 use crate::provision::request::SettingChange;
+use crate::schema::{self, Application};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -35,4 +36,36 @@ pub fn changes(settings: &EditedSettings) -> Vec<SettingChange> {
                 .filter_map(move |edit| change(application, edit))
         })
         .collect()
+}
+
+/// Takes out the values that must not be written down; their keys, with the application's.
+pub fn take_secrets(settings: &mut EditedSettings) -> Vec<String> {
+    let mut taken = Vec::new();
+    for (application, edits) in settings.iter_mut() {
+        let schema = Application::named(application).map(Application::schema);
+        let schema = schema.unwrap_or_default();
+        edits.retain(|key, value| {
+            let is_secret = is_secret(&schema, key, value);
+            if is_secret {
+                taken.push(format!("{key} of {application}"));
+            }
+            !is_secret
+        });
+    }
+    settings.retain(|_, edits| !edits.is_empty());
+    taken
+}
+
+fn is_secret(schema: &Value, key: &str, value: &Value) -> bool {
+    let is_below = |name: &str, value| is_secret(schema, &format!("{key}:{name}"), value);
+    match value {
+        // A removed key has no value.
+        Value::Null => false,
+        Value::String(text) => schema::masked(schema, key, text).is_some(),
+        Value::Object(items) => items.iter().any(|(name, value)| is_below(name, value)),
+        Value::Array(items) => (0..)
+            .zip(items)
+            .any(|(place, value): (usize, _)| is_below(&place.to_string(), value)),
+        other => schema::masked(schema, key, &other.to_string()).is_some(),
+    }
 }

@@ -25,7 +25,7 @@ pub struct Global {
     /// Read answers from a file that --record-answers wrote
     #[arg(long, value_name = "FILE", global = true)]
     pub answers: Option<PathBuf>,
-    /// Write the answers to a file; passwords as names of environment variables
+    /// Write the answers to a file; passwords as names of environment variables, without secret settings
     #[arg(long, value_name = "FILE", global = true)]
     pub record_answers: Option<PathBuf>,
     /// Show what would change, change nothing
