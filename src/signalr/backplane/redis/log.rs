@@ -10,7 +10,9 @@
 //! A Redis that was started anew has lost its log, and says so by another epoch: each hub then appends again what it
 //! published last, and tells the others where that stands.
 
-use crate::redis::{ErrorKind, RedisConnection, RedisError, ServerErrorKind, cmd, pipe};
+use crate::redis::{
+    ErrorKind, RedisConnection, RedisError, RedisValue, ServerErrorKind, cmd, pipe,
+};
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -201,8 +203,9 @@ impl Log {
         publish: bool,
     ) -> Result<(), RedisError> {
         let mut pipeline = pipe();
-        pipeline.atomic();
-        for (place, (channel, payload)) in messages.iter().enumerate() {
+        // Spelled out: the library's transactions don't say why EXEC was refused, as by a full Redis.
+        pipeline.cmd("MULTI").ignore();
+        for (channel, payload) in messages {
             pipeline
                 .cmd("XADD")
                 .arg(&self.key)
@@ -210,10 +213,8 @@ impl Log {
                 .arg("c")
                 .arg(channel)
                 .arg("p")
-                .arg(payload);
-            if place + 1 < messages.len() {
-                pipeline.ignore();
-            }
+                .arg(payload)
+                .ignore();
             if publish {
                 pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
             }
@@ -225,8 +226,14 @@ impl Log {
             .arg("~")
             .arg(self.length(messages))
             .ignore();
-        let (last,) = pipeline.query_async::<(String,)>(redis).await?;
-        if let Some(place) = LogPlace::read(&last) {
+        pipeline.cmd("EXEC");
+        let (done,) = pipeline.query_async::<(Vec<RedisValue>,)>(redis).await?;
+        // Only XADD answers with a text.
+        let last = done.iter().rev().find_map(|answer| match answer {
+            RedisValue::BulkString(id) => std::str::from_utf8(id).ok(),
+            _ => None,
+        });
+        if let Some(place) = last.and_then(LogPlace::read) {
             let mut state = self.lock();
             state.own_last = state.own_last.max(place);
         }
