@@ -93,6 +93,11 @@ impl SettingsFile {
     }
 }
 
+/// A regular file's bytes, if it is there and no larger than settings are.
+pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, SettingsError> {
+    read_bytes(path)
+}
+
 /// Makes the changed files say what their documents say, all or none; what was there is kept in
 /// `backups`. Returns the paths that were replaced.
 pub fn write(files: &[SettingsFile], backups: &Path) -> Result<Vec<PathBuf>, SettingsError> {

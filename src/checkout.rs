@@ -21,12 +21,13 @@ const CLIENT: [&str; 4] = [
 ];
 const GATEWAY: &str = "src/ApiGateways/Harmony.ApiGateway";
 /// The other applications that use the broker.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "src/Services/Harmony.Api",
     "src/Services/Harmony.Automations",
     "src/Services/Harmony.Notifications",
     "src/Integrations/Harmony.Integrations.SourceControl",
     "src/Web/Harmony.Api",
+    "src/Web/Harmony/Server",
     "src/Web/Harmony.Automations",
     "src/Web/Harmony.Notifications",
     // Beside a hub that was made or published.

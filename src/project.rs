@@ -2,8 +2,10 @@
 
 mod application;
 mod gateway;
+pub mod published;
 
 pub use application::{ApplicationSettings, EditedFiles, Scope};
+pub use gateway::GatewayError;
 
 use crate::appsettings::document::{EditError, NewValue};
 use crate::appsettings::layers::Layers;
@@ -36,6 +38,8 @@ pub enum ProjectError {
     Invalid(#[from] Violations),
     #[error("there are no settings of '{0}' here")]
     NoApplication(String),
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
 }
 
 /// The settings of a checkout's applications, read and written together.
@@ -55,6 +59,8 @@ pub struct Project {
 pub enum HubUrlPlace {
     Client,
     GatewayRoute,
+    /// The client asks the gateway, which has no route to the hub.
+    Nowhere,
 }
 
 /// Whether Harmony's caches could be given the address of Redis.
@@ -135,6 +141,10 @@ impl Project {
         Ok(())
     }
 
+    pub fn has_gateway(&self) -> bool {
+        self.gateway.is_some()
+    }
+
     /// Checks every file against its schema.
     pub fn check(&self) -> Result<(), Violations> {
         self.files().iter().try_for_each(schema::check)
@@ -162,28 +172,29 @@ impl Project {
     }
 
     /// Sets where clients find the hub: in the client's own settings where they have the key or
-    /// nothing else leads there, else in the gateway's route.
-    pub fn set_hub_url(&mut self, url: &Url) -> Result<HubUrlPlace, EditError> {
-        let route = self.gateway.as_ref().is_some_and(gateway::has_route);
+    /// nothing else leads there, else in the gateway's routes.
+    pub fn set_hub_url(&mut self, url: &Url) -> Result<HubUrlPlace, ProjectError> {
         if let Some(client) = &mut self.client {
             let layers = client.layers();
             let has_own = layers.setting("signalrHostUrl").is_some();
-            let by_gateway = route && layers.setting("gatewayUrl").is_some();
-            if has_own || !by_gateway {
+            if has_own || layers.setting("gatewayUrl").is_none() {
                 let text = url.as_str().trim_end_matches('/').to_owned();
                 client.set("signalrHostUrl", NewValue::Text(text))?;
                 return Ok(HubUrlPlace::Client);
             }
         }
-        if let Some(gateway) = &mut self.gateway {
-            gateway::set_route(gateway, url)?;
+        match &mut self.gateway {
+            Some(gateway) if gateway::has_route(gateway) => {
+                gateway::set_route(gateway, url)?;
+                Ok(HubUrlPlace::GatewayRoute)
+            }
+            _ => Ok(HubUrlPlace::Nowhere),
         }
-        Ok(HubUrlPlace::GatewayRoute)
     }
 
     /// Points the gateway inside Harmony's compose file at a hub, where that gateway can reach it:
     /// false where the URL means a machine's own loopback, which is another one in a container.
-    pub fn set_docker_route(&mut self, url: &Url) -> Result<bool, EditError> {
+    pub fn set_docker_route(&mut self, url: &Url) -> Result<bool, GatewayError> {
         let loopback = Endpoint::new(url.host_str().unwrap_or_default(), 0).is_loopback();
         match &mut self.docker_gateway {
             Some(gateway) if !loopback => gateway::set_route(gateway, url).map(|()| true),

@@ -54,6 +54,13 @@ pub const APPLICATIONS: [Application; 6] = [
     ),
 ];
 
+/// Folders of January 2024, and the applications that they have become.
+const FORMER: [(&str, &str); 3] = [
+    ("/Harmony/Harmony.Server.SignalR", "Harmony.SignalR"),
+    ("/Harmony/Client/wwwroot", "Harmony.Client"),
+    ("/Harmony/Server", "Harmony.Api"),
+];
+
 /// The parts that several schemas refer to.
 const SHARED: [(&str, &str); 7] = [
     (
@@ -93,14 +100,21 @@ impl Application {
     }
 
     /// The application that a settings file belongs to, by the folder that it is in.
-    fn of(path: &Path) -> Option<&'static Application> {
+    pub fn of(path: &Path) -> Option<&'static Application> {
         let named = path.components().rev().find_map(|part| {
             APPLICATIONS
                 .iter()
                 .find(|application| part.as_os_str() == application.name)
         });
+        let former = || {
+            let folder = path.parent()?.to_string_lossy().replace('\\', "/");
+            let of = |(place, name): &(&str, &str)| {
+                folder.ends_with(place).then(|| Application::named(name))
+            };
+            FORMER.iter().find_map(of).flatten()
+        };
         // A publish folder may have any name; what starts there tells.
-        named.or_else(|| {
+        named.or_else(former).or_else(|| {
             APPLICATIONS
                 .iter()
                 .find(|known| path.with_file_name(format!("{}.dll", known.name)).exists())

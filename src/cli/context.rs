@@ -157,6 +157,11 @@ impl Context {
         }
     }
 
+    /// Whether the command line names a checkout.
+    pub fn names_checkout(&self) -> bool {
+        self.checkout.is_some()
+    }
+
     /// Which environment's settings count, and which files an edit goes to.
     pub fn scope(&self) -> Scope {
         Scope {

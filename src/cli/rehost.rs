@@ -1,17 +1,21 @@
 //! `harmony rehost`: point the client, or the gateway's route, at another hub.
 
+mod verify;
+
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::appsettings::document::NewValue;
 use crate::appsettings::{self, SettingsFile, change, twins};
 use crate::hub_client::HubClient;
-use crate::project::{ApplicationSettings, HubUrlPlace, Project, parse_hub_url};
+use crate::project::{ApplicationSettings, HubUrlPlace, Project, parse_hub_url, published};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
 
+/// The file that a client's browsers read.
+const SETTINGS: &str = "appsettings.json";
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +32,9 @@ pub struct RehostArguments {
     /// Do not check that a hub answers there
     #[arg(long)]
     no_check: bool,
+    /// Fetch the client's settings from this URL afterwards, also compressed, and compare
+    #[arg(long, value_name = "URL")]
+    verify_url: Option<Url>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,7 +72,15 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
     if !arguments.no_check {
         ask(&arguments.url).await?;
     }
-    let files = match &arguments.client {
+    let place = match &arguments.client {
+        Some(folder) => Some(published_folder(folder)?),
+        None => client_here(context)?,
+    };
+    if arguments.verify_url.is_some() && place.is_none() {
+        let message = "--verify-url compares with a published client's folder";
+        return Err(Failure::new(Exit::Usage, "notAClient", message).fix("name it with --client"));
+    }
+    let files = match &place {
         Some(folder) => published(context, folder, &arguments)?,
         None => checkout(context, &arguments)?,
     };
@@ -73,8 +88,11 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
         crate::schema::check(file)?;
     }
     let mut replacements = appsettings::replacements(&files);
-    for file in &files {
+    for file in files.iter().filter(|file| !file.is_new()) {
         replacements.extend(twins::stale(&file.path, &file.document.to_bytes())?);
+    }
+    if let Some(folder) = &place {
+        published::renew(folder, &mut replacements)?;
     }
     let files = if context.dry_run {
         replacements
@@ -92,9 +110,11 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
         files,
     });
     if context.dry_run {
-        context.pending(changes)
-    } else {
-        Ok(())
+        return context.pending(changes);
+    }
+    match (&arguments.verify_url, place) {
+        (Some(url), Some(folder)) => verify::served(url, &folder.join(SETTINGS)).await,
+        _ => Ok(()),
     }
 }
 
@@ -115,27 +135,47 @@ async fn ask(url: &Url) -> Result<(), Failure> {
     }
 }
 
+/// The folder of a published client's static files.
+fn published_folder(folder: &Path) -> Result<PathBuf, Failure> {
+    let inner = folder.join("wwwroot");
+    let folders = [inner, folder.to_owned()];
+    let found = folders
+        .into_iter()
+        .find(|folder| folder.join(SETTINGS).exists());
+    found.ok_or_else(|| {
+        let message = format!("{} holds no appsettings.json", folder.display());
+        Failure::new(Exit::Usage, "notAClient", message)
+            .fix("name the folder of the client's static files with --client")
+    })
+}
+
+/// The published client that the current folder is, or holds in its wwwroot.
+fn client_here(context: &Context) -> Result<Option<PathBuf>, Failure> {
+    if context.names_checkout() {
+        return Ok(None);
+    }
+    let here = std::env::current_dir()
+        .map_err(|error| Failure::new(Exit::Failed, "currentFolder", error.to_string()))?;
+    let is_client = |folder: &PathBuf| {
+        let files = ["_framework", "index.html", "service-worker-assets.js"];
+        folder.join(SETTINGS).exists() && files.iter().any(|file| folder.join(file).exists())
+    };
+    let is_source = here
+        .ancestors()
+        .any(|folder| folder.join("Harmony.sln").exists());
+    let found = [here.clone(), here.join("wwwroot")]
+        .into_iter()
+        .find(is_client);
+    Ok(found.filter(|_| !is_source))
+}
+
 /// The files of a published client, which may be anywhere.
 fn published(
     context: &Context,
     folder: &Path,
     arguments: &RehostArguments,
 ) -> Result<Vec<SettingsFile>, Failure> {
-    let inner = folder.join("wwwroot");
-    let folder = if inner.join("appsettings.json").exists() {
-        inner
-    } else {
-        folder.to_owned()
-    };
-    if !folder.join("appsettings.json").exists() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "notAClient",
-            format!("{} holds no appsettings.json", folder.display()),
-        )
-        .fix("name the folder of the client's static files with --client"));
-    }
-    let mut client = ApplicationSettings::read(&folder, &context.scope())?;
+    let mut client = ApplicationSettings::read(folder, &context.scope())?;
     let key = client_key(&client, arguments.gateway);
     warn_of_mixed_content(context, &client, &arguments.url);
     client.set(key, NewValue::Text(shown(&arguments.url)))?;
@@ -146,8 +186,14 @@ fn published(
 fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<SettingsFile>, Failure> {
     let checkout = context.known_checkout()?;
     let mut settings = Project::read(&checkout, &context.scope())?;
-    if let Some(client) = &settings.client {
-        warn_of_mixed_content(context, client, &arguments.url);
+    match &settings.client {
+        Some(client) => warn_of_mixed_content(context, client, &arguments.url),
+        None if !settings.has_gateway() => {
+            let message = format!("{} holds no client", checkout.root.display());
+            return Err(Failure::new(Exit::Usage, "noClient", message)
+                .fix("name the folder of a published client with --client"));
+        }
+        None => {}
     }
     match &mut settings.client {
         Some(client) if arguments.gateway => {
@@ -155,6 +201,12 @@ fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<Settin
         }
         _ => {
             let place = settings.set_hub_url(&arguments.url)?;
+            if place == HubUrlPlace::Nowhere {
+                let message = "the client asks the gateway, and no route leads to the hub";
+                return Err(Failure::new(Exit::Failed, "noRoute", message)
+                    .why("the client reads gatewayUrl only")
+                    .fix("add a route for /signalRHub/{everything}, or pass --gateway with the URL of a gateway that has one"));
+            }
             if place == HubUrlPlace::GatewayRoute && !settings.set_docker_route(&arguments.url)? {
                 context.terminal.note("ocelot.docker.json was left alone: inside a container this machine's loopback is another one");
             }

@@ -4,6 +4,7 @@ use crate::appsettings::document::{EditError, NewValue};
 use crate::appsettings::key_path::KeyPath;
 use crate::appsettings::layers::{Layers, file_names};
 use crate::appsettings::{SettingsError, SettingsFile};
+use crate::schema::Application;
 use crate::templates::Template;
 use std::path::Path;
 
@@ -125,10 +126,8 @@ impl ApplicationSettings {
     /// Whether these are the settings of an application.
     pub fn is_of(&self, application: &str) -> bool {
         let path = self.files.first().map(|file| file.path.as_path());
-        path.is_some_and(|path| {
-            path.components()
-                .any(|part| part.as_os_str() == application)
-        })
+        let known = path.and_then(Application::of);
+        known.is_some_and(|known| known.name == application)
     }
 
     /// Whether the application keeps its cache in Redis, at an address of its own.

@@ -9,7 +9,7 @@ mod redis;
 
 use crate::containers::Service;
 use crate::instance::State;
-use crate::project::{CacheAddress, Project};
+use crate::project::{CacheAddress, Project, ProjectError};
 use crate::provision::decision::{Decision, RabbitMqDecision, RedisDecision};
 use crate::provision::error::Error;
 use crate::provision::ports::LOOPBACK;
@@ -82,26 +82,33 @@ fn edit(
     redis: &RedisDecision,
     rabbitmq: &RabbitMqDecision,
     url: &Url,
-) -> Result<Option<Warning>, Error> {
-    let mut warning = None;
+) -> Result<Vec<Warning>, Error> {
+    let mut warnings = Vec::new();
     if let Some(text) = redis.connection_string() {
         project.set_redis(text)?;
     }
     if let (true, Some(options)) = (project.caches_in_redis(), redis.options())
         && project.share_cache(options)? == CacheAddress::NotExpressible
     {
-        warning = Some(Warning::CachesLeftAlone);
+        warnings.push(Warning::CachesLeftAlone);
     }
     if let Some(address) = rabbitmq.to_write() {
         project.set_broker(address)?;
     }
     if project.hub_url().as_ref() != Some(url) {
-        project.set_hub_url(url)?;
+        match project.set_hub_url(url) {
+            Err(ProjectError::Gateway(error)) => {
+                warnings.push(Warning::RouteLeftAlone(error.to_string()));
+            }
+            written => {
+                written?;
+            }
+        }
     }
     if let Some(level) = &request.wanted.log_level {
         project.set_log_level(level)?;
     }
-    Ok(warning)
+    Ok(warnings)
 }
 
 /// What to remember.

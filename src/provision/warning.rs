@@ -47,6 +47,8 @@ pub enum Warning {
     },
     /// Harmony's caches read `HOST:PORT` only.
     CachesLeftAlone,
+    /// The gateway's route to the hub cannot be pointed elsewhere by an edit.
+    RouteLeftAlone(String),
     /// Harmony's caches cannot give a password.
     RedisWithoutPassword,
     /// Docker cannot be asked, so containers of earlier runs stay.
@@ -78,6 +80,10 @@ impl fmt::Display for Warning {
                 "{} still runs {digest}, although {image} is a newer image here; 'harmony down' and \
                  'harmony up' replace it, and what is in no volume is lost",
                 service.title()
+            ),
+            Warning::RouteLeftAlone(why) => write!(
+                formatter,
+                "clients may not find the hub, because the gateway's routes are left alone: {why}"
             ),
             Warning::CachesLeftAlone => formatter.write_str(
                 "Harmony's caches (CacheProvider: Redis) read HOST:PORT only, without password, \

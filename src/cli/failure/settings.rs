@@ -7,7 +7,8 @@ use crate::cli::failure::{Exit, Failure};
 use crate::hub::settings::HubSettingsError;
 use crate::instance::InstanceError;
 use crate::platform::advice;
-use crate::project::ProjectError;
+use crate::project::published::PublishedError;
+use crate::project::{GatewayError, ProjectError};
 use crate::schema::Violations;
 
 impl From<SettingsError> for Failure {
@@ -120,6 +121,34 @@ impl From<ProjectError> for Failure {
                 Failure::new(Exit::Usage, "unknownApplication", error.to_string())
                     .fix("name an application of this checkout")
             }
+            ProjectError::Gateway(error) => error.into(),
+        }
+    }
+}
+
+impl From<GatewayError> for Failure {
+    fn from(error: GatewayError) -> Self {
+        let fix = match &error {
+            GatewayError::Edit(_) => "change the route by hand",
+            GatewayError::CatchAll { .. } => {
+                "add a route of its own for /signalRHub/{everything}, then run the command again"
+            }
+            GatewayError::Discovery { .. } => {
+                "register the hub under that name, or give the route DownstreamHostAndPorts"
+            }
+            GatewayError::Path { .. } => "change the route by hand, or use a URL without a path",
+        };
+        Failure::new(Exit::Failed, "gatewayRoute", error.to_string()).fix(fix)
+    }
+}
+
+impl From<PublishedError> for Failure {
+    fn from(error: PublishedError) -> Self {
+        match error {
+            PublishedError::Settings(error) => error.into(),
+            PublishedError::Edit(error) => error.into(),
+            other => Failure::new(Exit::Failed, "publishedList", other.to_string())
+                .fix("publish the client again; nothing was changed"),
         }
     }
 }

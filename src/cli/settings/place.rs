@@ -91,9 +91,8 @@ fn folder(checkout: &Checkout, application: &str) -> Result<PathBuf, Failure> {
         .chain(&checkout.client)
         .chain(&checkout.others);
     let is_it = |folder: &&PathBuf| {
-        folder
-            .components()
-            .any(|part| same(&part.as_os_str().to_string_lossy(), application))
+        let known = schema::Application::of(&folder.join("appsettings.json"));
+        known.is_some_and(|known| same(known.name, application))
     };
     let publish_folder = Some(&checkout.hub).filter(|_| application == APPLICATIONS[0].name);
     folders
