@@ -150,14 +150,10 @@ fn a_second_run_is_told_who_works() {
     let folder_path = folder.path();
     std::fs::create_dir_all(folder_path.join("home/.local/state/harmony/harmony"))
         .expect("folders");
-    let lock = std::fs::File::create(folder_path.join("home/.local/state/harmony/harmony/lock"))
-        .expect("a lock");
+    let holder = folder_path.join("home/.local/state/harmony/harmony/holder");
+    let lock = std::fs::File::create(holder.with_extension("lock")).expect("a lock");
     lock.lock().expect("the lock");
-    std::fs::write(
-        folder_path.join("home/.local/state/harmony/harmony/lock"),
-        "harmony up --yes (pid 4711)\n",
-    )
-    .expect("a holder");
+    std::fs::write(holder, "harmony up --yes (pid 4711)\n").expect("a note");
     published_client(&folder, "https://a.example");
     let refused = run(harmony(folder_path).args([
         "rehost",
@@ -208,8 +204,9 @@ proptest! {
 fn folders_that_were_made_for_files_are_gone_when_the_change_is_undone() {
     let folder = Folder::new();
     let (backups, made) = (folder.path().join("backups"), folder.path().join("made"));
-    let planned =
-        |name: &str| SettingsFile::planned(&made.join(name), "{}\n").expect("a planned file");
+    let planned = |name: &str| {
+        SettingsFile::planned(&made.join(name), "{ \"A\": 1 }\n").expect("a planned file")
+    };
     let files = [
         planned("a/b/appsettings.json"),
         planned("c/appsettings.json"),
