@@ -3,11 +3,13 @@
 use ring::rand::SecureRandom;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
 /// What stands in a secret's place wherever it would be shown.
 pub const MASK: &str = "********";
 
-/// A password or a key. `Debug`, `Display` and `Serialize` write the mask; [`reveal`](Self::reveal) gives the text.
+/// A password or a key. `Debug`, `Display` and `Serialize` write the mask;
+/// [`reveal`](Self::reveal) gives the text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -18,10 +20,7 @@ impl Secret {
 
     /// 32 letters and digits: safe in a URL, a StackExchange.Redis string and a shell.
     pub fn generate() -> Result<Self, RandomError> {
-        Self::generate_from(|bytes| {
-            let generator = ring::rand::SystemRandom::new();
-            generator.fill(bytes).map_err(|_| RandomError)
-        })
+        Self::generate_from(system_random)
     }
 
     /// The same, from a generator of the caller's.
@@ -58,12 +57,25 @@ impl Secret {
 #[error("the operating system gives no random numbers")]
 pub struct RandomError;
 
-/// Bytes that nobody can guess; for jitter and names, where bad ones do no harm.
-pub fn random<const N: usize>() -> [u8; N] {
+/// Fills bytes so that nobody can guess them, or says that it cannot.
+pub type RandomSource = fn(&mut [u8]) -> Result<(), RandomError>;
+
+/// The operating system's numbers.
+pub fn system_random(bytes: &mut [u8]) -> Result<(), RandomError> {
+    let filled = ring::rand::SystemRandom::new().fill(bytes);
+    filled.map_err(|_| RandomError)
+}
+
+/// Bytes that nobody can guess.
+pub fn random<const N: usize>(source: RandomSource) -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];
-    // The operating system's generator does not fail once it has started, which it has long before us.
-    let _ = ring::rand::SystemRandom::new().fill(&mut bytes);
-    bytes
+    source(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A number that hardly comes twice, for pauses and names: it may be guessed.
+pub fn arbitrary() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 impl fmt::Debug for Secret {

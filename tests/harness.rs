@@ -62,7 +62,7 @@ impl Folder {
 
 /// A name that no other test uses.
 pub fn unique(prefix: &str) -> String {
-    let random = harmony::hex::encode(&harmony::secret::random::<5>());
+    let random = format!("{:010x}", harmony::secret::arbitrary() >> 24);
     format!("{prefix}-{random}")
 }
 

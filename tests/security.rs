@@ -5,6 +5,7 @@ mod certificate;
 mod envelope;
 mod messages;
 mod proxies;
+mod random;
 mod redis_peer;
 mod tokens;
 

@@ -23,8 +23,7 @@ pub fn try_listen(address: IpAddr, port: u16) -> Result<(), ErrorKind> {
 /// it before it is used, or while its server is away.
 pub fn free_port() -> std::io::Result<u16> {
     let is_free = |port: &u16| is_free(Ipv4Addr::LOCALHOST.into(), *port);
-    let drawn =
-        std::iter::repeat_with(|| 20_000 + u16::from_le_bytes(crate::secret::random()) % 10_000);
+    let drawn = std::iter::repeat_with(|| 20_000 + (crate::secret::arbitrary() % 10_000) as u16);
     match drawn.take(64).find(is_free) {
         Some(port) => Ok(port),
         None => Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?

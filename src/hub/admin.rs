@@ -5,7 +5,7 @@ mod metrics;
 
 use crate::connection_string::Endpoint;
 use crate::hub::site::Hub;
-use crate::secret::Secret;
+use crate::secret::{RandomError, Secret, random, system_random};
 use crate::signalr::response::{HttpResponse, text};
 use crate::signalr::serve::serve_http;
 use hyper::body::Body;
@@ -41,12 +41,12 @@ pub struct AdminToken {
 }
 
 impl AdminToken {
-    pub fn new(token: &Secret) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &crate::secret::random::<32>());
-        AdminToken {
+    pub fn new(token: &Secret) -> Result<Self, RandomError> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &random::<32>(system_random)?);
+        Ok(AdminToken {
             tag: hmac::sign(&key, token.reveal().as_bytes()),
             key: Arc::new(key),
-        }
+        })
     }
 
     fn opens_for<B>(&self, request: &Request<B>) -> bool {

@@ -276,6 +276,5 @@ fn type_header(message: &Message) -> TypeHeader<'_> {
 
 /// A pause of half to one and a half times the given one, so that many hubs do not come at once.
 fn jittered(pause: Duration) -> Duration {
-    let [random] = crate::secret::random::<1>();
-    pause / 2 + pause * u32::from(random) / 256
+    pause / 2 + pause * (crate::secret::arbitrary() % 256) as u32 / 256
 }

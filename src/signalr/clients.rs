@@ -1,5 +1,6 @@
 //! Reaching clients, wherever they are connected: messages, groups, and answers from one client.
 
+use crate::secret::RandomError;
 use crate::signalr::backplane::{Backplane, BackplaneError};
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
@@ -103,7 +104,7 @@ impl Clients {
                 ));
             }
         }
-        let mut waiting = self.results.expect(connection);
+        let mut waiting = self.results.expect(connection)?;
         let request = Broadcast::of(Some(&waiting.id), target, arguments, self.naming);
         let there = match self.registry.client(connection) {
             Some(client) => {
@@ -194,6 +195,12 @@ impl Clients {
             asking,
             ..self.clone()
         }
+    }
+}
+
+impl From<RandomError> for HubError {
+    fn from(error: RandomError) -> Self {
+        HubError::new(error.to_string())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a server can be set to.
 
+use crate::secret::{RandomSource, system_random};
 use crate::signalr::gate::GateLimits;
 use crate::signalr::outbox::OutboxLimits;
 use crate::signalr::protocol::Protocol;
@@ -43,6 +44,8 @@ pub struct Options {
     pub detailed_errors: bool,
     /// Bytes kept for a client that may reconnect to its connection; `None` if none may.
     pub resume: Option<usize>,
+    /// What the ids of connections are made from.
+    pub random: RandomSource,
 }
 
 impl Default for Options {
@@ -72,6 +75,7 @@ impl Default for Options {
             naming: Naming::Camel,
             detailed_errors: false,
             resume: Some(100_000),
+            random: system_random,
         }
     }
 }

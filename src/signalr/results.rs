@@ -1,5 +1,6 @@
 //! Answers that clients owe: which invocation of a client waits for what, here or on another server.
 
+use crate::secret::{RandomError, random, system_random};
 use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::Encoded;
 use crate::signalr::value::Value;
@@ -66,9 +67,9 @@ impl Drop for PendingResult<'_> {
 
 impl Results {
     /// Asker for an answer from a connection, under an id that nobody else can guess.
-    pub fn expect(&self, connection: &str) -> PendingResult<'_> {
-        let id =
-            base64::engine::general_purpose::STANDARD_NO_PAD.encode(crate::secret::random::<16>());
+    pub fn expect(&self, connection: &str) -> Result<PendingResult<'_>, RandomError> {
+        let id = random::<16>(system_random)?;
+        let id = base64::engine::general_purpose::STANDARD_NO_PAD.encode(id);
         let (sender, receiver) = oneshot::channel();
         self.lock().insert(
             id.clone(),
@@ -77,11 +78,11 @@ impl Results {
                 waits: Asker::Here(sender),
             },
         );
-        PendingResult {
+        Ok(PendingResult {
             id,
             results: self,
             receiver,
-        }
+        })
     }
 
     /// Another server waits for an answer from one of our connections; false where too many do.

@@ -24,11 +24,12 @@ pub fn open(
     };
     let mut doors = Vec::new();
     if let (Some(path), false) = (&token_file, admin.is_empty()) {
-        let token = admin_token::keep(path).map_err(|error| {
+        let failed = |why: String| {
             let what = format!("the admin token {} can't be kept", path.display());
-            Failure::new(Exit::Failed, "adminToken", what).why(error.to_string())
-        })?;
-        let token = AdminToken::new(&token);
+            Failure::new(Exit::Failed, "adminToken", what).why(why)
+        };
+        let token = admin_token::keep(path).map_err(|error| failed(error.to_string()))?;
+        let token = AdminToken::new(&token).map_err(|error| failed(error.to_string()))?;
         let door = |listener| (listener, Door::Admin(token.clone()));
         doors.extend(admin.into_iter().map(door));
     }

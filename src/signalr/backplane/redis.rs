@@ -19,6 +19,7 @@ mod shared;
 mod subscriptions;
 
 use crate::connection_string::redis::RedisOptions;
+use crate::secret::arbitrary;
 use crate::signalr::backplane::error::BackplaneError;
 use crate::signalr::backplane::parts::BackplaneParts;
 use crate::signalr::broadcast::Broadcast;
@@ -176,6 +177,5 @@ impl RedisBackplane {
 
 /// The server's name among its peers: the host's, an underscore and a random number.
 pub fn new_server_name(host: &str) -> String {
-    let hex = crate::hex::encode(&crate::secret::random::<16>());
-    format!("{host}_{hex}")
+    format!("{host}_{:016x}{:016x}", arbitrary(), arbitrary())
 }

@@ -1,6 +1,7 @@
 //! What a client is offered before it connects (protocol.md, "Negotiation").
 
 use super::Endpoint;
+use super::refusal::no_id;
 use super::sessions::new_id;
 use crate::signalr::hub::Hub;
 use crate::signalr::request::query;
@@ -21,7 +22,11 @@ impl<H: Hub> Endpoint<H> {
             Err(error) => return json(format!("{{\"error\":\"{error}\"}}")),
         };
         let server = &self.server;
-        let (id, token) = (new_id(), new_id());
+        let new_id = || new_id(server.options.random);
+        let (id, token) = match (new_id(), new_id()) {
+            (Ok(id), Ok(token)) => (id, token),
+            (Err(error), _) | (_, Err(error)) => return no_id(error),
+        };
         // Version 0 has no token: the id opens the connection.
         let key = if version == 0 { &id } else { &token };
         let asked = query(request, "useStatefulReconnect")

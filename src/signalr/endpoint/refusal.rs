@@ -1,5 +1,6 @@
 //! Requests that are refused, in ASP.NET Core's words (protocol.md, "Transports").
 
+use crate::secret::RandomError;
 use crate::signalr::response::{HttpResponse, text};
 use crate::signalr::transport_type::TransportType;
 use hyper::StatusCode;
@@ -28,4 +29,10 @@ pub(super) fn other_transport() -> HttpResponse {
 /// The connection is not in a state to be opened.
 pub(super) fn conflict() -> HttpResponse {
     text(StatusCode::CONFLICT, "")
+}
+
+/// An id that could be guessed would let others into the connection.
+pub(super) fn no_id(error: RandomError) -> HttpResponse {
+    tracing::error!(%error, "a connection is refused");
+    text(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
 }

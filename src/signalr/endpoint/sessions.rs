@@ -1,5 +1,6 @@
 //! Connections by their token: negotiated, bound to a transport, over.
 
+use crate::secret::{RandomError, RandomSource, random};
 use crate::signalr::connection::WayBack;
 use crate::signalr::transport::http::HttpTransport;
 use crate::signalr::transport::websocket::Handover;
@@ -192,6 +193,7 @@ impl Sessions {
 }
 
 /// An unguessable id: 128 random bits in 22 characters.
-pub fn new_id() -> String {
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(crate::secret::random::<16>())
+pub fn new_id(source: RandomSource) -> Result<String, RandomError> {
+    let id = random::<16>(source)?;
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(id))
 }

@@ -2,7 +2,7 @@
 //! (protocol.md, "Transports" and "Stateful reconnect").
 
 use super::Endpoint;
-use super::refusal::{conflict, other_transport, unknown_id};
+use super::refusal::{conflict, no_id, other_transport, unknown_id};
 use super::sessions::{Session, new_id};
 use crate::signalr::connection::{Connection, Visitor, WayBack};
 use crate::signalr::frame;
@@ -25,12 +25,14 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+/// Where the next socket of a client that may reconnect comes from.
+type Reconnection = (Further, Arc<WayBack>);
+
 /// A WebSocket about to be opened.
 struct Opening {
-    id: Option<Arc<str>>,
+    id: Arc<str>,
     token: Option<String>,
-    /// Set if its client may reconnect.
-    further: Option<(Further, Arc<WayBack>)>,
+    further: Option<Reconnection>,
     visitor: Visitor,
 }
 
@@ -49,17 +51,15 @@ impl<H: Hub> Endpoint<H> {
         let Some(key) = websocket_key(request.headers()) else {
             return text(StatusCode::BAD_REQUEST, "");
         };
-        let mut opening = Opening {
-            id: None,
-            token,
-            further: None,
-            visitor,
-        };
-        if let Some(token) = opening.token.clone() {
-            let lifetime = self.server.options.disconnect_timeout;
-            match self.sessions.find(&token, lifetime) {
-                None => match self.adopt(&token).await {
-                    Some(id) => opening.id = Some(id),
+        let options = &self.server.options;
+        let (id, further) = match &token {
+            None => match new_id(options.random) {
+                Ok(id) => (id.into(), None),
+                Err(error) => return no_id(error),
+            },
+            Some(token) => match self.sessions.find(token, options.disconnect_timeout) {
+                None => match self.adopt(token).await {
+                    Some(id) => (id, None),
                     None => return no_such_connection(),
                 },
                 Some(Session::Http { .. }) => return other_transport(),
@@ -71,13 +71,18 @@ impl<H: Hub> Endpoint<H> {
                     tokio::spawn(hand_over(sockets, hyper::upgrade::on(request)));
                     return switching(&key);
                 }
-                Some(Session::Negotiated(_)) => {
-                    if !self.bind(&token, &mut opening) {
-                        return conflict();
-                    }
-                }
-            }
-        }
+                Some(Session::Negotiated(_)) => match self.bind(token) {
+                    Some(bound) => bound,
+                    None => return conflict(),
+                },
+            },
+        };
+        let opening = Opening {
+            id,
+            token,
+            further,
+            visitor,
+        };
         let upgrade = hyper::upgrade::on(request);
         tokio::spawn(self.clone().upgraded(opening, upgrade));
         switching(&key)
@@ -89,22 +94,23 @@ impl<H: Hub> Endpoint<H> {
         self.sessions.adopt(token).then(|| id.into())
     }
 
-    /// Binds a negotiated connection to the WebSocket; false if another request did so first.
-    fn bind(&self, token: &str, opening: &mut Opening) -> bool {
-        let bound = self.sessions.bind(token, |negotiated| {
-            opening.id = Some(negotiated.id);
+    /// Binds a negotiated connection to the WebSocket: its id; `None` if another request did so
+    /// first.
+    fn bind(&self, token: &str) -> Option<(Arc<str>, Option<Reconnection>)> {
+        let mut bound = None;
+        self.sessions.bind(token, |negotiated| {
             if !negotiated.resumable {
+                bound = Some((negotiated.id, None));
                 return Session::WebSocket;
             }
             let (sockets, receiver) = mpsc::channel(1);
             let way_back = Arc::<WayBack>::default();
-            opening.further = Some((Further { sockets: receiver }, way_back.clone()));
+            let further = Further { sockets: receiver };
+            bound = Some((negotiated.id, Some((further, way_back.clone()))));
             Session::Resumable { sockets, way_back }
-        });
-        if bound.is_some() {
-            self.server.backplane().retract(token);
-        }
-        bound.is_some()
+        })?;
+        self.server.backplane().retract(token);
+        bound
     }
 
     /// Runs the connection once its socket is ours.
@@ -122,7 +128,6 @@ impl<H: Hub> Endpoint<H> {
                 Socket::Plain(stream) if further.is_none() => Some(stream.clone()),
                 _ => None,
             };
-            let id = id.unwrap_or_else(|| new_id().into());
             let outbox = Outbox::new(server.options.outbox, direct, server.backlog.clone());
             let client = Arc::new(Client::new(id, outbox));
             let websockets = TransportType::WebSockets;

@@ -31,8 +31,8 @@ pub(super) async fn connect_until_it_works(
             }
             Err(_) => {}
         }
-        let [jitter] = crate::secret::random();
-        tokio::time::sleep(pause + pause * u32::from(jitter) / 512).await;
+        let jitter = (crate::secret::arbitrary() % 256) as u32;
+        tokio::time::sleep(pause + pause * jitter / 512).await;
         pause = (pause * 2).min(LAST_RETRY);
     }
 }

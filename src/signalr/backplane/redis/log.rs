@@ -273,7 +273,7 @@ impl Log {
         let catching_up = state.catching_up.as_mut()?;
         catching_up.end = None;
         // Never 0, which no one awaits.
-        let number = u64::from(u32::from_le_bytes(crate::secret::random())) + 1;
+        let number = crate::secret::arbitrary() % (1 << 32) + 1;
         catching_up.awaited = Some(number);
         Some(number)
     }
@@ -288,7 +288,7 @@ impl Log {
         let mut command = cmd("EVAL");
         command.arg(MARK).arg(2).arg(&self.key).arg(&self.epoch_key);
         command
-            .arg(crate::hex::encode(&crate::secret::random::<8>()))
+            .arg(format!("{:016x}", crate::secret::arbitrary()))
             .arg(KEPT_SECONDS)
             .arg(channel)
             .arg(number);
