@@ -1,6 +1,7 @@
 //! Harmony's checkouts as committed, both layouts, rebuilt from the contract (hub/contract.md, "Files").
 
 use crate::harness::Folder;
+use crate::harness::program::{harmony, run, text};
 
 const BROKER: &str = r#"  "BrokerConfiguration": {
     "Host": "localhost",
@@ -294,4 +295,23 @@ fn every_application_that_shares_the_broker_learns_of_it() {
             );
         }
     }
+}
+
+#[test]
+fn a_checkout_in_a_deep_folder_can_be_written_and_undone() {
+    let folder = Folder::new();
+    let deep = ["a-folder-with-a-name-of-some-length"; 40].join("/");
+    let file = format!("{deep}/Harmony.SignalR/appsettings.json");
+    let before = "{ \"DetailedErrors\": false }\n";
+    folder.write(&file, before);
+    let change = |arguments: &[&str]| {
+        let output = run(harmony(folder.path())
+            .args(["--checkout", &deep, "settings"])
+            .args(arguments));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    change(&["set", "DetailedErrors", "true"]);
+    assert!(folder.read(&file).contains("true"));
+    change(&["undo", "--yes"]);
+    assert_eq!(folder.read(&file), before);
 }

@@ -65,6 +65,15 @@ fn trusting_every_proxy_is_pointed_out() {
     let found = check(doctor(&folder).env(enabled, "true"), "forwarded headers");
     assert_eq!(found.expect("a check")["status"], "warning");
     assert_eq!(check(&mut doctor(&folder), "forwarded headers"), None);
+    for known in [document!("10.0.0.1, 10.0.0.2"), document!(["10.0.0.1"])] {
+        let settings = document!({ "ForwardedHeaders": { "KnownProxies": known } });
+        folder.write(
+            &format!("{SIGNALR}/appsettings.json"),
+            &settings.to_string(),
+        );
+        let found = check(doctor(&folder).env(enabled, "true"), "forwarded headers");
+        assert_eq!(found, None, "{settings}");
+    }
 }
 
 #[test]

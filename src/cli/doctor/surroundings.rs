@@ -96,9 +96,11 @@ fn ephemeral_ports(project: Option<&Project>) -> Option<Check> {
 fn forwarded_headers(layers: &Layers) -> Option<Check> {
     let set = std::env::var("ASPNETCORE_FORWARDEDHEADERS_ENABLED").ok();
     let on = |text: &str| text.eq_ignore_ascii_case("true") || text == "1";
-    let named = ["KnownProxies", "KnownNetworks"]
-        .iter()
-        .any(|key| !layers.all(&format!("ForwardedHeaders:{key}:0")).is_empty());
+    // A list, or a text with commas.
+    let named = ["KnownProxies", "KnownNetworks"].iter().any(|name| {
+        let key = format!("ForwardedHeaders:{name}");
+        !layers.get(&key).is_empty() || !layers.children(&key).is_empty()
+    });
     if !set.as_deref().is_some_and(on) || named {
         return None;
     }
