@@ -2,6 +2,7 @@
 
 mod imports;
 mod supply_chain;
+mod type_names;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
