@@ -4,11 +4,11 @@
 #![no_main]
 
 use harmony::signalr::backplane::Backplane;
-use harmony::signalr::serve::serve_http;
 use harmony::signalr::endpoint::Endpoint;
 use harmony::signalr::hub::{Call, Caller, Hub, Refusal, Started};
 use harmony::signalr::options::Options;
 use harmony::signalr::response;
+use harmony::signalr::serve::serve_http;
 use harmony::signalr::server::Server;
 use hyper::StatusCode;
 use libfuzzer_sys::fuzz_target;
