@@ -150,6 +150,19 @@ impl Project {
         self.files().iter().try_for_each(schema::check)
     }
 
+    /// Checks the hub's files whole, also what was wrong in them before.
+    pub fn check_hub(&self) -> Result<(), ProjectError> {
+        let all = self.hub.files().iter().flat_map(schema::all_violations);
+        let errors: Vec<_> = all
+            .filter(|violation| violation.severity == "error")
+            .collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Violations(errors).into())
+        }
+    }
+
     /// Checks the changed files: valid against their schemas, and writable.
     pub fn check_changes(&self) -> Result<(), ProjectError> {
         for file in self.files().iter().filter(|file| file.is_changed()) {

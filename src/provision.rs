@@ -79,7 +79,8 @@ async fn look_and_decide(request: &Request) -> Result<Proposal, Error> {
     project.check()?;
     let whereabouts = installation.docker.docker_host().ok();
     let other_machine = whereabouts.as_ref().and_then(Whereabouts::other_machine);
-    let questions = Questions::of_request(request, &project, &known, other_machine.as_deref())?;
+    let questions = Questions::of_request(request, &project, &known, other_machine.as_deref())
+        .map_err(|error| in_its_file(error.into(), &project))?;
     let sight = look::look(installation, &questions).await?;
     let decision = decide::decide(request, project, &sight.world)?;
     Ok(Proposal {
@@ -88,6 +89,14 @@ async fn look_and_decide(request: &Request) -> Result<Proposal, Error> {
         world: sight.world,
         engine: sight.observer.map(Engine::new),
     })
+}
+
+/// Says which line of which file is wrong, where the schema can tell, in place of the bare setting.
+fn in_its_file(error: Error, project: &Project) -> Error {
+    match (error, project.check_hub()) {
+        (Error::HubSettings(_), Err(violations)) => violations.into(),
+        (error, _) => error,
+    }
 }
 
 /// Starts everything as configured and requested.

@@ -236,7 +236,7 @@ impl RedisOptions {
             let host = host(address);
             MANAGED.iter().any(|suffix| host.ends_with(suffix))
         };
-        let managed = given.addresses.iter().any(|address| is_managed(&address));
+        let managed = given.addresses.iter().any(is_managed);
         let secure_port = given
             .addresses
             .iter()
@@ -286,7 +286,7 @@ impl RedisOptions {
     /// `$COMMAND=other`: only what this hub sends matters to it.
     fn rename(&mut self, key: &str) {
         let is_sent = |sent: &&str| key[1..].trim().eq_ignore_ascii_case(sent);
-        if COMMANDS.iter().any(|sent| is_sent(&sent)) {
+        if COMMANDS.iter().any(is_sent) {
             self.refuse(key, "it sends this command by its own name");
         }
     }

@@ -53,7 +53,7 @@ impl Decision {
 #[derive(Debug, Clone)]
 pub enum RedisDecision {
     Container {
-        spec: ContainerSpec,
+        spec: Box<ContainerSpec>,
         options: RedisOptions,
         connection_string: String,
         moved: Option<PortMoved>,
@@ -69,7 +69,7 @@ pub enum RedisDecision {
 impl RedisDecision {
     pub fn spec(&self) -> Option<&ContainerSpec> {
         match self {
-            RedisDecision::Container { spec, .. } => Some(spec),
+            RedisDecision::Container { spec, .. } => Some(spec.as_ref()),
             _ => None,
         }
     }
@@ -111,7 +111,7 @@ impl RedisDecision {
 #[derive(Debug, Clone)]
 pub enum RabbitMqDecision {
     Container {
-        spec: ContainerSpec,
+        spec: Box<ContainerSpec>,
         address: BrokerAddress,
         management_port: u16,
         moved: Option<PortMoved>,
@@ -133,7 +133,7 @@ pub enum SettingsEdit {
 impl RabbitMqDecision {
     pub fn spec(&self) -> Option<&ContainerSpec> {
         match self {
-            RabbitMqDecision::Container { spec, .. } => Some(spec),
+            RabbitMqDecision::Container { spec, .. } => Some(spec.as_ref()),
             _ => None,
         }
     }

@@ -9,8 +9,10 @@ use url::Url;
 /// A StackExchange.Redis connection string.
 pub const REDIS: &str = "stackexchange-redis";
 
-/// Each format, and why a text is not of it.
-const FORMATS: [(&str, fn(&str) -> Result<(), String>); 4] = [
+/// Tells why a text is not of a format.
+type Judge = fn(&str) -> Result<(), String>;
+
+const FORMATS: [(&str, Judge); 4] = [
     (REDIS, redis),
     ("listen-urls", listen_urls),
     ("loopback-url", loopback_url),

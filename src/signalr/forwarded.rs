@@ -102,12 +102,11 @@ impl Proxies {
             if !self.trusts(forwarded.address) {
                 break;
             }
-            match nth(&clients).filter(|client| !client.is_empty()) {
-                Some(client) => match address(&client) {
-                    Some(address) => forwarded.address = address,
-                    None => break,
-                },
-                None => {}
+            if let Some(client) = nth(&clients).filter(|client| !client.is_empty()) {
+                let Some(address) = address(&client) else {
+                    break;
+                };
+                forwarded.address = address;
             }
             if let Some(scheme) = nth(&schemes).filter(|scheme| !scheme.is_empty()) {
                 forwarded.secure = Some(scheme.eq_ignore_ascii_case("https"));

@@ -149,7 +149,7 @@ fn every_row_of_the_list_fits_every_width() {
     for columns in [60, 80, 140] {
         let folder = made();
         let mut terminal = edit(&folder, &[], Shape::columns(columns));
-        terminal.sees("Detailed errors");
+        terminal.sees("Web pages");
         let screen = terminal.text();
         terminal.press(CONTROL_C);
         assert_eq!(terminal.end().code, 130);

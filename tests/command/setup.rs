@@ -377,7 +377,7 @@ fn no_at_the_end_returns_to_the_review_and_answers_are_recorded_even_then() {
     short_way(&mut terminal);
     terminal.press(ENTER);
     terminal.answer("Go ahead?", "n");
-    terminal.answer("Leave everything as it is", &UP.repeat(1));
+    terminal.answer("Leave everything as it is", UP);
     terminal.press(ENTER);
     terminal.sees("Nothing was changed.");
     let ended = terminal.end();

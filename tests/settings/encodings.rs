@@ -106,7 +106,7 @@ fn encoded(random: &mut Random) -> Vec<u8> {
         "",
     ];
     let writing = *random.pick(&WRITINGS);
-    let mut bytes = written(*random.pick::<&str>(&texts), writing);
+    let mut bytes = written(random.pick::<&str>(&texts), writing);
     for _ in 0..random.below(3) {
         let stray = *random.pick(&STRAYS);
         let at = random.below(bytes.len() as u64 + 1) as usize;

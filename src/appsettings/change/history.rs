@@ -6,6 +6,7 @@ use crate::appsettings::error::SettingsError;
 use crate::platform;
 use std::collections::HashMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// In each change's folder: what became of each file.
@@ -142,7 +143,9 @@ fn journals(backups: &Path) -> Result<Vec<PathBuf>, SettingsError> {
 fn numbered(backups: &Path) -> Result<Vec<(u64, PathBuf)>, SettingsError> {
     let entries = match fs::read_dir(backups) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(SettingsError::read(backups, error)),
     };
     let number = |path: &Path| path.file_name()?.to_str()?.parse().ok();

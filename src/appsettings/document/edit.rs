@@ -168,12 +168,10 @@ fn comments_end(text: &str, from: usize) -> usize {
 /// How long the comment is that a text begins with.
 fn comment_length(text: &str) -> Option<usize> {
     if text.starts_with("//") {
-        Some(text.find(['\n', '\r']).unwrap_or(text.len()))
-    } else if text.starts_with("/*") {
-        Some(text[2..].find("*/").map_or(text.len(), |end| end + 4))
-    } else {
-        None
+        return Some(text.find(['\n', '\r']).unwrap_or(text.len()));
     }
+    let inner = text.strip_prefix("/*")?;
+    Some(inner.find("*/").map_or(text.len(), |end| end + 4))
 }
 
 /// A stretch widened to the lines that hold nothing else, else to the blanks on one side of it.

@@ -15,9 +15,10 @@ use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SetArguments {
+    #[arg(index = 1)]
     key: String,
     /// The value; true, false and numbers get the type that the schema asks for
-    #[arg(required_unless_present = "stdin")]
+    #[arg(index = 2, required_unless_present = "stdin")]
     value: Option<String>,
     /// Read the value from stdin, for secrets
     #[arg(long, conflicts_with = "value")]

@@ -128,7 +128,7 @@ fn container(basis: &Basis<'_>, configured: BrokerAddress) -> Result<RabbitMqDec
         management_port,
     );
     Ok(RabbitMqDecision::Container {
-        spec,
+        spec: Box::new(spec),
         address,
         management_port,
         moved,

@@ -112,7 +112,7 @@ fn container(basis: &Basis<'_>, shared: bool) -> Result<RedisDecision, Error> {
         keeps,
     );
     Ok(RedisDecision::Container {
-        spec,
+        spec: Box::new(spec),
         options,
         connection_string: text,
         moved,
