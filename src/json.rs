@@ -258,13 +258,12 @@ impl<'a> Reader<'a> {
         let mut done = self.take(close);
         while !done {
             item(self)?;
-            let end = self.at;
             self.skip_to_token();
             done = self.take(close);
             if !done && !self.take(b',') {
-                // Where it is missing, which may be lines above the next value.
-                let what = "a comma or a closing bracket is expected";
-                return Err(JsonError { what, at: end }.into());
+                return Err(self
+                    .error("a comma or a closing bracket is expected")
+                    .into());
             }
             if !done && self.dialect == Dialect::Settings {
                 self.skip_to_token();

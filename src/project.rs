@@ -1,10 +1,12 @@
 //! One checkout's settings, edited together: hub URL, gateway route, servers, log level, shared cache.
 
 mod application;
+mod error;
 mod gateway;
 pub mod published;
 
 pub use application::{ApplicationSettings, EditedFiles, Scope};
+pub use error::ProjectError;
 pub use gateway::GatewayError;
 
 use crate::appsettings::document::{EditError, NewValue};
@@ -27,20 +29,6 @@ pub const HUB_URL: &str = "https://localhost:7262";
 
 /// The two keys that Serilog reads the log level from.
 const LOG_LEVELS: [&str; 2] = ["Serilog:MinimumLevel:Default", "Serilog:MinimumLevel"];
-
-#[derive(Debug, thiserror::Error)]
-pub enum ProjectError {
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error(transparent)]
-    Shape(#[from] EditError),
-    #[error(transparent)]
-    Invalid(#[from] Violations),
-    #[error("there are no settings of '{0}' here")]
-    NoApplication(String),
-    #[error(transparent)]
-    Gateway(#[from] GatewayError),
-}
 
 /// The settings of a checkout's applications, read and written together.
 #[derive(Debug, Clone)]
@@ -151,16 +139,8 @@ impl Project {
     }
 
     /// Checks the hub's files whole, also what was wrong in them before.
-    pub fn check_hub(&self) -> Result<(), ProjectError> {
-        let all = self.hub.files().iter().flat_map(schema::all_violations);
-        let errors: Vec<_> = all
-            .filter(|violation| violation.severity == "error")
-            .collect();
-        if errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Violations(errors).into())
-        }
+    pub fn check_hub(&self) -> Result<(), Violations> {
+        schema::check_whole(self.hub.files())
     }
 
     /// Checks the changed files: valid against their schemas, and writable.

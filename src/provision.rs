@@ -29,7 +29,7 @@ use crate::containers::docker::engine::Engine;
 use crate::containers::docker::{DockerError, Observer};
 use crate::containers::whereabouts::Whereabouts;
 use crate::hub_client::HubClient;
-use crate::project::Project;
+use crate::project::{Project, ProjectError};
 use apply::{Work, apply, milliseconds};
 use decision::Decision;
 use error::Error;
@@ -94,7 +94,7 @@ async fn look_and_decide(request: &Request) -> Result<Proposal, Error> {
 /// Says which line of which file is wrong, where the schema can tell, in place of the bare setting.
 fn in_its_file(error: Error, project: &Project) -> Error {
     match (error, project.check_hub()) {
-        (Error::HubSettings(_), Err(violations)) => violations.into(),
+        (Error::HubSettings(_), Err(violations)) => ProjectError::from(violations).into(),
         (error, _) => error,
     }
 }

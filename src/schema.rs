@@ -216,6 +216,16 @@ pub fn check(file: &SettingsFile) -> Result<(), Violations> {
     }
 }
 
+/// Checks files whole: a violation that was there before counts too.
+pub fn check_whole(files: &[SettingsFile]) -> Result<(), Violations> {
+    let mut violations: Vec<_> = files.iter().flat_map(all_violations).collect();
+    violations.retain(|violation| violation.severity == "error");
+    if violations.is_empty() {
+        return Ok(());
+    }
+    Err(Violations(violations))
+}
+
 /// Everything that can be said against a file, in its order.
 pub fn all_violations(file: &SettingsFile) -> Vec<Violation> {
     let Some(application) = Application::of(&file.path) else {

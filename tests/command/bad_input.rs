@@ -80,12 +80,12 @@ fn broken_json_is_shown_with_its_place() {
     let said = fails(&folder, &EMBEDDED);
     assert_eq!((said.exit, said.code.as_str()), (Some(3), "settingsSyntax"));
     assert!(
-        said.first.contains("appsettings.json:2:30"),
+        said.first.contains("appsettings.json:3:3"),
         "{}",
         said.whole
     );
     assert!(
-        said.whole.contains("\"RedisConnectionString\": \"\""),
+        said.whole.contains("\"AllowedHosts\": \"*\""),
         "the line is shown: {}",
         said.whole
     );
