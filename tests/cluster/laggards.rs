@@ -100,6 +100,7 @@ fn acquainted(redis: &Redis) {
 }
 
 #[test]
+#[ignore = "needs Redis and RabbitMQ: run tests/run"]
 fn one_that_is_cut_off_for_long_still_hears_everything() {
     if !has(
         "one_that_is_cut_off_for_long_still_hears_everything",
@@ -124,6 +125,7 @@ fn one_that_is_cut_off_for_long_still_hears_everything() {
 }
 
 #[test]
+#[ignore = "needs Redis and RabbitMQ: run tests/run"]
 fn one_that_died_is_given_up() {
     if !has("one_that_died_is_given_up", &[Part::Redis, Part::RabbitMq]) {
         return;
@@ -139,6 +141,7 @@ fn one_that_died_is_given_up() {
 }
 
 #[test]
+#[ignore = "needs Redis and RabbitMQ: run tests/run"]
 fn one_that_left_is_not_waited_for() {
     if !has(
         "one_that_left_is_not_waited_for",
@@ -156,6 +159,7 @@ fn one_that_left_is_not_waited_for() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn a_client_that_reads_slowly_hears_a_burst_whole() {
     if !has(
         "a_client_that_reads_slowly_hears_a_burst_whole",

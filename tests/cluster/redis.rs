@@ -49,6 +49,7 @@ fn carry(hubs: &[Hub; 2], messages: usize, size: usize) {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn behind_tls_with_a_certificate_of_another_name() {
     if !has(
         "behind_tls_with_a_certificate_of_another_name",
@@ -92,6 +93,7 @@ fn behind_tls_with_a_certificate_of_another_name() {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn without_the_right_to_keep_a_log_messages_are_carried_all_the_same() {
     if !has(
         "without_the_right_to_keep_a_log_messages_are_carried_all_the_same",
@@ -130,6 +132,7 @@ fn without_the_right_to_keep_a_log_messages_are_carried_all_the_same() {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn a_redis_that_is_full_still_carries_messages() {
     if !has(
         "a_redis_that_is_full_still_carries_messages",
@@ -146,6 +149,7 @@ fn a_redis_that_is_full_still_carries_messages() {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn of_several_the_primary_is_used() {
     if !has("of_several_the_primary_is_used", &[Part::Redis]) {
         return;
@@ -175,6 +179,7 @@ fn of_several_the_primary_is_used() {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn by_the_file_of_a_unix_socket() {
     if !has("by_the_file_of_a_unix_socket", &[Part::Redis]) {
         return;
@@ -189,6 +194,7 @@ fn by_the_file_of_a_unix_socket() {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn through_an_http_proxy_and_never_beside_it() {
     if !has("through_an_http_proxy_and_never_beside_it", &[Part::Redis]) {
         return;
@@ -217,6 +223,7 @@ fn through_an_http_proxy_and_never_beside_it() {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn every_option_does_something_or_is_refused() {
     if !has("every_option_does_something_or_is_refused", &[Part::Redis]) {
         return;
@@ -277,6 +284,7 @@ fn every_option_does_something_or_is_refused() {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn clients_are_served_before_redis_is_there_where_that_is_wanted() {
     if !has(
         "clients_are_served_before_redis_is_there_where_that_is_wanted",

@@ -128,6 +128,7 @@ pub fn javascript_by(url: &str, board: &str, event: &str, transport: Option<&str
 }
 
 #[test]
+#[ignore = "needs the JavaScript client: run tests/run"]
 fn the_javascript_client_comes_back_after_a_restart_of_the_hub() {
     if !has(
         "the_javascript_client_comes_back_after_a_restart_of_the_hub",

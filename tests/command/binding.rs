@@ -17,6 +17,7 @@ fn up(folder: &Folder, instance: &str, arguments: &[&str]) -> Command {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn a_container_on_any_address_of_ours_is_found_again() {
     const TEST: &str = "a_container_on_any_address_of_ours_is_found_again";
     if !has(TEST, &[Part::Docker]) {
@@ -54,6 +55,7 @@ fn a_container_on_any_address_of_ours_is_found_again() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn an_address_of_another_machine_is_not_called_a_port_in_use() {
     const TEST: &str = "an_address_of_another_machine_is_not_called_a_port_in_use";
     if !has(TEST, &[Part::Docker]) {

@@ -184,6 +184,7 @@ fn a_folder_of_templates_is_no_checkout_of_the_one_who_stands_above_it() {
 
 /// The broker's address goes to every application that shares it, also beside a publish folder.
 #[test]
+#[ignore = "needs Redis and RabbitMQ: run tests/run"]
 fn every_application_that_shares_the_broker_learns_of_it() {
     use super::bare::{Down, json};
     use crate::harness::program::harmony;

@@ -56,6 +56,7 @@ pub(crate) fn leftovers(instance: &str) -> String {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn from_a_checkout_to_the_official_clients_and_back_to_nothing() {
     const TEST: &str = "from_a_checkout_to_the_official_clients_and_back_to_nothing";
     if !has(TEST, &[Part::Docker]) {
@@ -185,6 +186,7 @@ fn broker_password(folder: &Folder) -> String {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn what_is_wrong_with_images_and_containers_is_said() {
     if !has(
         "what_is_wrong_with_images_and_containers_is_said",
@@ -283,6 +285,7 @@ fn guarded_registry(folder: &Folder) -> (Program, String) {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn a_registry_that_asks_who_we_are_is_told_by_dockers_own_files() {
     if !has(
         "a_registry_that_asks_who_we_are_is_told_by_dockers_own_files",
@@ -361,6 +364,7 @@ fn a_registry_that_asks_who_we_are_is_told_by_dockers_own_files() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn an_engine_behind_tls_is_spoken_to_with_dockers_certificates() {
     if !has(
         "an_engine_behind_tls_is_spoken_to_with_dockers_certificates",
@@ -431,6 +435,7 @@ while True: threading.Thread(target=serve, args=(listener.accept()[0],), daemon=
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn a_volume_with_another_password_is_given_the_one_of_the_settings() {
     if !has(
         "a_volume_with_another_password_is_given_the_one_of_the_settings",
@@ -490,6 +495,7 @@ fn a_volume_with_another_password_is_given_the_one_of_the_settings() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn logs_come_from_all_three_and_doctor_finds_all_well() {
     if !has(
         "logs_come_from_all_three_and_doctor_finds_all_well",
@@ -593,6 +599,7 @@ fn logs_come_from_all_three_and_doctor_finds_all_well() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn a_taken_port_is_named_with_its_holder() {
     if !has("a_taken_port_is_named_with_its_holder", &[Part::Docker]) {
         return;
@@ -615,6 +622,7 @@ fn a_taken_port_is_named_with_its_holder() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn an_interrupted_up_ends_with_130_and_the_next_one_repairs() {
     if !has(
         "an_interrupted_up_ends_with_130_and_the_next_one_repairs",
@@ -647,6 +655,7 @@ fn an_interrupted_up_ends_with_130_and_the_next_one_repairs() {
 }
 
 #[test]
+#[ignore = "needs Docker, Redis and RabbitMQ: run tests/run"]
 fn a_server_that_answers_at_the_configured_address_is_used_and_never_stopped() {
     use crate::harness::services::{RabbitMq, Redis};
     const TEST: &str = "a_server_that_answers_at_the_configured_address_is_used_and_never_stopped";

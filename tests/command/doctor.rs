@@ -174,6 +174,7 @@ fn a_certificate_that_ends_soon_is_pointed_out() {
 }
 
 #[test]
+#[ignore = "needs certutil: run tests/run"]
 fn certs_trust_reaches_the_browsers_and_clean_takes_it_back() {
     if !has(
         "certs_trust_reaches_the_browsers_and_clean_takes_it_back",
@@ -285,6 +286,7 @@ fn fix_starts_what_died_after_asking() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn rejected_messages_show_with_the_command_to_look_at_them() {
     if !has(
         "rejected_messages_show_with_the_command_to_look_at_them",

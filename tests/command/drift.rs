@@ -124,6 +124,7 @@ impl Drop for Up {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn what_drifts_is_found_named_and_repaired() {
     if !has("what_drifts_is_found_named_and_repaired", &[Part::Docker]) {
         return;
@@ -343,6 +344,7 @@ fn what_drifts_is_found_named_and_repaired() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn the_hub_as_a_container_and_back() {
     if !has("the_hub_as_a_container_and_back", &[Part::Docker]) {
         return;
@@ -521,6 +523,7 @@ fn json_lines(up: &Up, arguments: &[&str]) -> String {
 }
 
 #[test]
+#[ignore = "needs Docker and Redis: run tests/run"]
 fn a_hub_in_a_container_says_what_it_can_not_reach() {
     const TEST: &str = "a_hub_in_a_container_says_what_it_can_not_reach";
     if !has(TEST, &[Part::Docker, Part::Redis]) {
@@ -550,6 +553,7 @@ fn a_hub_in_a_container_says_what_it_can_not_reach() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn killed_at_any_moment_with_containers_the_next_up_reaches_the_same_state() {
     if !has(
         "killed_at_any_moment_with_containers_the_next_up_reaches_the_same_state",

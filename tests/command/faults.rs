@@ -72,6 +72,7 @@ fn way_to(server: String, happens: impl Fn(&mut [u8]) + Copy + Send + 'static) -
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn a_slow_pull_tells_its_bytes_and_can_be_left() {
     if !has(
         "a_slow_pull_tells_its_bytes_and_can_be_left",
@@ -152,6 +153,7 @@ fn a_slow_pull_tells_its_bytes_and_can_be_left() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn an_engine_without_room_is_told_so() {
     if !has("an_engine_without_room_is_told_so", &[Part::Docker]) {
         return;
@@ -255,6 +257,7 @@ while True:
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn settings_on_a_full_disk_stay_as_they_are() {
     if !has("settings_on_a_full_disk_stay_as_they_are", &[Part::Docker]) {
         return;
@@ -292,6 +295,7 @@ fn settings_on_a_full_disk_stay_as_they_are() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn a_user_without_the_docker_group_is_told_which_to_join() {
     if !has(
         "a_user_without_the_docker_group_is_told_which_to_join",
@@ -425,6 +429,7 @@ fn a_server_that_is_too_old_is_not_used() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn doctor_names_what_is_broken_and_its_cure() {
     const TEST: &str = "doctor_names_what_is_broken_and_its_cure";
     if !has(TEST, &[Part::Docker]) {
@@ -538,6 +543,7 @@ fn doctor_names_what_is_broken_and_its_cure() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn instances_with_like_names_do_not_touch_each_other() {
     if !has(
         "instances_with_like_names_do_not_touch_each_other",
@@ -598,6 +604,7 @@ fn instances_with_like_names_do_not_touch_each_other() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn while_one_works_the_other_is_told_and_what_never_answers_is_given_up_in_time() {
     if !has(
         "while_one_works_the_other_is_told_and_what_never_answers_is_given_up_in_time",

@@ -7,6 +7,7 @@ use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, free_port, unique};
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn a_new_installation_gets_current_images_and_old_data_keeps_its_own() {
     const TEST: &str = "a_new_installation_gets_current_images_and_old_data_keeps_its_own";
     if !has(TEST, &[Part::Docker]) {

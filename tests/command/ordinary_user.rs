@@ -24,6 +24,7 @@ impl Drop for Removed {
 const USER: u32 = 65534;
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn an_ordinary_user_in_dockers_group_can_do_everything() {
     const TEST: &str = "an_ordinary_user_in_dockers_group_can_do_everything";
     if !has(TEST, &[Part::Docker]) {

@@ -62,6 +62,7 @@ fn what_the_hub_would_reject_is_refused_before_it_is_sent() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn an_unroutable_message_is_an_error() {
     if !has("an_unroutable_message_is_an_error", &[Part::RabbitMq]) {
         return;
@@ -74,6 +75,7 @@ fn an_unroutable_message_is_an_error() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn a_message_in_the_queue_says_how_many_hubs_consume_it() {
     if !has(
         "a_message_in_the_queue_says_how_many_hubs_consume_it",
@@ -101,6 +103,7 @@ fn a_message_in_the_queue_says_how_many_hubs_consume_it() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ and the .NET peer: run tests/run"]
 fn the_dotnet_hubs_consumer_is_counted() {
     if !has(
         "the_dotnet_hubs_consumer_is_counted",

@@ -139,6 +139,7 @@ fn escape_goes_back_a_question() {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn a_server_elsewhere_is_asked_at_once_and_its_password_never_shown() {
     if !has(
         "a_server_elsewhere_is_asked_at_once_and_its_password_never_shown",

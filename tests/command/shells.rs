@@ -129,6 +129,7 @@ fn bash_completes() {
 }
 
 #[test]
+#[ignore = "needs fish: run tests/run"]
 fn fish_completes() {
     if !has("fish_completes", &[Part::Fish]) {
         return;
@@ -140,6 +141,7 @@ fn fish_completes() {
 }
 
 #[test]
+#[ignore = "needs zsh: run tests/run"]
 fn zsh_completes() {
     if !has("zsh_completes", &[Part::Zsh]) {
         return;

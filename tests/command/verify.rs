@@ -63,6 +63,7 @@ fn end<'e>(ends: &'e [(String, String)], transport: &str) -> &'e str {
 const ALL: [&str; 4] = ["direct", "WebSockets", "ServerSentEvents", "LongPolling"];
 
 #[test]
+#[ignore = "needs nginx and haproxy: run tests/run"]
 fn every_transport_is_proven_through_proxies_that_are_set_up_well() {
     if !has(
         "every_transport_is_proven_through_proxies_that_are_set_up_well",
@@ -93,6 +94,7 @@ fn every_transport_is_proven_through_proxies_that_are_set_up_well() {
 }
 
 #[test]
+#[ignore = "needs nginx: run tests/run"]
 fn what_a_proxy_lacks_is_named_with_its_fix() {
     if !has("what_a_proxy_lacks_is_named_with_its_fix", &[Part::Nginx]) {
         return;
@@ -173,6 +175,7 @@ fn what_a_proxy_lacks_is_named_with_its_fix() {
 }
 
 #[test]
+#[ignore = "needs haproxy: run tests/run"]
 fn clients_that_are_spread_over_hubs_need_sticky_sessions() {
     if !has(
         "clients_that_are_spread_over_hubs_need_sticky_sessions",

@@ -39,6 +39,7 @@ fn log_in(password: &str) -> String {
 const WELCOME: &str = "+OK\r\n*2\r\n$9\r\nmaxmemory\r\n$9\r\n268435456\r\n+OK\r\n";
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn redis_takes_awkward_passwords_as_they_are() {
     if !has("redis_takes_awkward_passwords_as_they_are", &[Part::Redis]) {
         return;
@@ -65,6 +66,7 @@ fn redis_takes_awkward_passwords_as_they_are() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
+#[ignore = "needs Redis: run tests/run"]
     fn redis_takes_any_password_as_it_is(password in "\\PC{1,20}|[\"'\\\\ ,#\n\r\t\0-~]{1,12}") {
         if !has("redis_takes_any_password_as_it_is", &[Part::Redis]) {
             return Ok(());

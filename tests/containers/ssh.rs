@@ -46,6 +46,7 @@ fn sshd(folder: &Folder) -> (Program, u16) {
 }
 
 #[test]
+#[ignore = "needs Docker and sshd: run tests/run"]
 fn an_engine_behind_ssh_is_used_like_a_near_one() {
     if !has(
         "an_engine_behind_ssh_is_used_like_a_near_one",

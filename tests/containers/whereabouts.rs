@@ -62,6 +62,7 @@ fn docker_host_is_read_in_every_form_that_docker_takes() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn docker_itself_reads_docker_host_so() {
     if !has("docker_itself_reads_docker_host_so", &[Part::Docker]) {
         return;

@@ -222,6 +222,7 @@ fn a_websocket_takes_no_posts() {
 }
 
 #[test]
+#[ignore = "needs the JavaScript client: run tests/run"]
 fn the_official_client_hears_over_every_transport() {
     if !has(
         "the_official_client_hears_over_every_transport",

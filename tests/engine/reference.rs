@@ -155,6 +155,7 @@ fn masked(payload: &[u8], clients: [&Client; 2]) -> String {
 }
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn the_backplane_says_what_aspnet_core_says() {
     if !has("the_backplane_says_what_aspnet_core_says", &[Part::Redis]) {
         return;

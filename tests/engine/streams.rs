@@ -26,6 +26,7 @@ fn suite(name: &str, arguments: &[&str]) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "needs the JavaScript client: run tests/run"]
 fn the_official_client_finds_everything_that_a_hub_can_do() {
     if !has(
         "the_official_client_finds_everything_that_a_hub_can_do",
@@ -52,6 +53,7 @@ fn the_official_client_finds_everything_that_a_hub_can_do() {
 }
 
 #[test]
+#[ignore = "needs the JavaScript client and Chromium: run tests/run"]
 fn a_real_browser_finds_it_too() {
     if !has("a_real_browser_finds_it_too", &[Part::Node, Part::Chromium]) {
         return;
@@ -64,6 +66,7 @@ fn a_real_browser_finds_it_too() {
 }
 
 #[test]
+#[ignore = "needs the Python clients: run tests/run"]
 fn three_python_clients_find_it_too() {
     if !has("three_python_clients_find_it_too", &[Part::Python]) {
         return;

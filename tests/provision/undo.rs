@@ -41,6 +41,7 @@ fn no_password_is_made_without_random_numbers() {
 }
 
 #[test]
+#[ignore = "needs Docker: run tests/run"]
 fn what_is_replaced_comes_back_where_its_successor_fails() {
     const TEST: &str = "what_is_replaced_comes_back_where_its_successor_fails";
     if !has(TEST, &[Part::Docker]) {

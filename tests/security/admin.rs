@@ -133,6 +133,7 @@ fn metrics_have_an_address_of_their_own_that_only_reads() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn the_inbox_is_there_only_without_a_broker() {
     if !has(
         "the_inbox_is_there_only_without_a_broker",

@@ -115,6 +115,7 @@ fn nested(depth: usize) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn no_header_or_property_stops_the_hub() {
     if !has("no_header_or_property_stops_the_hub", &[Part::RabbitMq]) {
         return;
@@ -177,6 +178,7 @@ fn no_header_or_property_stops_the_hub() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn what_is_set_aside_is_never_refused_for_what_it_is() {
     if !has(
         "what_is_set_aside_is_never_refused_for_what_it_is",
@@ -251,6 +253,7 @@ fn what_is_set_aside_is_never_refused_for_what_it_is() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn a_rejected_queue_that_others_declared_is_used_as_it_is() {
     if !has(
         "a_rejected_queue_that_others_declared_is_used_as_it_is",
@@ -273,6 +276,7 @@ fn a_rejected_queue_that_others_declared_is_used_as_it_is() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn a_message_that_cannot_even_be_set_aside_is_dropped_and_counted() {
     if !has(
         "a_message_that_cannot_even_be_set_aside_is_dropped_and_counted",
@@ -310,6 +314,7 @@ fn a_message_that_cannot_even_be_set_aside_is_dropped_and_counted() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn a_full_rejected_queue_loses_nothing() {
     if !has("a_full_rejected_queue_loses_nothing", &[Part::RabbitMq]) {
         return;
@@ -335,6 +340,7 @@ fn a_full_rejected_queue_loses_nothing() {
 }
 
 #[test]
+#[ignore = "needs RabbitMQ: run tests/run"]
 fn no_single_message_costs_much_memory_or_time() {
     if !has(
         "no_single_message_costs_much_memory_or_time",

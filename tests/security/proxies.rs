@@ -100,6 +100,7 @@ backend hub
 }
 
 #[test]
+#[ignore = "needs nginx and haproxy: run tests/run"]
 fn every_transport_goes_through_nginx_and_haproxy() {
     if !has(
         "every_transport_goes_through_nginx_and_haproxy",
@@ -151,6 +152,7 @@ fn open(address: &str, client: &str) -> (u16, TcpStream) {
 }
 
 #[test]
+#[ignore = "needs nginx and haproxy: run tests/run"]
 fn limits_count_the_client_that_a_trusted_proxy_names() {
     if !has(
         "limits_count_the_client_that_a_trusted_proxy_names",

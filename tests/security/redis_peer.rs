@@ -12,6 +12,7 @@ const LOG: &[u8] = b"{Harmony.SignalR.Hubs.SignalRHub}:log";
 const NOTES: &[u8] = b"Harmony.SignalR.Hubs.SignalRHub:internal:log";
 
 #[test]
+#[ignore = "needs Redis: run tests/run"]
 fn notes_about_the_log_cost_no_more_than_one_reading() {
     if !has(
         "notes_about_the_log_cost_no_more_than_one_reading",

@@ -571,6 +571,7 @@ fn converse(address: &str, words: &[Vec<u8>]) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "needs the .NET peer: run tests/run"]
 fn running_methods_are_served_alike() {
     if !has("running_methods_are_served_alike", &[Part::Peer]) {
         return;
