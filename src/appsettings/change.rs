@@ -6,13 +6,14 @@
 //! change where all of them are whole, else takes it back; so at no moment is a mixture for good.
 
 mod history;
+mod record;
 
 pub use history::{UndoPlan, UndoneFile, undo, undo_plan};
 
 use super::disk::{Durability, check_access, read_bytes, replace, sync_folder};
 use super::error::SettingsError;
 use crate::platform;
-use serde::{Deserialize, Serialize};
+use record::{Change, digest, is, take_back};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,24 +25,6 @@ pub struct Replacement {
     /// `None` where the file is still to be made.
     pub before: Option<Vec<u8>>,
     pub after: Vec<u8>,
-}
-
-/// One file's part in a change, as the journal has it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Change {
-    path: PathBuf,
-    /// The file itself, where the path is a link.
-    target: PathBuf,
-    /// Where the new content lies until the rename.
-    temporary: PathBuf,
-    /// Where the former content is; `None` where there was no file.
-    backup: Option<PathBuf>,
-    /// Folders that are made for the file, the deepest first.
-    #[serde(default)]
-    folders: Vec<PathBuf>,
-    /// Digests of what was there and of what takes its place.
-    before: Option<String>,
-    after: String,
 }
 
 /// How an interrupted change ended.
@@ -188,54 +171,10 @@ fn put(change: &Change) -> Result<(), SettingsError> {
     sync_folder(&change.target)
 }
 
-/// Brings back what was there before, where a new content has taken its place. Returns the paths.
-fn take_back(changes: &[Change]) -> Result<Vec<PathBuf>, SettingsError> {
-    let mut undone = Vec::new();
-    for change in changes {
-        let _ = fs::remove_file(&change.temporary);
-        if !is(&change.target, Some(&change.after))? {
-            continue;
-        }
-        match change.former()? {
-            None => fs::remove_file(&change.target)
-                .map_err(|error| SettingsError::write(&change.path, error))?,
-            Some(before) => replace(&change.target, &before, Durability::Durable)?,
-        }
-        undone.push(change.path.clone());
-    }
-    for folder in changes.iter().flat_map(|change| &change.folders) {
-        // One that somebody has put something into meanwhile stays.
-        let _ = fs::remove_dir(folder);
-    }
-    Ok(undone)
-}
-
-impl Change {
-    /// What the file held before; `None` where there was no file.
-    fn former(&self) -> Result<Option<Vec<u8>>, SettingsError> {
-        let Some(backup) = &self.backup else {
-            return Ok(None);
-        };
-        let bytes = read_bytes(backup)?.filter(|bytes| Some(digest(bytes)) == self.before);
-        bytes
-            .map(Some)
-            .ok_or_else(|| SettingsError::changed(backup))
-    }
-}
-
 fn refuse_change(replacement: &Replacement) -> Result<(), SettingsError> {
     if read_bytes(&replacement.path)? == replacement.before {
         Ok(())
     } else {
         Err(SettingsError::changed(&replacement.path))
     }
-}
-
-/// Whether a file holds what the digest says; `None` stands for no file.
-fn is(path: &Path, digested: Option<&str>) -> Result<bool, SettingsError> {
-    Ok(read_bytes(path)?.map(|bytes| digest(&bytes)).as_deref() == digested)
-}
-
-fn digest(bytes: &[u8]) -> String {
-    crate::hex::encode(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
 }

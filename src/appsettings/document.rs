@@ -7,12 +7,15 @@
 mod edit;
 mod place;
 mod style;
+mod syntax_error;
 mod tree;
+
+pub use syntax_error::{Position, SyntaxError};
+pub use tree::Entry;
 
 use super::encoding::EncodedText;
 use super::key_path::{self, KeyPath};
 use edit::Edit;
-use std::fmt;
 use style::{Layout, quoted};
 use tree::{Kind, LineCounter, Node, Span, flatten, parse, position, to_json};
 
@@ -22,37 +25,6 @@ pub struct Document {
     text: EncodedText,
     root: Node,
 }
-
-/// A place in a file, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
-pub struct Position {
-    pub line: usize,
-    pub column: usize,
-}
-
-/// Text that .NET would not read either.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyntaxError {
-    pub at: Position,
-    pub message: String,
-    /// The line, for showing.
-    pub line: String,
-}
-
-impl fmt::Display for SyntaxError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Position { line, column } = self.at;
-        write!(
-            formatter,
-            "line {line}, column {column}: {}\n  {line} | {}",
-            self.message, self.line
-        )?;
-        let margin = line.to_string().len() + 4 + column;
-        write!(formatter, "\n{:>1$}", "^", margin + 1)
-    }
-}
-
-impl std::error::Error for SyntaxError {}
 
 /// A value to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,18 +57,6 @@ impl NewValue {
             NewValue::Boolean(value) => value.to_string(),
         }
     }
-}
-
-/// One leaf, as .NET flattens it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    pub key: String,
-    /// `None` for null and for empty objects.
-    pub value: Option<String>,
-    /// It stands for an object or array that is empty.
-    pub empty: bool,
-    pub at: Position,
-    span: Span,
 }
 
 /// An edit that the document's shape does not allow.

@@ -1,6 +1,6 @@
 //! The journals of past changes, newest first, and going back over them.
 
-use super::{Change, digest, take_back};
+use super::record::{Change, digest, take_back};
 use crate::appsettings::disk::{Durability, read_bytes, replace};
 use crate::appsettings::error::SettingsError;
 use crate::platform;

@@ -1,9 +1,9 @@
 //! Which stretches of the text an edit replaces, so that the rest stays as it was.
 
-use super::EncodedText;
 use super::place::{children, children_end};
 use super::style::{self, Layout, has_line_end, is_blank, line_indent, line_start};
 use super::tree::{Kind, Node, Span};
+use crate::appsettings::encoding::EncodedText;
 
 /// What is replaced, and by what.
 pub(super) type Edit = (Span, String);

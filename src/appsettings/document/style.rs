@@ -1,6 +1,6 @@
 //! How a document is written: line ends, indentation, and new members in that style.
 
-use super::EncodedText;
+use crate::appsettings::encoding::EncodedText;
 
 /// Where a new member or item is put, and so how it is laid out.
 #[derive(Debug, Clone)]

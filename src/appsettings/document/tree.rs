@@ -1,8 +1,20 @@
 //! A settings document as a tree of spans of its text, and as the leaves that .NET reads.
 
-use super::{Entry, Position, SyntaxError};
+use super::syntax_error::{Position, SyntaxError};
 use crate::appsettings::key_path;
 use crate::json::{JsonError, Kind as Token, Reader};
+
+/// One leaf, as .NET flattens it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub key: String,
+    /// `None` for null and for empty objects.
+    pub value: Option<String>,
+    /// It stands for an object or array that is empty.
+    pub empty: bool,
+    pub at: Position,
+    pub(super) span: Span,
+}
 
 /// A stretch of the text, in bytes.
 pub(super) type Span = std::ops::Range<usize>;
