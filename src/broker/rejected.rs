@@ -25,10 +25,7 @@ impl Broker {
                 }),
                 Ok(None) => break,
                 // Where nothing was ever rejected there is no queue.
-                Err(error) if matches!(error.kind(), ErrorKind::ProtocolError(error) if matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))) =>
-                {
-                    break;
-                }
+                Err(error) if is_missing(&error) => break,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -116,4 +113,12 @@ impl Rejected {
             _ => None,
         }
     }
+}
+
+/// Whether RabbitMQ says that there is no such queue.
+fn is_missing(error: &lapin::Error) -> bool {
+    let ErrorKind::ProtocolError(error) = error.kind() else {
+        return false;
+    };
+    matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND))
 }

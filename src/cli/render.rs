@@ -4,7 +4,7 @@ pub mod plan;
 
 use crate::hub_process::now;
 use crate::provision::plan::Plan;
-use crate::provision::report::{DownReport, HubReport, Report, ServiceReport, ServiceState};
+use crate::provision::report::{DownReport, HubReport, Report, ServiceReport};
 use serde::Serialize;
 use std::fmt;
 
@@ -44,7 +44,7 @@ impl fmt::Display for Shown<'_, Report> {
 }
 
 fn hub_line(hub: &HubReport) -> String {
-    let mut line = format!("hub       {:<10}", word(hub.state));
+    let mut line = format!("hub       {:<10}", hub.state);
     line.push_str(hub.url.as_deref().unwrap_or_default());
     if let Some(pid) = hub.pid {
         line.push_str(&format!("  pid {pid}"));
@@ -60,7 +60,7 @@ fn hub_line(hub: &HubReport) -> String {
 }
 
 fn service_line(name: &str, service: &ServiceReport) -> String {
-    let mut line = format!("{name:<10}{:<10}", word(service.state));
+    let mut line = format!("{name:<10}{:<10}", service.state);
     if let Some(endpoint) = &service.endpoint {
         line.push_str(&endpoint.to_string());
     }
@@ -79,18 +79,6 @@ fn service_line(name: &str, service: &ServiceReport) -> String {
         ));
     }
     line
-}
-
-fn word(state: ServiceState) -> &'static str {
-    match state {
-        ServiceState::Running => "running",
-        ServiceState::Unhealthy => "unhealthy",
-        ServiceState::Stopped => "stopped",
-        ServiceState::Absent => "absent",
-        ServiceState::External => "external",
-        ServiceState::Embedded => "embedded",
-        ServiceState::Unknown => "unknown",
-    }
 }
 
 /// `5 s`, `3 min`, `2 h`, `4 days`.

@@ -53,14 +53,14 @@ async fn unhealthy(context: &Context, report: &Report) -> Result<Vec<String>, Fa
     let mut missing = Vec::new();
     // With --hub none somebody else's hub is at the address.
     if !fine(report.hub.state) && !answers(&context.instance.state()?.hub_url).await {
-        missing.push(format!("the hub is {}", word(report.hub.state)));
+        missing.push(format!("the hub is {}", report.hub.state));
     }
     for (name, state) in [
         ("Redis", report.redis.state),
         ("RabbitMQ", report.rabbitmq.state),
     ] {
         if !fine(state) {
-            missing.push(format!("{name} is {}", word(state)));
+            missing.push(format!("{name} is {}", state));
         }
     }
     Ok(missing)
@@ -70,17 +70,5 @@ async fn answers(hub: &str) -> bool {
     match Url::parse(hub) {
         Ok(url) => HubClient::connect(&url, ASK_WITHIN).await.is_ok(),
         Err(_) => false,
-    }
-}
-
-fn word(state: ServiceState) -> &'static str {
-    match state {
-        ServiceState::Running => "running",
-        ServiceState::Unhealthy => "unhealthy",
-        ServiceState::Stopped => "stopped",
-        ServiceState::Absent => "absent",
-        ServiceState::External => "external",
-        ServiceState::Embedded => "embedded",
-        ServiceState::Unknown => "unknown",
     }
 }

@@ -168,8 +168,12 @@ impl From<CheckoutError> for Failure {
                 .why("it is not clear which one you mean")
                 .fix("name one with --checkout DIR"),
             CheckoutError::NotACheckout(_) => Failure::new(Exit::Usage, "notACheckout", message)
-                .fix("name the folder that holds Harmony.sln, a publish folder with Harmony.SignalR.dll, or an empty folder"),
-            CheckoutError::Missing(_) => Failure::new(Exit::Usage, "checkoutMissing", message).fix("name an existing folder with --checkout DIR"),
+                .fix(
+                    "name the folder that holds Harmony.sln, \
+                     a publish folder with Harmony.SignalR.dll, or an empty folder",
+                ),
+            CheckoutError::Missing(_) => Failure::new(Exit::Usage, "checkoutMissing", message)
+                .fix("name an existing folder with --checkout DIR"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How a service is, in one word.
 
 use serde::Serialize;
+use std::fmt;
 
 /// How a service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -14,4 +15,18 @@ pub enum ServiceState {
     Embedded,
     /// Docker cannot be asked.
     Unknown,
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            ServiceState::Running => "running",
+            ServiceState::Unhealthy => "unhealthy",
+            ServiceState::Stopped => "stopped",
+            ServiceState::Absent => "absent",
+            ServiceState::External => "external",
+            ServiceState::Embedded => "embedded",
+            ServiceState::Unknown => "unknown",
+        })
+    }
 }
