@@ -198,10 +198,10 @@ fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
         ("Limits:MessageBytes", &mut options.maximum_message),
         ("Limits:WaitingMessages", &mut options.outbox.messages),
         ("Limits:WaitingBytes", &mut options.outbox.bytes),
+        ("Limits:WaitingBytesInAll", &mut options.backlog),
     ] {
         *limit = count(layers, key)?.unwrap_or(*limit);
     }
-    options.backlog = count(layers, "Limits:WaitingBytesInAll")?;
     if let Some(messages) = count(layers, "Limits:MessagesPerSecond")? {
         options.messages_per_second = u32::try_from(messages).unwrap_or(u32::MAX);
     }

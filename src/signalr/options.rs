@@ -36,7 +36,7 @@ pub struct Options {
     pub parallel_invocations: usize,
     pub outbox: OutboxLimits,
     /// Bytes that may wait for all clients together; above it the slow ones are closed.
-    pub backlog: Option<usize>,
+    pub backlog: usize,
     pub protocols: Vec<Protocol>,
     pub transports: Vec<TransportType>,
     pub naming: Naming,
@@ -65,7 +65,7 @@ impl Default for Options {
             messages_per_second: 10_000,
             parallel_invocations: 1,
             outbox: OutboxLimits::default(),
-            backlog: None,
+            backlog: 1 << 30,
             protocols: vec![Protocol::Json, Protocol::MessagePack],
             transports: vec![
                 TransportType::WebSockets,

@@ -43,9 +43,6 @@ impl<H> Server<H> {
             metrics: metrics.clone(),
             results: results.clone(),
         }));
-        let backlog = options
-            .backlog
-            .map_or_else(Backlog::default, Backlog::with_limit);
         Arc::new(Server {
             hub,
             clients: Clients {
@@ -56,7 +53,7 @@ impl<H> Server<H> {
                 naming: options.naming,
                 asking: Asking::Anybody,
             },
-            backlog: Arc::new(backlog),
+            backlog: Arc::new(Backlog::new(options.backlog)),
             options,
             metrics,
             delivery,

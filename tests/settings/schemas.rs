@@ -3,7 +3,7 @@
 use harmony::appsettings::document::Document;
 use harmony::appsettings::layers::Layers;
 use harmony::hub::settings::HubSettings;
-use harmony::schema::{Application, violations};
+use harmony::schema::{Application, defaults, property, violations};
 use std::path::Path;
 
 fn said(text: &str) -> Vec<String> {
@@ -26,6 +26,37 @@ fn read(text: &str) -> Result<HubSettings, String> {
     let document = Document::parse(text.as_bytes()).expect("settings");
     let layers = Layers::of_files([(Path::new("appsettings.json"), &document)]);
     HubSettings::read(&layers, "Production", Path::new(".")).map_err(|error| error.to_string())
+}
+
+/// The settings that the source of the hub reads by a whole key.
+fn keys_of_the_hub() -> Vec<String> {
+    let source = include_str!("../../src/hub/settings.rs");
+    let texts = source.split('"').skip(1).step_by(2);
+    let is_key = |text: &&str| {
+        let parts = text.split(':');
+        text.contains(':')
+            && parts.clone().all(|part| {
+                part.starts_with(char::is_uppercase) && part.chars().all(char::is_alphanumeric)
+            })
+    };
+    texts.filter(is_key).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_setting_that_the_hub_reads_is_in_its_schema_with_the_hub_s_own_default() {
+    let schema = Application::named("Harmony.SignalR")
+        .expect("the hub")
+        .schema();
+    let keys = keys_of_the_hub();
+    assert!(keys.len() > 20, "{keys:?}");
+    for key in &keys {
+        assert!(property(&schema, key).is_some(), "{key}");
+    }
+    let none = format!("{:#?}", read("{}"));
+    for (key, value) in defaults(&schema) {
+        let text = serde_json::json!({ &key: &value }).to_string();
+        assert_eq!(format!("{:#?}", read(&text)), none, "{key} = {value}");
+    }
 }
 
 #[test]

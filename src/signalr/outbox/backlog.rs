@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What may wait in all outboxes; frames that several wait for count for each.
-const LIMIT: usize = 1 << 30;
 /// Who has no more than this waiting is never to blame.
 const FAIR: usize = 64 << 10;
 /// What a frame costs beside its bytes.
@@ -15,17 +13,9 @@ pub struct Backlog {
     limit: usize,
 }
 
-impl Default for Backlog {
-    fn default() -> Self {
-        Backlog {
-            bytes: AtomicUsize::new(0),
-            limit: LIMIT,
-        }
-    }
-}
-
 impl Backlog {
-    pub fn with_limit(limit: usize) -> Self {
+    /// `limit`: bytes that may wait in all outboxes; a frame that several wait for counts for each.
+    pub fn new(limit: usize) -> Self {
         Backlog {
             bytes: AtomicUsize::new(0),
             limit,
