@@ -11,9 +11,9 @@ mod topology;
 mod transport;
 
 use crate::connection_string::amqp::BrokerAddress;
-use crate::socket::{self, Socket};
+use crate::socket::{self, ByteStream};
 use crate::tls::client::{VERSIONS, connector, secure};
-use envelope::Audience;
+use envelope::EnvelopeReader;
 pub use error::BrokerError;
 use futures_util::StreamExt;
 use lapin::options::{
@@ -69,17 +69,17 @@ impl Broker {
         name: &str,
         within: Duration,
     ) -> Result<Self, BrokerError> {
-        Self::connect_for(address, name, within, Audience::Operator).await
+        Self::connect_for(address, name, within, EnvelopeReader::Operator).await
     }
 
-    /// Connects as [`connect`](Self::connect) does, for an audience.
+    /// Connects as [`connect`](Self::connect) does, for a reader.
     pub async fn connect_for(
         address: &BrokerAddress,
         name: &str,
         within: Duration,
-        audience: Audience,
+        reader: EnvelopeReader,
     ) -> Result<Self, BrokerError> {
-        tokio::time::timeout(within, Self::open(address, name, audience))
+        tokio::time::timeout(within, Self::open(address, name, reader))
             .await
             .map_err(|_| BrokerError::Unreachable(format!("no answer within {within:?}")))?
     }
@@ -87,7 +87,7 @@ impl Broker {
     async fn open(
         address: &BrokerAddress,
         name: &str,
-        audience: Audience,
+        reader: EnvelopeReader,
     ) -> Result<Self, BrokerError> {
         let uri = AMQPUri {
             scheme: AMQPScheme::AMQP,
@@ -107,7 +107,7 @@ impl Broker {
             },
         };
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let guarded = Guarded::new(socket(address).await?, audience);
+        let guarded = Guarded::new(socket(address).await?, reader);
         let in_flight = guarded.in_flight();
         let once = Mutex::new(Some(transport::for_library(guarded)));
         let connect = async move |_: AMQPUri, _| {
@@ -356,7 +356,7 @@ impl Broker {
 }
 
 /// A socket to RabbitMQ.
-async fn socket(address: &BrokerAddress) -> Result<Box<dyn Socket>, BrokerError> {
+async fn socket(address: &BrokerAddress) -> Result<Box<dyn ByteStream>, BrokerError> {
     let unreachable = |error: std::io::Error| BrokerError::Unreachable(error.to_string());
     let socket = socket::connect(&address.endpoint, None)
         .await

@@ -21,13 +21,13 @@ use crate::hub::admin::Door;
 use crate::hub::consumer::Consumer;
 use crate::hub::methods::HarmonyHub;
 use crate::hub::settings::{HUB_NAME, HUB_PATH, HubSettings};
-use crate::hub::site::Hub;
+use crate::hub::site::HubSite;
 use crate::platform;
 use crate::signalr::backplane::Backplane;
 use crate::signalr::backplane::redis::{RedisBackplane, new_server_name};
-use crate::signalr::endpoint::Endpoint;
+use crate::signalr::endpoint::HubEndpoint;
 use crate::signalr::gate::Gate;
-use crate::signalr::serve::{self, Listener};
+use crate::signalr::serve::{self, ServerListener};
 use crate::signalr::server::Server;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// flight is finished and acknowledged, then clients are told to reconnect.
 pub async fn run(
     settings: HubSettings,
-    listeners: Vec<Listener>,
+    listeners: Vec<ServerListener>,
     admin: Vec<(TcpListener, Door)>,
     stop: CancellationToken,
 ) {
@@ -61,8 +61,8 @@ pub async fn run(
             }
         },
     );
-    let hub = Arc::new(Hub {
-        endpoint: Endpoint::new(server.clone(), HUB_PATH),
+    let hub = Arc::new(HubSite {
+        endpoint: HubEndpoint::new(server.clone(), HUB_PATH),
         server,
         status: Arc::default(),
         page: settings.page,

@@ -8,6 +8,7 @@ mod stream;
 
 pub use error::ClientError;
 
+use crate::socket::ByteStream;
 use futures_util::{SinkExt, StreamExt};
 use half::{LongPoll, ServerSentEvents};
 use http::{Exchange, within};
@@ -15,7 +16,7 @@ use hyper::Method;
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Duration;
-use stream::{Address, ByteStream};
+use stream::Address;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use url::Url;

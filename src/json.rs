@@ -22,7 +22,7 @@ pub struct JsonError {
 
 /// What stands next, judged by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonKind {
     Object,
     Array,
     String,
@@ -79,16 +79,16 @@ impl<'a> Reader<'a> {
     }
 
     /// The kind of the next value, without taking it.
-    pub fn peek(&mut self) -> Result<Kind> {
+    pub fn peek(&mut self) -> Result<JsonKind> {
         self.skip_to_token();
         match self.bytes.get(self.at) {
-            Some(b'{') => Ok(Kind::Object),
-            Some(b'[') => Ok(Kind::Array),
-            Some(b'"') => Ok(Kind::String),
-            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
-            Some(b't') => Ok(Kind::True),
-            Some(b'f') => Ok(Kind::False),
-            Some(b'n') => Ok(Kind::Null),
+            Some(b'{') => Ok(JsonKind::Object),
+            Some(b'[') => Ok(JsonKind::Array),
+            Some(b'"') => Ok(JsonKind::String),
+            Some(b'-' | b'0'..=b'9') => Ok(JsonKind::Number),
+            Some(b't') => Ok(JsonKind::True),
+            Some(b'f') => Ok(JsonKind::False),
+            Some(b'n') => Ok(JsonKind::Null),
             Some(_) => Err(self.error("an invalid start of a value")),
             None => Err(self.error("no value where one is expected")),
         }
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
 
     /// Takes `null` where it stands next.
     pub fn null(&mut self) -> Result<bool> {
-        let null = self.peek()? == Kind::Null;
+        let null = self.peek()? == JsonKind::Null;
         if null {
             self.literal("null")?;
         }
@@ -195,8 +195,8 @@ impl<'a> Reader<'a> {
 
     pub fn boolean(&mut self) -> Result<bool> {
         match self.peek()? {
-            Kind::True => self.literal("true").map(|()| true),
-            Kind::False => self.literal("false").map(|()| false),
+            JsonKind::True => self.literal("true").map(|()| true),
+            JsonKind::False => self.literal("false").map(|()| false),
             _ => Err(self.error("true or false is expected")),
         }
     }
@@ -206,13 +206,13 @@ impl<'a> Reader<'a> {
         let kind = self.peek()?;
         let start = self.at;
         match kind {
-            Kind::Object => self.skip_object()?,
-            Kind::Array => self.array(|reader| reader.skip().map(drop))?,
-            Kind::String => drop(self.raw_string()?),
-            Kind::Number => drop(self.number()?),
-            Kind::True => self.literal("true")?,
-            Kind::False => self.literal("false")?,
-            Kind::Null => self.literal("null")?,
+            JsonKind::Object => self.skip_object()?,
+            JsonKind::Array => self.array(|reader| reader.skip().map(drop))?,
+            JsonKind::String => drop(self.raw_string()?),
+            JsonKind::Number => drop(self.number()?),
+            JsonKind::True => self.literal("true")?,
+            JsonKind::False => self.literal("false")?,
+            JsonKind::Null => self.literal("null")?,
         }
         Ok(&self.bytes[start..self.at])
     }

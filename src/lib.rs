@@ -19,10 +19,10 @@
 //! | [`instance`]: what was chosen, and where it is remembered | platform |
 //! | [`hub_process`]: the hub in the background | hub_client, instance, platform |
 //! | [`admin_token`]: the token of the admin listener | secret, platform |
-//! | [`hub_client`]: a small SignalR client, as proof | connection_string |
+//! | [`hub_client`]: a small SignalR client, as proof | connection_string, socket |
 //! | **the server** | |
 //! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, telemetry, json, json_web_token, secret, platform |
-//! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, redis, json, message_pack, secret, hex |
+//! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, redis, socket, json, message_pack, secret, hex |
 //! | **leaves** | |
 //! | [`broker`]: the one door to RabbitMQ | connection_string, socket, tls |
 //! | [`redis`]: the one door to Redis | connection_string, socket, tls, secret |

@@ -10,11 +10,14 @@ use tokio::net::TcpStream;
 const RESPONSE_BYTES: usize = 8 << 10;
 
 /// A stream of bytes both ways.
-pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
 
 /// Connects to a server, by a proxy where one is named; a Unix socket needs none.
-pub async fn connect(endpoint: &Endpoint, proxy: Option<&Endpoint>) -> io::Result<Box<dyn Socket>> {
+pub async fn connect(
+    endpoint: &Endpoint,
+    proxy: Option<&Endpoint>,
+) -> io::Result<Box<dyn ByteStream>> {
     if let Some(path) = endpoint.socket_path() {
         return Ok(Box::new(platform::connect_local(path).await?));
     }

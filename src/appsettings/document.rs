@@ -17,7 +17,7 @@ use super::encoding::EncodedText;
 use super::key_path::{self, KeyPath};
 use edit::Edit;
 use style::{Layout, quoted};
-use tree::{Kind, LineCounter, Node, Span, flatten, parse, position, to_json};
+use tree::{LineCounter, Node, NodeValue, Span, flatten, parse, position, to_json};
 
 /// A document with its text.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ impl Document {
     /// The leaf's text as .NET reads it; `None` where there is no such leaf.
     pub fn get(&self, key: &KeyPath) -> Option<&str> {
         match &self.find(key)?.kind {
-            Kind::Scalar(text) => Some(text),
+            NodeValue::Scalar(text) => Some(text),
             _ => None,
         }
     }
@@ -110,7 +110,7 @@ impl Document {
     pub fn is_text(&self, key: &KeyPath) -> Option<bool> {
         let node = self
             .find(key)
-            .filter(|node| matches!(node.kind, Kind::Scalar(_)))?;
+            .filter(|node| matches!(node.kind, NodeValue::Scalar(_)))?;
         Some(self.is_quoted(node))
     }
 
@@ -128,7 +128,7 @@ impl Document {
     /// How many items an array holds.
     pub fn array_length(&self, key: &KeyPath) -> usize {
         match self.find(key).map(|node| &node.kind) {
-            Some(Kind::Array(items)) => items.len(),
+            Some(NodeValue::Array(items)) => items.len(),
             _ => 0,
         }
     }
@@ -151,7 +151,7 @@ impl Document {
 
     /// The same of some of the root's members, which may be few of many.
     pub fn to_json_of(&self, wanted: impl Fn(&str) -> bool) -> serde_json::Value {
-        let Kind::Object(members) = &self.root.kind else {
+        let NodeValue::Object(members) = &self.root.kind else {
             return serde_json::Value::Null;
         };
         let head = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
@@ -165,10 +165,10 @@ impl Document {
     /// already: then not a byte changes.
     pub fn set(&mut self, key: &KeyPath, value: &NewValue) -> Result<bool, EditError> {
         let what = match self.find(key).map(|node| &node.kind) {
-            Some(Kind::Object(members)) if !members.is_empty() => {
+            Some(NodeValue::Object(members)) if !members.is_empty() => {
                 format!("a section with {} settings", members.len())
             }
-            Some(Kind::Array(items)) if !items.is_empty() => {
+            Some(NodeValue::Array(items)) if !items.is_empty() => {
                 format!("a list of {} items", items.len())
             }
             _ => return self.replace(key, value),
@@ -184,30 +184,30 @@ impl Document {
         let literal = value.literal();
         let (node, rest) = place::deepest(&self.root, key.segments());
         let edits = match &node.kind {
-            Kind::Scalar(_) if rest.is_empty() && self.reads(node, value) => return Ok(false),
-            Kind::Scalar(_) if rest.is_empty() => {
+            NodeValue::Scalar(_) if rest.is_empty() && self.reads(node, value) => return Ok(false),
+            NodeValue::Scalar(_) if rest.is_empty() => {
                 self.replace_scalar(node.range.clone(), value);
                 return Ok(true);
             }
             _ if rest.is_empty() => vec![(node.range.clone(), literal)],
-            Kind::Object(_) => edit::insertion(&self.text, node, rest, &literal),
-            Kind::Array(items) if place::index(&rest[0]) == Some(items.len()) => {
+            NodeValue::Object(_) => edit::insertion(&self.text, node, rest, &literal),
+            NodeValue::Array(items) if place::index(&rest[0]) == Some(items.len()) => {
                 edit::insertion(&self.text, node, &rest[1..], &literal)
             }
             // `null` stands for an empty section: an object takes its place.
-            Kind::Null => {
+            NodeValue::Null => {
                 let indent = style::line_indent(&self.text, node.range.start);
                 let section = style::value(rest, &literal, &Layout::lines(&self.text, indent));
                 vec![(node.range.clone(), section)]
             }
-            Kind::Array(items) => {
+            NodeValue::Array(items) => {
                 return Err(EditError::Index {
                     key: key.to_string(),
                     array: holder_name(key, rest),
                     length: items.len(),
                 });
             }
-            Kind::Scalar(_) => {
+            NodeValue::Scalar(_) => {
                 return Err(EditError::PlainValue {
                     key: key.to_string(),
                     holder: holder_name(key, rest),
@@ -225,7 +225,7 @@ impl Document {
         let mut removed = false;
         // A section may stand in several pieces.
         while let Some((holder, place)) = place::holder(&self.root, key.segments()) {
-            let is_item = matches!(holder.kind, Kind::Array(_));
+            let is_item = matches!(holder.kind, NodeValue::Array(_));
             let gone = 1 + place::child(holder, place).map_or(0, tree::count);
             let left = tree::count(&self.root) - gone;
             let is_removed = |after: &Document| tree::count(&after.root) == left;
@@ -244,7 +244,7 @@ impl Document {
     /// Whether a leaf reads, and is written, as a value asks for.
     fn reads(&self, node: &Node, value: &NewValue) -> bool {
         let quotes = !matches!(value, NewValue::Quoted(_)) || self.is_quoted(node);
-        quotes && matches!(&node.kind, Kind::Scalar(text) if *text == value.as_read())
+        quotes && matches!(&node.kind, NodeValue::Scalar(text) if *text == value.as_read())
     }
 
     fn is_quoted(&self, node: &Node) -> bool {

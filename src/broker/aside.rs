@@ -1,6 +1,6 @@
 //! Setting messages aside that could not be delivered, whatever RabbitMQ refuses of them.
 
-use super::envelope::{Audience, BODY_BYTES_HEADER};
+use super::envelope::{BODY_BYTES_HEADER, EnvelopeReader};
 use super::message::{Header, Message};
 use super::topology::{
     REASON_HEADER, REJECTED_AT_HEADER, REJECTED_QUEUE, ROUTING_KEY_HEADER, TYPE_HEADER,
@@ -112,9 +112,8 @@ impl RejectedQueue {
         let broker = match self.broker.take() {
             Some(broker) => broker,
             None => {
-                let audience = Audience::Operator;
-                Broker::connect_for(&self.address, CONNECTION_NAME, CONNECT_WITHIN, audience)
-                    .await?
+                let reader = EnvelopeReader::Operator;
+                Broker::connect_for(&self.address, CONNECTION_NAME, CONNECT_WITHIN, reader).await?
             }
         };
         Ok(self.broker.insert(broker))

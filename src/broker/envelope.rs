@@ -7,7 +7,7 @@
 
 mod properties;
 
-pub use properties::Audience;
+pub use properties::EnvelopeReader;
 pub(super) use properties::OWN_PREFIX;
 use properties::{Cursor, HEADERS_BYTES, Properties, length, write_own};
 
@@ -39,7 +39,7 @@ const GET_OK: u16 = 71;
 /// Rewrites a stream of frames.
 #[derive(Debug)]
 pub struct Envelope {
-    audience: Audience,
+    reader: EnvelopeReader,
     state: FrameState,
     /// The frame that is being read: its head, then as much of its payload as is needed.
     frame: Vec<u8>,
@@ -53,21 +53,21 @@ enum FrameState {
     /// Bytes of a frame to be understood that are still to come.
     Collect(u64),
     /// Bytes to be passed on, or not.
-    Stream(u64, Fate),
+    Stream(u64, FrameAction),
     /// Not AMQP 0-9-1: the library says what is wrong.
     Raw,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum FrameAction {
     Forward,
     Discard,
 }
 
 impl Envelope {
-    pub fn new(audience: Audience) -> Self {
+    pub fn new(reader: EnvelopeReader) -> Self {
         Envelope {
-            audience,
+            reader,
             state: FrameState::Head,
             frame: Vec::new(),
             passed_over: None,
@@ -94,7 +94,7 @@ impl Envelope {
                 }
                 FrameState::Stream(left, fate) => {
                     let (taken, rest) = split(bytes, left);
-                    if fate == Fate::Forward {
+                    if fate == FrameAction::Forward {
                         out.extend_from_slice(taken);
                     }
                     bytes = rest;
@@ -129,11 +129,11 @@ impl Envelope {
                 return;
             }
             BODY if self.passes_over(channel, u64::from(size)) => {
-                FrameState::Stream(whole, Fate::Discard)
+                FrameState::Stream(whole, FrameAction::Discard)
             }
             BODY | HEARTBEAT => {
                 out.extend_from_slice(&self.frame);
-                FrameState::Stream(whole, Fate::Forward)
+                FrameState::Stream(whole, FrameAction::Forward)
             }
             _ => {
                 out.extend_from_slice(&self.frame);
@@ -184,13 +184,13 @@ impl Envelope {
         let class = cursor.u16().unwrap_or(BASIC);
         let weight = cursor.u16().unwrap_or_default();
         let size = cursor.u64().unwrap_or_default();
-        let (properties, readable) = match Properties::read(&mut cursor, self.audience) {
+        let (properties, readable) = match Properties::read(&mut cursor, self.reader) {
             Ok(properties) => (properties, true),
             Err(read_so_far) => (read_so_far, false),
         };
         let mut own = Vec::new();
         let mut kept = size;
-        if let Audience::Hub { body_bytes } = self.audience
+        if let EnvelopeReader::Hub { body_bytes } = self.reader
             && size > body_bytes
         {
             kept = 0;

@@ -1,8 +1,8 @@
 //! The socket under the AMQP library: what comes in passes the [`Envelope`], and stops coming while too much of it
 //! waits to be handled.
 
-use super::envelope::{Audience, Envelope, HEARTBEAT_FRAME};
-use crate::socket::Socket;
+use super::envelope::{Envelope, EnvelopeReader, HEARTBEAT_FRAME};
+use crate::socket::ByteStream;
 use async_rs::traits::{Executor, Reactor, RuntimeKit};
 use async_rs::util::Task;
 use async_rs::{Runtime, Tokio};
@@ -33,11 +33,11 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    fn new(audience: Audience) -> Arc<Self> {
-        let most = match audience {
+    fn new(reader: EnvelopeReader) -> Arc<Self> {
+        let most = match reader {
             // Room for a body of the largest size beside one that is handled.
-            Audience::Hub { body_bytes } => body_bytes.saturating_mul(2),
-            Audience::Operator => u64::MAX,
+            EnvelopeReader::Hub { body_bytes } => body_bytes.saturating_mul(2),
+            EnvelopeReader::Operator => u64::MAX,
         };
         Arc::new(InFlight {
             bytes: AtomicU64::new(0),
@@ -70,11 +70,11 @@ pub(super) struct Guarded<S> {
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, audience: Audience) -> Self {
+    pub(super) fn new(stream: S, reader: EnvelopeReader) -> Self {
         Guarded {
             stream,
-            envelope: Envelope::new(audience),
-            in_flight: InFlight::new(audience),
+            envelope: Envelope::new(reader),
+            in_flight: InFlight::new(reader),
             read: vec![0; READ].into_boxed_slice(),
             ready: Vec::new(),
             taken: 0,
@@ -162,9 +162,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 }
 
 /// What the library reads from and writes to.
-pub(super) type GuardedSocket = Compat<Guarded<Box<dyn Socket>>>;
+pub(super) type GuardedSocket = Compat<Guarded<Box<dyn ByteStream>>>;
 
-pub(super) fn for_library(guarded: Guarded<Box<dyn Socket>>) -> GuardedSocket {
+pub(super) fn for_library(guarded: Guarded<Box<dyn ByteStream>>) -> GuardedSocket {
     guarded.compat()
 }
 

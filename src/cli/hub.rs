@@ -7,10 +7,10 @@ use super::global::Global;
 use super::runtime;
 use crate::appsettings::layers::{Layers, Started};
 use crate::hub;
-use crate::hub::settings::{HubEndpoint, HubSettings, LogLevel};
+use crate::hub::settings::{HubSettings, KestrelEndpoint, LogLevel};
 use crate::hub_process::{self, Running, now, supervisor};
 use crate::platform::{self, Interruption};
-use crate::signalr::serve::Listener;
+use crate::signalr::serve::ServerListener;
 use crate::terminal::Terminal;
 use crate::{telemetry, tls};
 use std::path::{Path, PathBuf};
@@ -125,7 +125,7 @@ async fn serve(
 ) -> Result<(), Failure> {
     let mut listeners = Vec::new();
     let mut addresses = Vec::new();
-    for HubEndpoint { url, certificate } in &settings.endpoints {
+    for KestrelEndpoint { url, certificate } in &settings.endpoints {
         let acceptor = match certificate {
             _ if !url.tls => None,
             Some(source) => Some(tls::acceptor(source)?),
@@ -133,7 +133,7 @@ async fn serve(
         };
         let bound = url.bind()?;
         addresses.push(url.announced(&bound));
-        listeners.extend(bound.into_iter().map(|listener| Listener {
+        listeners.extend(bound.into_iter().map(|listener| ServerListener {
             listener,
             tls: acceptor.clone(),
         }));

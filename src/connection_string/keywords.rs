@@ -2,7 +2,7 @@
 
 /// What a keyword's value may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum KeywordType {
     Text,
     Boolean,
     Integer {
@@ -20,12 +20,12 @@ pub(super) enum Form {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Keyword {
     pub(super) name: &'static str,
-    pub(super) form: Form,
+    pub(super) form: KeywordType,
     /// Who knows it, where Harmony's version (2.7.27) does not.
     pub(super) since: Option<&'static str>,
 }
 
-const fn keyword(name: &'static str, form: Form) -> Keyword {
+const fn keyword(name: &'static str, form: KeywordType) -> Keyword {
     Keyword {
         name,
         form,
@@ -33,56 +33,56 @@ const fn keyword(name: &'static str, form: Form) -> Keyword {
     }
 }
 
-const ANY: Form = Form::Integer { least: i32::MIN };
-const ABOVE_ZERO: Form = Form::Integer { least: 1 };
+const ANY: KeywordType = KeywordType::Integer { least: i32::MIN };
+const ABOVE_ZERO: KeywordType = KeywordType::Integer { least: 1 };
 
 /// Those of 2.7.27, and of 2.13 where it knows more.
 pub(super) const KEYWORDS: [Keyword; 33] = [
-    keyword("abortConnect", Form::Boolean),
-    keyword("allowAdmin", Form::Boolean),
+    keyword("abortConnect", KeywordType::Boolean),
+    keyword("allowAdmin", KeywordType::Boolean),
     keyword("asyncTimeout", ABOVE_ZERO),
-    keyword("channelPrefix", Form::Text),
-    keyword("checkCertificateRevocation", Form::Boolean),
-    keyword("configChannel", Form::Text),
+    keyword("channelPrefix", KeywordType::Text),
+    keyword("checkCertificateRevocation", KeywordType::Boolean),
+    keyword("configChannel", KeywordType::Text),
     keyword("configCheckSeconds", ANY),
     keyword("connectRetry", ANY),
     keyword("connectTimeout", ANY),
     keyword("defaultDatabase", ANY),
     Keyword {
         name: "highIntegrity",
-        form: Form::Boolean,
+        form: KeywordType::Boolean,
         since: Some("StackExchange.Redis 2.8"),
     },
-    keyword("highPriorityThreads", Form::Obsolete),
+    keyword("highPriorityThreads", KeywordType::Obsolete),
     keyword("keepAlive", ANY),
-    keyword("name", Form::Text),
-    keyword("password", Form::Text),
-    keyword("preserveAsyncOrder", Form::Obsolete),
-    keyword("protocol", Form::Protocol),
-    keyword("proxy", Form::Proxy),
-    keyword("resolveDns", Form::Boolean),
-    keyword("responseTimeout", Form::Obsolete),
+    keyword("name", KeywordType::Text),
+    keyword("password", KeywordType::Text),
+    keyword("preserveAsyncOrder", KeywordType::Obsolete),
+    keyword("protocol", KeywordType::Protocol),
+    keyword("proxy", KeywordType::Proxy),
+    keyword("resolveDns", KeywordType::Boolean),
+    keyword("responseTimeout", KeywordType::Obsolete),
     Keyword {
         name: "sentinelPassword",
-        form: Form::Text,
+        form: KeywordType::Text,
         since: Some("the Rust hub"),
     },
     Keyword {
         name: "sentinelUser",
-        form: Form::Text,
+        form: KeywordType::Text,
         since: Some("the Rust hub"),
     },
-    keyword("serviceName", Form::Text),
-    keyword("setlib", Form::Boolean),
-    keyword("ssl", Form::Boolean),
-    keyword("sslHost", Form::Text),
-    keyword("sslProtocols", Form::SslProtocols),
+    keyword("serviceName", KeywordType::Text),
+    keyword("setlib", KeywordType::Boolean),
+    keyword("ssl", KeywordType::Boolean),
+    keyword("sslHost", KeywordType::Text),
+    keyword("sslProtocols", KeywordType::SslProtocols),
     keyword("syncTimeout", ABOVE_ZERO),
-    keyword("tiebreaker", Form::Text),
-    keyword("tunnel", Form::Tunnel),
-    keyword("user", Form::Text),
-    keyword("version", Form::Version),
-    keyword("writeBuffer", Form::Obsolete),
+    keyword("tiebreaker", KeywordType::Text),
+    keyword("tunnel", KeywordType::Tunnel),
+    keyword("user", KeywordType::Text),
+    keyword("version", KeywordType::Version),
+    keyword("writeBuffer", KeywordType::Obsolete),
 ];
 
 impl Keyword {
@@ -113,38 +113,38 @@ impl Keyword {
     }
 }
 
-impl Form {
+impl KeywordType {
     /// Whether a value can be read, as StackExchange.Redis reads it.
     pub(super) fn accepts(self, value: &str) -> bool {
         match self {
-            Form::Text | Form::Obsolete => true,
-            Form::Boolean => boolean(value).is_some(),
-            Form::Integer { least } => integer(value).is_some_and(|number| number >= least),
-            Form::Version => is_version(value),
-            Form::Protocol => match integer(value) {
+            KeywordType::Text | KeywordType::Obsolete => true,
+            KeywordType::Boolean => boolean(value).is_some(),
+            KeywordType::Integer { least } => integer(value).is_some_and(|number| number >= least),
+            KeywordType::Version => is_version(value),
+            KeywordType::Protocol => match integer(value) {
                 Some(number) => matches!(number, 2 | 3),
                 None => is_one_of(value, &["resp2", "resp3"]),
             },
-            Form::Proxy => {
+            KeywordType::Proxy => {
                 integer(value).is_some() || is_one_of(value, &["None", "Twemproxy", "Envoyproxy"])
             }
-            Form::SslProtocols => integer(value).is_some() || are_protocols(value),
-            Form::Tunnel => value.is_empty() || value.starts_with("http:"),
+            KeywordType::SslProtocols => integer(value).is_some() || are_protocols(value),
+            KeywordType::Tunnel => value.is_empty() || value.starts_with("http:"),
         }
     }
 
     /// What a value should be, in words.
     pub(super) fn expected(self) -> &'static str {
         match self {
-            Form::Text | Form::Obsolete => "a text",
-            Form::Boolean => "true or false",
-            Form::Integer { least: 1 } => "a number of milliseconds above 0",
-            Form::Integer { .. } => "an integer",
-            Form::Version => "a version such as 7.2",
-            Form::Protocol => "resp2 or resp3",
-            Form::Proxy => "None, Twemproxy or Envoyproxy",
-            Form::SslProtocols => "names such as tls12|tls13",
-            Form::Tunnel => "http:HOST:PORT",
+            KeywordType::Text | KeywordType::Obsolete => "a text",
+            KeywordType::Boolean => "true or false",
+            KeywordType::Integer { least: 1 } => "a number of milliseconds above 0",
+            KeywordType::Integer { .. } => "an integer",
+            KeywordType::Version => "a version such as 7.2",
+            KeywordType::Protocol => "resp2 or resp3",
+            KeywordType::Proxy => "None, Twemproxy or Envoyproxy",
+            KeywordType::SslProtocols => "names such as tls12|tls13",
+            KeywordType::Tunnel => "http:HOST:PORT",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! StackExchange.Redis connection strings: endpoints and options, separated by commas (spec: signalr.md G).
 
 use super::Endpoint;
-use super::keywords::{self, Form, Keyword};
+use super::keywords::{self, Keyword, KeywordType};
 use super::masking;
 use crate::secret::Secret;
 use std::time::Duration;
@@ -182,7 +182,7 @@ impl RedisOptions {
             return Err(unknown(key, text));
         };
         let is_valid = match keyword.form {
-            Form::Tunnel if !value.is_empty() => tunnel(value).is_some(),
+            KeywordType::Tunnel if !value.is_empty() => tunnel(value).is_some(),
             form => form.accepts(value),
         };
         if !is_valid {

@@ -4,7 +4,7 @@ mod inbox;
 mod metrics;
 
 use crate::connection_string::Endpoint;
-use crate::hub::site::Hub;
+use crate::hub::site::HubSite;
 use crate::secret::{RandomError, Secret, random, system_random};
 use crate::signalr::response::{HttpResponse, text};
 use crate::signalr::serve::serve_http;
@@ -60,7 +60,7 @@ impl AdminToken {
 }
 
 /// Serves one listener until `stop`.
-pub async fn serve(listener: TcpListener, door: Door, hub: Arc<Hub>, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, door: Door, hub: Arc<HubSite>, stop: CancellationToken) {
     let room = Arc::new(tokio::sync::Semaphore::new(MAXIMUM_CONNECTIONS));
     loop {
         let Ok(permit) = room.clone().acquire_owned().await else {
@@ -89,7 +89,7 @@ pub async fn serve(listener: TcpListener, door: Door, hub: Arc<Hub>, stop: Cance
 }
 
 /// The response to one request.
-pub async fn respond<B: Body>(hub: &Hub, door: &Door, request: Request<B>) -> HttpResponse
+pub async fn respond<B: Body>(hub: &HubSite, door: &Door, request: Request<B>) -> HttpResponse
 where
     B::Error: std::error::Error + Send + Sync + 'static,
 {

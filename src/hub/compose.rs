@@ -1,7 +1,7 @@
 //! A notification's body from a type and a few fields, complete as Harmony.Api would write it.
 
 use super::notification::{NOTIFICATIONS, Notification};
-use super::shape::{Field, Kind};
+use super::shape::{FieldShape, FieldType};
 use serde_json::{Map, Value, json};
 
 /// Why a body can't be composed.
@@ -98,7 +98,7 @@ fn set(
     let mut place = body;
     let (last, path) = names.split_last().ok_or_else(unknown)?;
     for name in path {
-        let Some((_, Kind::ObjectOf(inner))) = fields.iter().find(|(known, _)| known == name)
+        let Some((_, FieldType::ObjectOf(inner))) = fields.iter().find(|(known, _)| known == name)
         else {
             return Err(unknown());
         };
@@ -114,7 +114,7 @@ fn set(
 }
 
 /// A field's kind and the names on the way to it.
-fn field(fields: &'static [Field], path: &str) -> Option<(Kind, Vec<&'static str>)> {
+fn field(fields: &'static [FieldShape], path: &str) -> Option<(FieldType, Vec<&'static str>)> {
     let (first, rest) = path
         .split_once('.')
         .map_or((path, None), |(first, rest)| (first, Some(rest)));
@@ -123,7 +123,7 @@ fn field(fields: &'static [Field], path: &str) -> Option<(Kind, Vec<&'static str
         .find(|(name, _)| name.eq_ignore_ascii_case(first))?;
     match (rest, kind) {
         (None, kind) => Some((*kind, vec![name])),
-        (Some(rest), Kind::ObjectOf(inner)) => {
+        (Some(rest), FieldType::ObjectOf(inner)) => {
             let (kind, mut names) = field(inner, rest)?;
             names.insert(0, name);
             Some((kind, names))
@@ -132,12 +132,12 @@ fn field(fields: &'static [Field], path: &str) -> Option<(Kind, Vec<&'static str
     }
 }
 
-fn defaults(fields: &'static [Field]) -> Map<String, Value> {
-    let default = |kind: &Kind| match kind {
-        Kind::Guid => json!("00000000-0000-0000-0000-000000000000"),
-        Kind::Boolean => json!(false),
-        Kind::Int16 | Kind::Int32 => json!(0),
-        Kind::Date => json!("0001-01-01T00:00:00"),
+fn defaults(fields: &'static [FieldShape]) -> Map<String, Value> {
+    let default = |kind: &FieldType| match kind {
+        FieldType::Guid => json!("00000000-0000-0000-0000-000000000000"),
+        FieldType::Boolean => json!(false),
+        FieldType::Int16 | FieldType::Int32 => json!(0),
+        FieldType::Date => json!("0001-01-01T00:00:00"),
         _ => Value::Null,
     };
     fields
@@ -147,19 +147,24 @@ fn defaults(fields: &'static [Field]) -> Map<String, Value> {
 }
 
 /// Typed text as a field's value; what is not text is given as JSON.
-fn typed(kind: Kind, text: &str) -> Option<Value> {
+fn typed(kind: FieldType, text: &str) -> Option<Value> {
     match kind {
-        Kind::Text | Kind::Guid | Kind::OptionalGuid | Kind::Date | Kind::OptionalDate => {
-            Some(json!(text))
-        }
+        FieldType::Text
+        | FieldType::Guid
+        | FieldType::OptionalGuid
+        | FieldType::Date
+        | FieldType::OptionalDate => Some(json!(text)),
         _ => serde_json::from_str(text).ok(),
     }
 }
 
-fn expected(kind: Kind) -> &'static str {
+fn expected(kind: FieldType) -> &'static str {
     match kind {
-        Kind::Boolean | Kind::OptionalBoolean => "true or false",
-        Kind::Int16 | Kind::OptionalInt16 | Kind::Int32 | Kind::OptionalInt32 => "a whole number",
+        FieldType::Boolean | FieldType::OptionalBoolean => "true or false",
+        FieldType::Int16
+        | FieldType::OptionalInt16
+        | FieldType::Int32
+        | FieldType::OptionalInt32 => "a whole number",
         _ => "JSON",
     }
 }

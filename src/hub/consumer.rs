@@ -7,14 +7,14 @@
 mod owed;
 
 use crate::broker::aside::{RejectedQueue, SetAside};
-use crate::broker::envelope::Audience;
+use crate::broker::envelope::EnvelopeReader;
 use crate::broker::message::{Damage, Header, Message};
 use crate::broker::{Broker, BrokerError};
 use crate::connection_string::amqp::BrokerAddress;
 use crate::hub::intake;
 use crate::hub::methods::HarmonyHub;
 use crate::hub::notification::{NotificationLimits, Outcome, Rejection, TypeHeader};
-use crate::hub::status::Status;
+use crate::hub::status::HubStatus;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
 use crate::signalr::server::Server;
@@ -48,7 +48,7 @@ const REMEMBERED: usize = 2048;
 pub struct Consumer {
     address: BrokerAddress,
     server: Arc<Server<HarmonyHub>>,
-    status: Arc<Status>,
+    status: Arc<HubStatus>,
     stop: CancellationToken,
     limits: NotificationLimits,
     rejected: RejectedQueue,
@@ -76,7 +76,7 @@ impl Consumer {
     pub fn new(
         address: BrokerAddress,
         server: Arc<Server<HarmonyHub>>,
-        status: Arc<Status>,
+        status: Arc<HubStatus>,
         stop: CancellationToken,
         limits: NotificationLimits,
     ) -> Self {
@@ -129,7 +129,7 @@ impl Consumer {
 
     /// One connection, from its beginning to its end. `Ok` when told to stop.
     async fn session(&mut self, trouble: &mut Trouble) -> Result<(), BrokerError> {
-        let audience = Audience::Hub {
+        let audience = EnvelopeReader::Hub {
             body_bytes: self.limits.body.max(SET_ASIDE_WHOLE) as u64,
         };
         let connecting =

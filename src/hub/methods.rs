@@ -2,7 +2,7 @@
 
 use crate::json_web_token::{self, Token};
 use crate::secret::Secret;
-use crate::signalr::hub::{Admission, Call, Caller, Hub, Refusal, Started};
+use crate::signalr::hub::{Admission, Call, Caller, Hub, Refusal, StartedMethod};
 use crate::signalr::hub_error::HubError;
 use crate::signalr::value::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -58,14 +58,14 @@ impl Hub for HarmonyHub {
         }
     }
 
-    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<StartedMethod, Refusal> {
         let known = METHODS
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(call.target));
         let (name, method) = *known.ok_or(Refusal::NoSuchMethod)?;
         call.target = name;
         let [name] = call.arguments.texts::<1>()?;
-        Ok(Started::Result(Box::pin(async move {
+        Ok(StartedMethod::Result(Box::pin(async move {
             let name = name.ok_or_else(|| method.null_error())?;
             match method {
                 Method::ListenForBoard => caller.join(&name).await?,

@@ -5,7 +5,7 @@
 //! [`shape`] and written anew, so what reaches clients is complete and well formed
 //! whatever the publisher left out. Source: contract.md, "RabbitMQ" and "Notifications".
 
-use super::shape::{self, Budget, Excess, Field, Record, ShapeError, Value};
+use super::shape::{self, Budget, Excess, FieldShape, FieldValue, Record, ShapeError};
 use crate::json::{JsonError, write_string};
 
 /// What a message turned out to be.
@@ -88,14 +88,14 @@ pub enum TypeHeader<'a> {
 pub struct Notification {
     pub name: &'static str,
     event: &'static str,
-    body: &'static [Field],
-    group: Group,
+    body: &'static [FieldShape],
+    group: GroupKey,
     /// Body fields that the argument renames, leaves out or is made of; see [`Argument`].
     argument: Argument,
 }
 
 #[derive(Clone, Copy)]
-enum Group {
+enum GroupKey {
     Board,
     SourceBoard,
     SerialKey,
@@ -115,8 +115,8 @@ enum Argument {
 }
 
 use Argument::{Branch, Created, Fields, Moved};
-use Group::{Board, SerialKey, SourceBoard};
-use shape::Kind::{
+use GroupKey::{Board, SerialKey, SourceBoard};
+use shape::FieldType::{
     Boolean, Guid, Int16, Int32, ListOf, Map, ObjectOf, OptionalDate, OptionalGuid, OptionalInt16,
     Text,
 };
@@ -124,8 +124,8 @@ use shape::Kind::{
 const fn row(
     name: &'static str,
     event: &'static str,
-    group: Group,
-    body: &'static [Field],
+    group: GroupKey,
+    body: &'static [FieldShape],
     argument: Argument,
 ) -> Notification {
     Notification {
@@ -487,7 +487,7 @@ fn notification(text: &str) -> Option<&'static Notification> {
 
 impl Notification {
     /// The fields of its body.
-    pub fn body(&self) -> &'static [Field] {
+    pub fn body(&self) -> &'static [FieldShape] {
         self.body
     }
 
@@ -526,7 +526,7 @@ impl Notification {
                 );
             }
             Created => {
-                let Value::Record(card) = record.get("Card") else {
+                let FieldValue::Record(card) = record.get("Card") else {
                     return Err(Rejection::Null("Card"));
                 };
                 if card.get("Status").as_json() != b"0" {
@@ -560,7 +560,7 @@ impl Notification {
             Board => (record.get("BoardId").as_text(), "BoardId"),
             SerialKey => (record.get("SerialKey").as_text(), "SerialKey"),
             SourceBoard => match record.get("SourceCardBoard") {
-                Value::Record(board) => (board.get("Id").as_text(), "SourceCardBoard.Id"),
+                FieldValue::Record(board) => (board.get("Id").as_text(), "SourceCardBoard.Id"),
                 _ => (None, "SourceCardBoard"),
             },
         };

@@ -25,7 +25,7 @@ pub const HUB_PATH: &str = "/signalRHub";
 /// Everything the hub needs to know, checked.
 #[derive(Debug, Clone)]
 pub struct HubSettings {
-    pub endpoints: Vec<HubEndpoint>,
+    pub endpoints: Vec<KestrelEndpoint>,
     /// The port that plain requests are redirected to, where one is known.
     pub https_port: Option<u16>,
     /// `None`: broadcasts stay inside this process.
@@ -56,7 +56,7 @@ pub struct HubSettings {
 
 /// An address that the hub listens on.
 #[derive(Debug, Clone)]
-pub struct HubEndpoint {
+pub struct KestrelEndpoint {
     pub url: ListenUrl,
     /// Where it is HTTPS; without one a development certificate is used.
     pub certificate: Option<CertificateSource>,
@@ -259,7 +259,7 @@ pub fn broker_address(layers: &Layers) -> Result<BrokerAddress, HubSettingsError
 }
 
 /// `Kestrel:Endpoints`, each with a certificate of its own or Kestrel's default; else what is listed without them.
-fn endpoints(layers: &Layers, folder: &Path) -> Result<Vec<HubEndpoint>, HubSettingsError> {
+fn endpoints(layers: &Layers, folder: &Path) -> Result<Vec<KestrelEndpoint>, HubSettingsError> {
     let default = match certificate(layers, folder, "Kestrel:Certificates:Default")? {
         None => certificate(layers, folder, "Kestrel:Certificates:Development")?,
         found => found,
@@ -268,7 +268,7 @@ fn endpoints(layers: &Layers, folder: &Path) -> Result<Vec<HubEndpoint>, HubSett
     if named.is_empty() {
         return Ok(urls(layers)?
             .into_iter()
-            .map(|url| HubEndpoint {
+            .map(|url| KestrelEndpoint {
                 url,
                 certificate: default.clone(),
             })
@@ -283,7 +283,7 @@ fn endpoints(layers: &Layers, folder: &Path) -> Result<Vec<HubEndpoint>, HubSett
             }
         })?;
         let own = certificate(layers, folder, &format!("{place}:Certificate"))?;
-        Ok(HubEndpoint {
+        Ok(KestrelEndpoint {
             url,
             certificate: own.or_else(|| default.clone()),
         })
@@ -316,7 +316,7 @@ fn urls(layers: &Layers) -> Result<Vec<ListenUrl>, HubSettingsError> {
 }
 
 /// As ASP.NET Core finds it: told, or that of the one HTTPS address.
-fn https_port(layers: &Layers, endpoints: &[HubEndpoint]) -> Option<u16> {
+fn https_port(layers: &Layers, endpoints: &[KestrelEndpoint]) -> Option<u16> {
     let told = layers.get("https_port").trim().parse().ok();
     let mut secure: Vec<_> = endpoints
         .iter()

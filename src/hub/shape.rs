@@ -4,15 +4,15 @@
 //! type's default, the last of two wins (contract.md, "RabbitMQ" and "Shapes").
 
 use crate::hub::date;
-use crate::json::{JsonError, Kind as Token, Reader, write_string};
+use crate::json::{JsonError, JsonKind, Reader, write_string};
 use indexmap::IndexMap;
 
 /// A field's name in the body, and what it holds.
-pub type Field = (&'static str, Kind);
+pub type FieldShape = (&'static str, FieldType);
 
 /// What a field holds. References may be null; values only where they are optional.
 #[derive(Clone, Copy)]
-pub enum Kind {
+pub enum FieldType {
     Text,
     Guid,
     OptionalGuid,
@@ -26,18 +26,18 @@ pub enum Kind {
     OptionalDate,
     /// A map from list id to position.
     Map,
-    ObjectOf(&'static &'static [Field]),
-    ListOf(&'static Kind),
+    ObjectOf(&'static &'static [FieldShape]),
+    ListOf(&'static FieldType),
     /// First and last name with a space between; never read.
     FullName,
 }
 
-use Kind::{
+use FieldType::{
     Boolean, Date, FullName, Guid, Int16, Int32, ListOf, Map, ObjectOf, OptionalBoolean,
     OptionalDate, OptionalGuid, OptionalInt16, OptionalInt32, Text,
 };
 
-pub static CARD: &[Field] = &[
+pub static CARD: &[FieldShape] = &[
     ("Id", Guid),
     ("Title", Text),
     ("Description", Text),
@@ -67,7 +67,7 @@ pub static CARD: &[Field] = &[
     ("Links", ListOf(&ObjectOf(&LINK_DETAILS))),
     ("Hidden", Boolean),
 ];
-pub static BOARD_LIST: &[Field] = &[
+pub static BOARD_LIST: &[FieldShape] = &[
     ("Id", Guid),
     ("Title", Text),
     ("Position", Int16),
@@ -76,7 +76,7 @@ pub static BOARD_LIST: &[Field] = &[
     ("TitleEditing", Boolean),
     ("CardStatus", OptionalInt32),
 ];
-pub static BOARD: &[Field] = &[
+pub static BOARD: &[FieldShape] = &[
     ("Id", Guid),
     ("Title", Text),
     ("Description", Text),
@@ -87,13 +87,13 @@ pub static BOARD: &[Field] = &[
     ("Key", Text),
     ("Lists", ListOf(&ObjectOf(&BOARD_LIST))),
 ];
-pub static LABEL: &[Field] = &[
+pub static LABEL: &[FieldShape] = &[
     ("Id", Guid),
     ("Title", Text),
     ("Colour", Text),
     ("IsChecked", Boolean),
 ];
-pub static CARD_MEMBER: &[Field] = &[
+pub static CARD_MEMBER: &[FieldShape] = &[
     ("Id", Text),
     ("FirstName", Text),
     ("LastName", Text),
@@ -101,7 +101,7 @@ pub static CARD_MEMBER: &[Field] = &[
     ("ProfilePicture", Text),
     ("FullName", FullName),
 ];
-pub static ATTACHMENT: &[Field] = &[
+pub static ATTACHMENT: &[FieldShape] = &[
     ("Id", Guid),
     ("FileName", Text),
     ("OriginalFileName", Text),
@@ -109,9 +109,9 @@ pub static ATTACHMENT: &[Field] = &[
     ("Url", Text),
     ("DateCreated", Date),
 ];
-pub static ISSUE_TYPE: &[Field] = &[("Id", Guid), ("Summary", Text)];
-pub static LIST_POSITION: &[Field] = &[("Id", Guid), ("Position", Int16)];
-static SPRINT: &[Field] = &[
+pub static ISSUE_TYPE: &[FieldShape] = &[("Id", Guid), ("Summary", Text)];
+pub static LIST_POSITION: &[FieldShape] = &[("Id", Guid), ("Position", Int16)];
+static SPRINT: &[FieldShape] = &[
     ("Id", Guid),
     ("Name", Text),
     ("Goal", Text),
@@ -121,13 +121,13 @@ static SPRINT: &[Field] = &[
     ("Status", Int32),
     ("Retrospective", ObjectOf(&RETROSPECTIVE)),
 ];
-static RETROSPECTIVE: &[Field] = &[
+static RETROSPECTIVE: &[FieldShape] = &[
     ("Id", Guid),
     ("Name", Text),
     ("BoardId", Guid),
     ("ParentBoardId", Guid),
 ];
-static LINK_DETAILS: &[Field] = &[
+static LINK_DETAILS: &[FieldShape] = &[
     ("Id", Guid),
     ("SourceCardBoard", ObjectOf(&BOARD)),
     ("SourceCardId", Guid),
@@ -141,8 +141,9 @@ static LINK_DETAILS: &[Field] = &[
     ("Type", Int32),
     ("DateCreated", Date),
 ];
-pub static REPOSITORY_USER: &[Field] = &[("Login", Text), ("AvatarUrl", Text), ("HtmlUrl", Text)];
-pub static COMMIT: &[Field] = &[
+pub static REPOSITORY_USER: &[FieldShape] =
+    &[("Login", Text), ("AvatarUrl", Text), ("HtmlUrl", Text)];
+pub static COMMIT: &[FieldShape] = &[
     ("Id", Text),
     ("Message", Text),
     ("Timestamp", Date),
@@ -152,8 +153,8 @@ pub static COMMIT: &[Field] = &[
     ("Removed", ListOf(&Text)),
     ("Modified", ListOf(&Text)),
 ];
-static AUTHOR: &[Field] = &[("Name", Text), ("Email", Text), ("Username", Text)];
-pub static PULL_REQUEST: &[Field] = &[
+static AUTHOR: &[FieldShape] = &[("Name", Text), ("Email", Text), ("Username", Text)];
+pub static PULL_REQUEST: &[FieldShape] = &[
     ("Id", Text),
     ("HtmlUrl", Text),
     ("DiffUrl", Text),
@@ -239,7 +240,7 @@ impl Budget {
 
 /// A field's value: JSON text ready to be written, or an object whose fields are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum FieldValue {
     Null,
     Text(String),
     /// Numbers, booleans, lists and maps, as JSON.
@@ -249,13 +250,13 @@ pub enum Value {
 
 /// An object as read: every field of its shape, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record(Vec<(&'static str, Value)>);
+pub struct Record(Vec<(&'static str, FieldValue)>);
 
-static NULL: Value = Value::Null;
+static NULL: FieldValue = FieldValue::Null;
 
 impl Record {
     /// The field's value; null where the shape has no such field.
-    pub fn get(&self, name: &str) -> &Value {
+    pub fn get(&self, name: &str) -> &FieldValue {
         self.0
             .iter()
             .find(|(field, _)| *field == name)
@@ -263,13 +264,13 @@ impl Record {
     }
 }
 
-impl Value {
+impl FieldValue {
     pub fn is_null(&self) -> bool {
-        *self == Value::Null
+        *self == FieldValue::Null
     }
 
     pub fn as_text(&self) -> Option<String> {
-        if let Value::Text(text) = self {
+        if let FieldValue::Text(text) = self {
             Some(text.clone())
         } else {
             None
@@ -277,7 +278,7 @@ impl Value {
     }
 
     pub fn as_json(&self) -> &[u8] {
-        if let Value::Json(json) = self {
+        if let FieldValue::Json(json) = self {
             json
         } else {
             b"null"
@@ -286,10 +287,10 @@ impl Value {
 
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Value::Null => out.extend_from_slice(b"null"),
-            Value::Text(text) => write_string(out, text),
-            Value::Json(json) => out.extend_from_slice(json),
-            Value::Record(Record(fields)) => {
+            FieldValue::Null => out.extend_from_slice(b"null"),
+            FieldValue::Text(text) => write_string(out, text),
+            FieldValue::Json(json) => out.extend_from_slice(json),
+            FieldValue::Record(Record(fields)) => {
                 out.push(b'{');
                 for (index, (name, value)) in fields.iter().enumerate() {
                     if index > 0 {
@@ -304,7 +305,7 @@ impl Value {
 }
 
 /// Appends `"camelCase":value`. Every name of the contract is camelCased by its first letter alone.
-pub fn write_member(out: &mut Vec<u8>, name: &str, value: &Value) {
+pub fn write_member(out: &mut Vec<u8>, name: &str, value: &FieldValue) {
     out.push(b'"');
     let start = out.len();
     out.extend_from_slice(name.as_bytes());
@@ -315,7 +316,7 @@ pub fn write_member(out: &mut Vec<u8>, name: &str, value: &Value) {
 
 /// Reads a whole body; `None` where it is `null`.
 pub fn read_document(
-    fields: &'static [Field],
+    fields: &'static [FieldShape],
     body: &[u8],
     budget: &mut Budget,
 ) -> Result<Option<Record>, ShapeError> {
@@ -327,7 +328,7 @@ pub fn read_document(
 
 fn read_object(
     reader: &mut Reader<'_>,
-    fields: &'static [Field],
+    fields: &'static [FieldShape],
     field: &'static str,
     budget: &mut Budget,
 ) -> Result<Option<Record>, ShapeError> {
@@ -336,7 +337,7 @@ fn read_object(
     }
     budget.element()?;
     budget.output(fields.iter().map(least_size).sum())?;
-    if reader.peek()? != Token::Object {
+    if reader.peek()? != JsonKind::Object {
         return Err(ShapeError::Mismatch {
             field,
             expected: "an object",
@@ -358,13 +359,13 @@ fn read_object(
     let mut record = Record(values);
     if let Some(place) = fields.iter().position(|(_, kind)| matches!(kind, FullName)) {
         let part = |name| record.get(name).as_text().unwrap_or_default();
-        record.0[place].1 = Value::Text(format!("{} {}", part("FirstName"), part("LastName")));
+        record.0[place].1 = FieldValue::Text(format!("{} {}", part("FirstName"), part("LastName")));
     }
     Ok(Some(record))
 }
 
 /// The bytes that a field takes with its default.
-fn least_size((name, kind): &Field) -> usize {
+fn least_size((name, kind): &FieldShape) -> usize {
     let punctuation = "\"\":,".len();
     let value = match kind {
         Guid => 38,
@@ -378,50 +379,50 @@ fn least_size((name, kind): &Field) -> usize {
 
 fn read_value(
     reader: &mut Reader<'_>,
-    (field, kind): Field,
+    (field, kind): FieldShape,
     budget: &mut Budget,
-) -> Result<Value, ShapeError> {
+) -> Result<FieldValue, ShapeError> {
     let token = reader.peek()?;
-    if token == Token::Null && kind.may_be_null() {
+    if token == JsonKind::Null && kind.may_be_null() {
         reader.literal("null")?;
-        return Ok(Value::Null);
+        return Ok(FieldValue::Null);
     }
     let mismatch = |expected| ShapeError::Mismatch { field, expected };
     Ok(match kind {
-        Text if token == Token::String => {
+        Text if token == JsonKind::String => {
             let text = reader.string()?;
             budget.output(text.len())?;
-            Value::Text(text.into_owned())
+            FieldValue::Text(text.into_owned())
         }
         Text => return Err(mismatch("a string")),
-        Guid | OptionalGuid if token == Token::String => Value::Text(
+        Guid | OptionalGuid if token == JsonKind::String => FieldValue::Text(
             guid(&reader.string()?).ok_or(mismatch("a GUID as 32 digits with hyphens"))?,
         ),
         Guid | OptionalGuid => return Err(mismatch("a GUID")),
-        Boolean | OptionalBoolean if matches!(token, Token::True | Token::False) => {
-            Value::Json(if reader.boolean()? {
+        Boolean | OptionalBoolean if matches!(token, JsonKind::True | JsonKind::False) => {
+            FieldValue::Json(if reader.boolean()? {
                 b"true".to_vec()
             } else {
                 b"false".to_vec()
             })
         }
         Boolean | OptionalBoolean => return Err(mismatch("true or false")),
-        Int16 | OptionalInt16 if token == Token::Number => Value::Json(
+        Int16 | OptionalInt16 if token == JsonKind::Number => FieldValue::Json(
             integer::<i16>(reader.number()?).ok_or(mismatch("a whole number of 16 bits"))?,
         ),
         Int16 | OptionalInt16 => return Err(mismatch("a whole number of 16 bits")),
-        Int32 | OptionalInt32 if token == Token::Number => Value::Json(
+        Int32 | OptionalInt32 if token == JsonKind::Number => FieldValue::Json(
             integer::<i32>(reader.number()?).ok_or(mismatch("a whole number of 32 bits"))?,
         ),
         Int32 | OptionalInt32 => return Err(mismatch("a whole number of 32 bits")),
-        Date | OptionalDate if token == Token::String => {
-            Value::Text(date::normalize(&reader.string()?).ok_or(mismatch("a date by ISO 8601"))?)
-        }
+        Date | OptionalDate if token == JsonKind::String => FieldValue::Text(
+            date::normalize(&reader.string()?).ok_or(mismatch("a date by ISO 8601"))?,
+        ),
         Date | OptionalDate => return Err(mismatch("a date")),
         ObjectOf(fields) => {
-            read_object(reader, fields, field, budget)?.map_or(Value::Null, Value::Record)
+            read_object(reader, fields, field, budget)?.map_or(FieldValue::Null, FieldValue::Record)
         }
-        ListOf(_) if token != Token::Array => return Err(mismatch("a list")),
+        ListOf(_) if token != JsonKind::Array => return Err(mismatch("a list")),
         ListOf(item) => {
             let mut list = vec![b'['];
             reader.array(|reader| {
@@ -433,9 +434,9 @@ fn read_value(
                 Ok::<_, ShapeError>(budget.check(&list)?)
             })?;
             list.push(b']');
-            Value::Json(list)
+            FieldValue::Json(list)
         }
-        Map if token != Token::Object => return Err(mismatch("a map")),
+        Map if token != JsonKind::Object => return Err(mismatch("a map")),
         Map => {
             // The last of two equal keys wins, in the place of the first, as in .NET's dictionary.
             let mut positions = IndexMap::new();
@@ -456,27 +457,27 @@ fn read_value(
                 position.write(&mut map);
             }
             map.push(b'}');
-            Value::Json(map)
+            FieldValue::Json(map)
         }
         FullName => {
             reader.skip()?;
-            Value::Null
+            FieldValue::Null
         }
     })
 }
 
-impl Kind {
+impl FieldType {
     fn may_be_null(self) -> bool {
         !matches!(self, Guid | Boolean | Int16 | Int32 | Date)
     }
 
-    fn default(self) -> Value {
+    fn default(self) -> FieldValue {
         match self {
-            Guid => Value::Text("00000000-0000-0000-0000-000000000000".into()),
-            Boolean => Value::Json(b"false".to_vec()),
-            Int16 | Int32 => Value::Json(b"0".to_vec()),
-            Date => Value::Text("0001-01-01T00:00:00".into()),
-            _ => Value::Null,
+            Guid => FieldValue::Text("00000000-0000-0000-0000-000000000000".into()),
+            Boolean => FieldValue::Json(b"false".to_vec()),
+            Int16 | Int32 => FieldValue::Json(b"0".to_vec()),
+            Date => FieldValue::Text("0001-01-01T00:00:00".into()),
+            _ => FieldValue::Null,
         }
     }
 }

@@ -6,8 +6,8 @@ use crate::hub::methods::HarmonyHub;
 use crate::hub::notification::NotificationLimits;
 use crate::hub::page;
 use crate::hub::settings::HUB_PATH;
-use crate::hub::status::Status;
-use crate::signalr::endpoint::Endpoint;
+use crate::hub::status::HubStatus;
+use crate::signalr::endpoint::HubEndpoint;
 use crate::signalr::request::matched_path;
 use crate::signalr::response::{self, HttpResponse};
 use crate::signalr::serve::Site;
@@ -18,10 +18,10 @@ use hyper::{Request, StatusCode};
 use std::sync::Arc;
 
 /// What requests are answered from.
-pub struct Hub {
-    pub(super) endpoint: Endpoint<HarmonyHub>,
+pub struct HubSite {
+    pub(super) endpoint: HubEndpoint<HarmonyHub>,
     pub server: Arc<Server<HarmonyHub>>,
-    pub status: Arc<Status>,
+    pub status: Arc<HubStatus>,
     pub(super) page: bool,
     /// Where plain requests are sent to.
     pub(super) https_port: Option<u16>,
@@ -32,7 +32,7 @@ pub struct Hub {
     pub(super) has_inbox: bool,
 }
 
-impl Site for Hub {
+impl Site for HubSite {
     async fn respond(&self, mut request: Request<Incoming>, secure: bool) -> HttpResponse {
         if !self.hosts.welcome(request.headers().get(header::HOST)) {
             return response::text(StatusCode::BAD_REQUEST, "The request hostname is invalid.");
@@ -65,7 +65,7 @@ impl Site for Hub {
     }
 }
 
-impl Hub {
+impl HubSite {
     fn is_for_clients(&self, request: &Request<Incoming>) -> bool {
         matched_path(request).starts_with(&HUB_PATH.to_ascii_lowercase())
     }

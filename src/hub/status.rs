@@ -9,14 +9,14 @@ use std::sync::{Mutex, PoisonError};
 
 /// What becomes of a message that can't be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Fate {
+enum RejectionOutcome {
     SetAside,
     Discarded,
 }
 
 /// Shared by the consumer, the health checks and the metrics.
 #[derive(Default)]
-pub struct Status {
+pub struct HubStatus {
     broker: AtomicBool,
     pub consumed: AtomicU64,
     /// Of a type unknown or of no interest.
@@ -26,10 +26,10 @@ pub struct Status {
     pub discarded: AtomicU64,
     /// Redelivered although they had been fanned out.
     pub duplicates: AtomicU64,
-    seen: Mutex<HashSet<(Discriminant<Rejection>, Fate)>>,
+    seen: Mutex<HashSet<(Discriminant<Rejection>, RejectionOutcome)>>,
 }
 
-impl Status {
+impl HubStatus {
     /// The source of notifications is there, or is lost.
     pub fn set_broker(&self, connected: bool) {
         self.broker.store(connected, Ordering::Release);
@@ -42,7 +42,7 @@ impl Status {
     /// Counts a message that was set aside, and logs the first of its kind.
     pub fn reject(&self, rejection: &Rejection, reason: &str) {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        if self.is_new(rejection, Fate::SetAside) {
+        if self.is_new(rejection, RejectionOutcome::SetAside) {
             tracing::warn!(
                 reason,
                 "a message was set aside; more of its kind are only counted"
@@ -53,7 +53,7 @@ impl Status {
     /// Counts a message that could not even be set aside, and logs the first of its kind.
     pub fn discard(&self, rejection: &Rejection, refused: &BrokerError) {
         self.discarded.fetch_add(1, Ordering::Relaxed);
-        if self.is_new(rejection, Fate::Discarded) {
+        if self.is_new(rejection, RejectionOutcome::Discarded) {
             let reason = rejection.to_string();
             tracing::error!(
                 reason,
@@ -63,7 +63,7 @@ impl Status {
         }
     }
 
-    fn is_new(&self, rejection: &Rejection, fate: Fate) -> bool {
+    fn is_new(&self, rejection: &Rejection, fate: RejectionOutcome) -> bool {
         self.seen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

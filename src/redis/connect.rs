@@ -2,7 +2,7 @@
 
 use crate::connection_string::Endpoint;
 use crate::connection_string::redis::RedisOptions;
-use crate::socket::{self, Socket};
+use crate::socket::{self, ByteStream};
 use crate::tls::client::{VERSIONS, connector, secure};
 pub use ::redis::aio::MultiplexedConnection as RedisConnection;
 use ::redis::{
@@ -66,7 +66,7 @@ async fn open(
 async fn secured(
     options: &RedisOptions,
     endpoint: &Endpoint,
-) -> Result<Box<dyn Socket>, RedisError> {
+) -> Result<Box<dyn ByteStream>, RedisError> {
     let socket = socket::connect(endpoint, options.tunnel.as_ref()).await?;
     if !options.tls {
         return Ok(socket);

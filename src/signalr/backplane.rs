@@ -11,7 +11,7 @@ pub use parts::BackplaneParts;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::{Delivery, Recipients};
 use crate::signalr::protocol::{Completed, Protocol, ServerMessage};
-use crate::signalr::value::Naming;
+use crate::signalr::value::NamingPolicy;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,7 +112,7 @@ impl Backplane {
         let outcome = Completed::Error("Connection disconnected.");
         let completion = protocol.write(
             &ServerMessage::Completion { id, outcome },
-            Naming::AsDeclared,
+            NamingPolicy::AsDeclared,
         );
         self.send_result(channel.to_owned(), protocol, completion);
     }

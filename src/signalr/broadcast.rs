@@ -3,7 +3,7 @@
 use crate::json::write_string;
 use crate::signalr::frame;
 use crate::signalr::protocol::{Protocol, RECORD_SEPARATOR, ServerMessage, transcode};
-use crate::signalr::value::{Naming, Value};
+use crate::signalr::value::{NamingPolicy, Value};
 use bytes::Bytes;
 use std::sync::OnceLock;
 
@@ -39,7 +39,7 @@ impl Broadcast {
     }
 
     /// Encodes an invocation in both protocols, for arguments that JSON alone could not hold.
-    pub fn of(id: Option<&str>, target: &str, arguments: &[Value], naming: Naming) -> Self {
+    pub fn of(id: Option<&str>, target: &str, arguments: &[Value], naming: NamingPolicy) -> Self {
         let message = ServerMessage::Invocation {
             id,
             target,

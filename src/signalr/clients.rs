@@ -8,7 +8,7 @@ use crate::signalr::hub_error::HubError;
 use crate::signalr::metrics::Metrics;
 use crate::signalr::registry::{Client, Registry};
 use crate::signalr::results::Results;
-use crate::signalr::value::{Naming, Value};
+use crate::signalr::value::{NamingPolicy, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -52,7 +52,7 @@ pub struct Clients {
     pub(crate) backplane: Arc<Backplane>,
     pub(crate) results: Arc<Results>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) naming: Naming,
+    pub(crate) naming: NamingPolicy,
     pub(crate) asking: Asking,
 }
 

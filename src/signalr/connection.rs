@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use tokio::time::{Instant, Sleep};
-use work::Work;
+use work::ClientWork;
 
 /// A client's state between its bytes coming in and frames going out through its outbox.
 pub struct Connection<H: Hub> {
@@ -49,7 +49,7 @@ pub struct Connection<H: Hub> {
     /// Bytes that no message was made of yet.
     inbound: Vec<u8>,
     /// Methods and streams under way; `None` if there are none.
-    work: Option<Box<Work>>,
+    work: Option<Box<ClientWork>>,
     timer: Pin<Box<Sleep>>,
     next_ping: Instant,
     /// When silence becomes an error; only a client that has pinged is held to it.

@@ -23,16 +23,16 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 /// Where clients reach a hub. Clones share their connections.
-pub struct Endpoint<H> {
+pub struct HubEndpoint<H> {
     server: Arc<Server<H>>,
     sessions: Arc<Sessions>,
     /// In lower case: paths are matched without regard to case.
     path: Arc<str>,
 }
 
-impl<H> Clone for Endpoint<H> {
+impl<H> Clone for HubEndpoint<H> {
     fn clone(&self) -> Self {
-        Endpoint {
+        HubEndpoint {
             server: self.server.clone(),
             sessions: self.sessions.clone(),
             path: self.path.clone(),
@@ -40,9 +40,9 @@ impl<H> Clone for Endpoint<H> {
     }
 }
 
-impl<H: Hub> Endpoint<H> {
+impl<H: Hub> HubEndpoint<H> {
     pub fn new(server: Arc<Server<H>>, path: &str) -> Self {
-        Endpoint {
+        HubEndpoint {
             server,
             sessions: Arc::default(),
             path: path.to_ascii_lowercase().into(),

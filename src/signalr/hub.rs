@@ -22,7 +22,7 @@ pub type RawHandler = fn(&[u8]) -> Vec<u8>;
 /// What clients may call.
 pub trait Hub: Send + Sync + 'static {
     /// Starts a method, or says why it cannot start.
-    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal>;
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<StartedMethod, Refusal>;
 
     /// Runs after a client's handshake; an error ends the connection.
     fn connected(&self, _caller: &Caller) -> Option<Task<Result<(), HubError>>> {
@@ -55,7 +55,7 @@ pub enum Admission {
 }
 
 /// A method that has started.
-pub enum Started {
+pub enum StartedMethod {
     /// It returns one value; null if it returns nothing.
     Result(Task<Result<Value, HubError>>),
     /// It streams items.

@@ -6,7 +6,7 @@ use crate::signalr::outbox::OutboxLimits;
 use crate::signalr::protocol::Protocol;
 use crate::signalr::registry::GroupLimits;
 use crate::signalr::transport_type::TransportType;
-use crate::signalr::value::Naming;
+use crate::signalr::value::NamingPolicy;
 use std::time::Duration;
 
 /// A server's options; the defaults are ASP.NET Core's where it has the option (protocol.md,
@@ -39,7 +39,7 @@ pub struct Options {
     pub backlog: usize,
     pub protocols: Vec<Protocol>,
     pub transports: Vec<TransportType>,
-    pub naming: Naming,
+    pub naming: NamingPolicy,
     /// Whether clients are told the reasons of errors.
     pub detailed_errors: bool,
     /// Bytes kept for a client that may reconnect to its connection; `None` if none may.
@@ -72,7 +72,7 @@ impl Default for Options {
                 TransportType::ServerSentEvents,
                 TransportType::LongPolling,
             ],
-            naming: Naming::Camel,
+            naming: NamingPolicy::Camel,
             detailed_errors: false,
             resume: Some(100_000),
             random: system_random,

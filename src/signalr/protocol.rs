@@ -12,7 +12,7 @@ pub use error::ProtocolError;
 pub use message::{ClientMessage, Completed, Cut, RECORD_SEPARATOR, ServerMessage};
 
 use crate::signalr::frame;
-use crate::signalr::value::Naming;
+use crate::signalr::value::NamingPolicy;
 use bytes::Bytes;
 
 /// How a client's messages are encoded; the handshake chooses.
@@ -59,7 +59,7 @@ impl Protocol {
     }
 
     /// A message with its framing.
-    pub fn write(self, message: &ServerMessage<'_>, naming: Naming) -> Vec<u8> {
+    pub fn write(self, message: &ServerMessage<'_>, naming: NamingPolicy) -> Vec<u8> {
         match self {
             Protocol::Json => json::write(message, naming),
             Protocol::MessagePack => message_pack::write(message),

@@ -34,7 +34,7 @@ const HTTP2: [u8; 16] = *b"PRI * HTTP/2.0\r\n";
 const GO_AWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13];
 
 /// A bound address, and its certificate where it speaks TLS.
-pub struct Listener {
+pub struct ServerListener {
     pub listener: TcpListener,
     pub tls: Option<TlsAcceptor>,
 }
@@ -51,7 +51,7 @@ pub trait Site: Send + Sync + 'static {
 
 /// Serves one listener until `stop`; its connections are tracked, so that they can be waited for.
 pub async fn accept(
-    listener: Listener,
+    listener: ServerListener,
     site: Arc<impl Site>,
     gate: Arc<Gate>,
     stop: CancellationToken,

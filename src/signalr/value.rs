@@ -3,7 +3,7 @@
 //! The two do not hold the same: bytes and instants are texts in JSON, as System.Text.Json writes
 //! them, and of their own kind in MessagePack (protocol.md, "Messages").
 
-use crate::json::{JsonError, Kind as JsonKind, Reader as JsonReader, write_string};
+use crate::json::{JsonError, JsonKind, Reader as JsonReader, write_string};
 use crate::message_pack::{self, MessagePackError, MessagePackKind, MessagePackReader};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -35,7 +35,7 @@ pub enum Value {
 
 /// What JSON makes of declared members' names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Naming {
+pub enum NamingPolicy {
     /// ASP.NET Core's default: `BoardId` becomes `boardId`.
     #[default]
     Camel,
@@ -87,13 +87,13 @@ impl Value {
         read_json(&mut JsonReader::new(bytes))
     }
 
-    pub fn to_json(&self, naming: Naming) -> Vec<u8> {
+    pub fn to_json(&self, naming: NamingPolicy) -> Vec<u8> {
         let mut out = Vec::new();
         self.write_json(&mut out, naming);
         out
     }
 
-    pub fn write_json(&self, out: &mut Vec<u8>, naming: Naming) {
+    pub fn write_json(&self, out: &mut Vec<u8>, naming: NamingPolicy) {
         match self {
             Value::Null => out.extend_from_slice(b"null"),
             Value::Boolean(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
@@ -127,7 +127,7 @@ impl Value {
             ),
             Value::Object(members) => {
                 let named = |name: &str| {
-                    if naming == Naming::Camel {
+                    if naming == NamingPolicy::Camel {
                         camel(name)
                     } else {
                         name.to_owned()
@@ -182,7 +182,7 @@ impl Value {
 fn write_members<'v>(
     out: &mut Vec<u8>,
     members: impl Iterator<Item = (String, &'v Value)>,
-    naming: Naming,
+    naming: NamingPolicy,
 ) {
     out.push(b'{');
     for (place, (name, value)) in members.enumerate() {
@@ -276,9 +276,8 @@ fn read_message_pack(
                     Value::Array(_) | Value::Map(_) => {
                         return Err(MessagePackError("a key that is a plain value"));
                     }
-                    other => {
-                        String::from_utf8_lossy(&other.to_json(Naming::AsDeclared)).into_owned()
-                    }
+                    other => String::from_utf8_lossy(&other.to_json(NamingPolicy::AsDeclared))
+                        .into_owned(),
                 };
                 members.push((key, read_message_pack(reader, depth - 1)?));
             }

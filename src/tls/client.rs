@@ -1,7 +1,7 @@
 //! TLS towards servers, whose certificates the machine's roots or a named file vouch for.
 
 use super::TlsError;
-use crate::socket::Socket;
+use crate::socket::ByteStream;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
@@ -46,10 +46,10 @@ pub fn connector(
 
 /// Shakes hands with a server that has to have a certificate for `name`.
 pub async fn secure(
-    socket: Box<dyn Socket>,
+    socket: Box<dyn ByteStream>,
     connector: &TlsConnector,
     name: &str,
-) -> io::Result<Box<dyn Socket>> {
+) -> io::Result<Box<dyn ByteStream>> {
     let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
     Ok(Box::new(connector.connect(name, socket).await?))
 }

@@ -14,7 +14,7 @@ mod weather;
 use harmony::listen::ListenUrl;
 use harmony::platform;
 use harmony::signalr::gate::{Gate, GateLimits};
-use harmony::signalr::serve::{self, Listener};
+use harmony::signalr::serve::{self, ServerListener};
 use harmony::tls;
 use std::error::Error;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let bound = url.bind()?;
         println!("Now listening on: {}", url.announced(&bound));
         for listener in bound {
-            let listener = Listener {
+            let listener = ServerListener {
                 listener,
                 tls: acceptor.clone().filter(|_| url.tls),
             };

@@ -2,7 +2,7 @@
 
 use crate::test_hub::answer;
 use harmony::signalr::clients::Audience;
-use harmony::signalr::hub::{Call, Caller, Hub, Refusal, Started};
+use harmony::signalr::hub::{Call, Caller, Hub, Refusal, StartedMethod};
 use harmony::signalr::hub_error::HubError;
 use harmony::signalr::value::Value;
 
@@ -36,7 +36,7 @@ fn sent(
     audience: Result<Audience, HubError>,
     target: Option<String>,
     text: Option<String>,
-) -> Started {
+) -> StartedMethod {
     answer(async move {
         let audience = audience?;
         let argument = text.map_or(Value::Null, Value::Text);
@@ -65,7 +65,7 @@ const METHODS: [&str; 13] = [
 ];
 
 impl Hub for ReferenceHub {
-    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<StartedMethod, Refusal> {
         let own = || caller.id().to_owned();
         call.target = METHODS
             .into_iter()

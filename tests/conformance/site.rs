@@ -7,7 +7,7 @@ use harmony::connection_string::redis::{RedisOptions, RedisStringError};
 use harmony::json_web_token;
 use harmony::signalr::backplane::Backplane;
 use harmony::signalr::backplane::redis::{RedisBackplane, new_server_name};
-use harmony::signalr::endpoint::Endpoint;
+use harmony::signalr::endpoint::HubEndpoint;
 use harmony::signalr::hub::Hub;
 use harmony::signalr::options::Options;
 use harmony::signalr::request::matched_path;
@@ -15,7 +15,7 @@ use harmony::signalr::response::{self, HttpResponse, text, typed};
 use harmony::signalr::serve::Site;
 use harmony::signalr::server::Server;
 use harmony::signalr::transport_type::TransportType;
-use harmony::signalr::value::{Naming, Value};
+use harmony::signalr::value::{NamingPolicy, Value};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
@@ -33,18 +33,18 @@ pub fn token_secret() -> &'static str {
 const REFERENCE_HUB: &str = "Harmony.SignalR.Hubs.SignalRHub";
 
 pub struct Conformance {
-    test: Endpoint<TestHub>,
-    without_websockets: Endpoint<TestHub>,
-    authorized: Endpoint<AuthorizedHub>,
-    echo: Endpoint<EchoConnection>,
-    weather: Endpoint<WeatherHub>,
-    reference: Endpoint<ReferenceHub>,
+    test: HubEndpoint<TestHub>,
+    without_websockets: HubEndpoint<TestHub>,
+    authorized: HubEndpoint<AuthorizedHub>,
+    echo: HubEndpoint<EchoConnection>,
+    weather: HubEndpoint<WeatherHub>,
+    reference: HubEndpoint<ReferenceHub>,
     redirects: AtomicU64,
 }
 
-fn alone<H: Hub>(path: &str, hub: H, options: Options) -> Endpoint<H> {
+fn alone<H: Hub>(path: &str, hub: H, options: Options) -> HubEndpoint<H> {
     let server = Server::new(hub, options, |parts| Backplane::Local(parts.delivery));
-    Endpoint::new(server, path)
+    HubEndpoint::new(server, path)
 }
 
 impl Conformance {
@@ -59,7 +59,7 @@ impl Conformance {
         let parallel_invocations = parallel_invocations.unwrap_or(1);
         let test = Options {
             detailed_errors: true,
-            naming: Naming::AsDeclared,
+            naming: NamingPolicy::AsDeclared,
             parallel_invocations,
             ..Options::default()
         };
@@ -91,7 +91,7 @@ impl Conformance {
             authorized: alone("/authorizedhub", AuthorizedHub, test),
             echo: alone("/echo", EchoConnection, Options::default()),
             weather: alone("/weatherhub", WeatherHub, Options::default()),
-            reference: Endpoint::new(reference, "/signalRHub"),
+            reference: HubEndpoint::new(reference, "/signalRHub"),
             redirects: AtomicU64::new(0),
         })
     }

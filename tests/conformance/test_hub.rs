@@ -4,7 +4,7 @@ use crate::site::token_secret;
 use futures_util::{StreamExt, stream};
 use harmony::json_web_token;
 use harmony::signalr::clients::Audience;
-use harmony::signalr::hub::{Admission, Call, Caller, Hub, RawHandler, Refusal, Started};
+use harmony::signalr::hub::{Admission, Call, Caller, Hub, RawHandler, Refusal, StartedMethod};
 use harmony::signalr::hub_error::HubError;
 use harmony::signalr::streams::Items;
 use harmony::signalr::value::{TIMESTAMP, Value};
@@ -19,7 +19,7 @@ pub struct AuthorizedHub;
 pub struct EchoConnection;
 
 impl Hub for EchoConnection {
-    fn invoke(&self, _: Caller, _: &mut Call<'_>) -> Result<Started, Refusal> {
+    fn invoke(&self, _: Caller, _: &mut Call<'_>) -> Result<StartedMethod, Refusal> {
         Err(Refusal::NoSuchMethod)
     }
 
@@ -29,7 +29,7 @@ impl Hub for EchoConnection {
 }
 
 impl Hub for AuthorizedHub {
-    fn invoke(&self, _: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
+    fn invoke(&self, _: Caller, call: &mut Call<'_>) -> Result<StartedMethod, Refusal> {
         if !call.target.eq_ignore_ascii_case("Echo") {
             return Err(Refusal::NoSuchMethod);
         }
@@ -53,8 +53,10 @@ impl Hub for AuthorizedHub {
     }
 }
 
-pub fn answer(task: impl Future<Output = Result<Value, HubError>> + Send + 'static) -> Started {
-    Started::Result(Box::pin(task))
+pub fn answer(
+    task: impl Future<Output = Result<Value, HubError>> + Send + 'static,
+) -> StartedMethod {
+    StartedMethod::Result(Box::pin(task))
 }
 
 fn text(arguments: &Call<'_>) -> Result<String, Refusal> {
@@ -74,7 +76,7 @@ impl Hub for TestHub {
         true
     }
 
-    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<StartedMethod, Refusal> {
         match call.target.to_ascii_lowercase().as_str() {
             "echo" | "echocomplexobject" => {
                 let [value] = call.arguments.arguments::<1>()?;
@@ -121,11 +123,10 @@ impl Hub for TestHub {
             "invokewithstring" => told(caller, "Message", call),
             "sendcustomobject" => told(caller, "CustomObject", call),
             "sendcomplexobject" => nothing(call).map(|()| said(complex())),
-            "stream" => {
-                nothing(call).map(|()| Started::Stream(items(["a", "b", "c"].map(Value::from))))
-            }
-            "emptystream" => nothing(call).map(|()| Started::Stream(items([]))),
-            "infinitestream" => nothing(call).map(|()| Started::Stream(endless(caller))),
+            "stream" => nothing(call)
+                .map(|()| StartedMethod::Stream(items(["a", "b", "c"].map(Value::from)))),
+            "emptystream" => nothing(call).map(|()| StartedMethod::Stream(items([]))),
+            "infinitestream" => nothing(call).map(|()| StartedMethod::Stream(endless(caller))),
             "streamthrowexception" => Err(Refusal::Failed(HubError::of(
                 "InvalidOperationException",
                 text(call)?,
@@ -164,12 +165,12 @@ impl Hub for TestHub {
     }
 }
 
-fn said(value: Value) -> Started {
+fn said(value: Value) -> StartedMethod {
     answer(async move { Ok(value) })
 }
 
 /// Sends the one argument to the caller, under another name.
-fn told(caller: Caller, target: &'static str, call: &Call<'_>) -> Result<Started, Refusal> {
+fn told(caller: Caller, target: &'static str, call: &Call<'_>) -> Result<StartedMethod, Refusal> {
     let argument = call.arguments.arguments::<1>()?;
     Ok(answer(async move {
         caller

@@ -3,7 +3,7 @@
 use crate::test_hub::answer;
 use futures_util::{StreamExt, stream};
 use harmony::signalr::clients::Audience;
-use harmony::signalr::hub::{Call, Caller, Hub, Refusal, Started};
+use harmony::signalr::hub::{Call, Caller, Hub, Refusal, StartedMethod};
 use harmony::signalr::hub_error::HubError;
 use harmony::signalr::protocol::BindingError;
 use harmony::signalr::value::Value;
@@ -20,7 +20,7 @@ fn sent(
     audience: Audience,
     target: &'static str,
     arguments: Vec<Value>,
-) -> Started {
+) -> StartedMethod {
     answer(async move {
         caller.clients.send(audience, target, &arguments).await?;
         Ok(Value::Null)
@@ -28,7 +28,7 @@ fn sent(
 }
 
 impl Hub for WeatherHub {
-    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<Started, Refusal> {
+    fn invoke(&self, caller: Caller, call: &mut Call<'_>) -> Result<StartedMethod, Refusal> {
         match call.target.to_ascii_lowercase().as_str() {
             "sendmessage" => {
                 let arguments = texts::<2>(call)?.map(Value::Text).to_vec();
@@ -117,7 +117,7 @@ impl Hub for WeatherHub {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                     Ok(Value::Integer(number))
                 });
-                Ok(Started::Stream(items.boxed()))
+                Ok(StartedMethod::Stream(items.boxed()))
             }
             "uploadstream" => {
                 let [mut upload] = call.uploads::<1>()?;

@@ -1,6 +1,6 @@
 //! The JSON reader against serde_json: what both read, they read alike.
 
-use harmony::json::{JsonError, Kind, Reader, write_string};
+use harmony::json::{JsonError, JsonKind, Reader, write_string};
 use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ fn read(bytes: &[u8]) -> Result<Value, JsonError> {
 
 fn read_value(reader: &mut Reader<'_>) -> Result<Value, JsonError> {
     Ok(match reader.peek()? {
-        Kind::Object => {
+        JsonKind::Object => {
             let mut members = serde_json::Map::new();
             reader.object(|reader, name| {
                 members.insert(name.into_owned(), read_value(reader)?);
@@ -22,7 +22,7 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, JsonError> {
             })?;
             Value::Object(members)
         }
-        Kind::Array => {
+        JsonKind::Array => {
             let mut items = Vec::new();
             reader.array(|reader| {
                 items.push(read_value(reader)?);
@@ -30,13 +30,13 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, JsonError> {
             })?;
             Value::Array(items)
         }
-        Kind::String => Value::String(reader.string()?.into_owned()),
+        JsonKind::String => Value::String(reader.string()?.into_owned()),
         // A number out of every range is still a number; serde_json has none to compare it with.
-        Kind::Number => {
+        JsonKind::Number => {
             serde_json::from_str(reader.number()?).map_err(|_| reader.error("out of range"))?
         }
-        Kind::True | Kind::False => Value::Bool(reader.boolean()?),
-        Kind::Null => {
+        JsonKind::True | JsonKind::False => Value::Bool(reader.boolean()?),
+        JsonKind::Null => {
             reader.literal("null")?;
             Value::Null
         }
@@ -134,9 +134,9 @@ fn half_surrogates_are_refused_when_read_and_let_pass_when_skipped() {
 
 #[test]
 fn a_zero_below_zero_keeps_its_sign() {
-    use harmony::signalr::value::{Naming, Value};
+    use harmony::signalr::value::{NamingPolicy, Value};
     for text in ["-0", "0", "1.5", "-7", "18446744073709551615"] {
         let value = Value::from_json(text.as_bytes()).expect("a number");
-        assert_eq!(value.to_json(Naming::Camel), text.as_bytes());
+        assert_eq!(value.to_json(NamingPolicy::Camel), text.as_bytes());
     }
 }

@@ -1,9 +1,9 @@
 //! Frames of any shape pass the envelope alike however they are cut, and what comes out is small and plain.
 
 use crate::harness::Random;
-use harmony::broker::envelope::{Audience, Envelope};
+use harmony::broker::envelope::{Envelope, EnvelopeReader};
 
-const AUDIENCE: Audience = Audience::Hub { body_bytes: 1000 };
+const AUDIENCE: EnvelopeReader = EnvelopeReader::Hub { body_bytes: 1000 };
 
 const NAMES: [&[u8]; 5] = [b"notification_type", b"CC", b"x-delay", b"trace", b"\xff"];
 

@@ -5,7 +5,7 @@ use harmony::appsettings::document::Document;
 use harmony::appsettings::layers::Layers;
 use harmony::hub::{self, settings::HubSettings};
 use harmony::secret::{RandomError, Secret, random, system_random};
-use harmony::signalr::serve::Listener;
+use harmony::signalr::serve::ServerListener;
 use std::path::Path;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ async fn connections_are_refused_where_there_are_no_random_numbers() {
     settings.options.random = broken;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
-    let listener = Listener {
+    let listener = ServerListener {
         listener,
         tls: None,
     };

@@ -2,7 +2,7 @@
 
 use super::place::{children, children_end};
 use super::style::{self, Layout, has_line_end, is_blank, line_indent, line_start};
-use super::tree::{Kind, Node, Span};
+use super::tree::{Node, NodeValue, Span};
 use crate::appsettings::encoding::EncodedText;
 
 /// What is replaced, and by what.
@@ -17,7 +17,7 @@ pub(super) fn insertion(
     literal: &str,
 ) -> Vec<Edit> {
     let render = |layout: &Layout| match holder.kind {
-        Kind::Array(_) => style::value(path, literal, layout),
+        NodeValue::Array(_) => style::value(path, literal, layout),
         _ => style::member(path, literal, layout),
     };
     let inside = &text[holder.range.clone()];

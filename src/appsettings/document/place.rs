@@ -1,6 +1,6 @@
 //! Where a key is in the tree. A name may hold colons, and one section may stand in several pieces.
 
-use super::tree::{Kind, Member, Node, Span};
+use super::tree::{Member, Node, NodeValue, Span};
 use crate::appsettings::key_path::same;
 
 /// The node of a key.
@@ -19,7 +19,7 @@ pub(super) fn deepest<'n, 'k>(node: &'n Node, path: &'k [String]) -> (&'n Node, 
         .into_iter()
         .map(|step| deepest(step.node, &path[step.taken..]));
     // Of several pieces the first that holds members: a plain value has no room for more.
-    let has_room = |found: &(&Node, &[String])| !matches!(found.0.kind, Kind::Scalar(_));
+    let has_room = |found: &(&Node, &[String])| !matches!(found.0.kind, NodeValue::Scalar(_));
     deeper
         .min_by_key(|found| (!has_room(found), found.1.len()))
         .unwrap_or((node, path))
@@ -39,18 +39,18 @@ pub(super) fn holder<'n>(node: &'n Node, path: &[String]) -> Option<(&'n Node, u
 /// The stretches of text that an object's members or an array's items take.
 pub(super) fn children(node: &Node) -> Vec<Span> {
     match &node.kind {
-        Kind::Object(members) => members.iter().map(|member| member.range.clone()).collect(),
-        Kind::Array(items) => items.iter().map(|item| item.range.clone()).collect(),
-        Kind::Scalar(_) | Kind::Null => Vec::new(),
+        NodeValue::Object(members) => members.iter().map(|member| member.range.clone()).collect(),
+        NodeValue::Array(items) => items.iter().map(|item| item.range.clone()).collect(),
+        NodeValue::Scalar(_) | NodeValue::Null => Vec::new(),
     }
 }
 
 /// The member's value or the item at a place.
 pub(super) fn child(node: &Node, place: usize) -> Option<&Node> {
     match &node.kind {
-        Kind::Object(members) => members.get(place).map(|member| &member.value),
-        Kind::Array(items) => items.get(place),
-        Kind::Scalar(_) | Kind::Null => None,
+        NodeValue::Object(members) => members.get(place).map(|member| &member.value),
+        NodeValue::Array(items) => items.get(place),
+        NodeValue::Scalar(_) | NodeValue::Null => None,
     }
 }
 
@@ -72,7 +72,7 @@ fn steps<'n>(node: &'n Node, path: &[String]) -> Vec<Step<'n>> {
         return Vec::new();
     };
     match &node.kind {
-        Kind::Object(members) => {
+        NodeValue::Object(members) => {
             let step = |(place, member): (usize, &'n Member)| {
                 Some(Step {
                     place,
@@ -82,7 +82,7 @@ fn steps<'n>(node: &'n Node, path: &[String]) -> Vec<Step<'n>> {
             };
             members.iter().enumerate().filter_map(step).collect()
         }
-        Kind::Array(items) => {
+        NodeValue::Array(items) => {
             let place = index(first).filter(|place| *place < items.len());
             let step = |place| Step {
                 place,
@@ -91,7 +91,7 @@ fn steps<'n>(node: &'n Node, path: &[String]) -> Vec<Step<'n>> {
             };
             place.map(step).into_iter().collect()
         }
-        Kind::Scalar(_) | Kind::Null => Vec::new(),
+        NodeValue::Scalar(_) | NodeValue::Null => Vec::new(),
     }
 }
 

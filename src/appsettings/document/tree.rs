@@ -2,7 +2,7 @@
 
 use super::syntax_error::{Position, SyntaxError};
 use crate::appsettings::key_path;
-use crate::json::{JsonError, Kind as Token, Reader};
+use crate::json::{JsonError, JsonKind, Reader};
 
 /// One leaf, as .NET flattens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +22,11 @@ pub(super) type Span = std::ops::Range<usize>;
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) range: Span,
-    pub(super) kind: Kind,
+    pub(super) kind: NodeValue,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
+pub(super) enum NodeValue {
     Object(Vec<Member>),
     Array(Vec<Node>),
     /// The text that .NET reads.
@@ -54,7 +54,7 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
 }
 
 fn root(reader: &mut Reader<'_>) -> Result<Node, JsonError> {
-    if reader.peek()? != Token::Object {
+    if reader.peek()? != JsonKind::Object {
         return Err(reader.error("a settings file holds one object"));
     }
     let root = node(reader)?;
@@ -66,25 +66,25 @@ fn node(reader: &mut Reader<'_>) -> Result<Node, JsonError> {
     let token = reader.peek()?;
     let start = reader.at();
     let kind = match token {
-        Token::Object => {
+        JsonKind::Object => {
             let mut members = Vec::new();
             reader.members(|reader| member(reader).map(|member| members.push(member)))?;
-            Kind::Object(members)
+            NodeValue::Object(members)
         }
-        Token::Array => {
+        JsonKind::Array => {
             let mut items = Vec::new();
             reader.array(|reader| node(reader).map(|item| items.push(item)))?;
-            Kind::Array(items)
+            NodeValue::Array(items)
         }
-        Token::String => Kind::Scalar(reader.string()?.into_owned()),
-        Token::Number => Kind::Scalar(reader.number()?.to_owned()),
-        Token::True | Token::False => {
+        JsonKind::String => NodeValue::Scalar(reader.string()?.into_owned()),
+        JsonKind::Number => NodeValue::Scalar(reader.number()?.to_owned()),
+        JsonKind::True | JsonKind::False => {
             let value = if reader.boolean()? { "True" } else { "False" };
-            Kind::Scalar(value.to_owned())
+            NodeValue::Scalar(value.to_owned())
         }
-        Token::Null => {
+        JsonKind::Null => {
             reader.null()?;
-            Kind::Null
+            NodeValue::Null
         }
     };
     Ok(Node {
@@ -123,23 +123,23 @@ pub(super) fn flatten(
             prefix.truncate(length);
         };
     let value = match &node.kind {
-        Kind::Object(members) if !members.is_empty() => {
+        NodeValue::Object(members) if !members.is_empty() => {
             return members
                 .iter()
                 .for_each(|member| child(&member.name, &member.value, lines, entries));
         }
-        Kind::Array(items) if !items.is_empty() => {
+        NodeValue::Array(items) if !items.is_empty() => {
             return items
                 .iter()
                 .enumerate()
                 .for_each(|(index, item)| child(&index.to_string(), item, lines, entries));
         }
-        Kind::Array(_) => Some(String::new()),
-        Kind::Object(_) | Kind::Null => None,
-        Kind::Scalar(text) => Some(text.clone()),
+        NodeValue::Array(_) => Some(String::new()),
+        NodeValue::Object(_) | NodeValue::Null => None,
+        NodeValue::Scalar(text) => Some(text.clone()),
     };
     if depth > 0 {
-        let empty = matches!(node.kind, Kind::Object(_) | Kind::Array(_));
+        let empty = matches!(node.kind, NodeValue::Object(_) | NodeValue::Array(_));
         let at = lines.position(node.range.start);
         entries.push(Entry {
             key: prefix.clone(),
@@ -154,7 +154,7 @@ pub(super) fn flatten(
 /// Whether no key can stand twice: in each object all names differ, and none holds a colon.
 pub(super) fn names_differ(node: &Node) -> bool {
     match &node.kind {
-        Kind::Object(members) => {
+        NodeValue::Object(members) => {
             let few = members.len() <= 8;
             let mut seen =
                 std::collections::HashSet::with_capacity(if few { 0 } else { members.len() });
@@ -169,17 +169,17 @@ pub(super) fn names_differ(node: &Node) -> bool {
                 new && !member.name.contains(':') && names_differ(&member.value)
             })
         }
-        Kind::Array(items) => items.iter().all(names_differ),
-        Kind::Scalar(_) | Kind::Null => true,
+        NodeValue::Array(items) => items.iter().all(names_differ),
+        NodeValue::Scalar(_) | NodeValue::Null => true,
     }
 }
 
 /// How many members and items a node holds, at any depth.
 pub(super) fn count(node: &Node) -> usize {
     match &node.kind {
-        Kind::Object(members) => members.iter().map(|member| 1 + count(&member.value)).sum(),
-        Kind::Array(items) => items.iter().map(|item| 1 + count(item)).sum(),
-        Kind::Scalar(_) | Kind::Null => 0,
+        NodeValue::Object(members) => members.iter().map(|member| 1 + count(&member.value)).sum(),
+        NodeValue::Array(items) => items.iter().map(|item| 1 + count(item)).sum(),
+        NodeValue::Scalar(_) | NodeValue::Null => 0,
     }
 }
 
@@ -208,7 +208,7 @@ fn adjust(
     start: usize,
     replacement: &mut Option<String>,
 ) {
-    if let Kind::Scalar(text) = &mut node.kind
+    if let NodeValue::Scalar(text) = &mut node.kind
         && node.range.start == start
         && let Some(value) = replacement.take()
     {
@@ -216,31 +216,31 @@ fn adjust(
     }
     node.range = moved(node.range.start)..moved(node.range.end);
     match &mut node.kind {
-        Kind::Object(members) => {
+        NodeValue::Object(members) => {
             for member in members {
                 member.range = moved(member.range.start)..moved(member.range.end);
                 adjust(&mut member.value, moved, start, replacement);
             }
         }
-        Kind::Array(items) => items
+        NodeValue::Array(items) => items
             .iter_mut()
             .for_each(|item| adjust(item, moved, start, replacement)),
-        Kind::Scalar(_) | Kind::Null => {}
+        NodeValue::Scalar(_) | NodeValue::Null => {}
     }
 }
 
 pub(super) fn to_json(node: &Node, text: &str) -> serde_json::Value {
     match &node.kind {
-        Kind::Object(members) => members
+        NodeValue::Object(members) => members
             .iter()
             .map(|member| (member.name.clone(), to_json(&member.value, text)))
             .collect(),
-        Kind::Array(items) => items.iter().map(|item| to_json(item, text)).collect(),
-        Kind::Null => serde_json::Value::Null,
-        Kind::Scalar(value) if text[node.range.start..].starts_with('"') => {
+        NodeValue::Array(items) => items.iter().map(|item| to_json(item, text)).collect(),
+        NodeValue::Null => serde_json::Value::Null,
+        NodeValue::Scalar(value) if text[node.range.start..].starts_with('"') => {
             serde_json::Value::String(value.clone())
         }
-        Kind::Scalar(value) => match value.as_str() {
+        NodeValue::Scalar(value) => match value.as_str() {
             "True" => true.into(),
             "False" => false.into(),
             number => serde_json::from_str(number).unwrap_or(serde_json::Value::Null),

@@ -9,9 +9,9 @@ pub(super) const HEADERS_BYTES: usize = 16 << 10;
 
 /// Headers of ours. No publisher can send them to a hub.
 pub const OWN_PREFIX: &str = "x-harmony-";
-/// For whom messages are read.
+/// Who reads the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Audience {
+pub enum EnvelopeReader {
     /// A hub: bodies up to a size, and no headers that only we set.
     Hub { body_bytes: u64 },
     /// An operator, who looks at what was set aside.
@@ -33,7 +33,7 @@ const HEADERS_FLAG: u16 = 1 << 13;
 
 /// How a property is written.
 #[derive(Clone, Copy)]
-enum Form {
+enum PropertyType {
     ShortText,
     Table,
     Bytes(usize),
@@ -41,33 +41,33 @@ enum Form {
 
 /// What becomes of a property.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Choice {
+enum PropertyRule {
     Keep,
     /// RabbitMQ would check it against us, expire the message by it, or it asks for a reply.
     Drop,
 }
 
 /// AMQP's properties by their flags, from bit 15 down.
-const PROPERTIES: [(Form, Choice); 14] = [
-    (Form::ShortText, Choice::Keep), // content type
-    (Form::ShortText, Choice::Keep), // content encoding
-    (Form::Table, Choice::Keep),     // headers
-    (Form::Bytes(1), Choice::Keep),  // delivery mode
-    (Form::Bytes(1), Choice::Drop),  // priority
-    (Form::ShortText, Choice::Keep), // correlation id
-    (Form::ShortText, Choice::Drop), // reply to
-    (Form::ShortText, Choice::Drop), // expiration
-    (Form::ShortText, Choice::Keep), // message id
-    (Form::Bytes(8), Choice::Keep),  // timestamp
-    (Form::ShortText, Choice::Keep), // type
-    (Form::ShortText, Choice::Drop), // user id
-    (Form::ShortText, Choice::Keep), // application id
-    (Form::ShortText, Choice::Drop), // cluster id
+const PROPERTIES: [(PropertyType, PropertyRule); 14] = [
+    (PropertyType::ShortText, PropertyRule::Keep), // content type
+    (PropertyType::ShortText, PropertyRule::Keep), // content encoding
+    (PropertyType::Table, PropertyRule::Keep),     // headers
+    (PropertyType::Bytes(1), PropertyRule::Keep),  // delivery mode
+    (PropertyType::Bytes(1), PropertyRule::Drop),  // priority
+    (PropertyType::ShortText, PropertyRule::Keep), // correlation id
+    (PropertyType::ShortText, PropertyRule::Drop), // reply to
+    (PropertyType::ShortText, PropertyRule::Drop), // expiration
+    (PropertyType::ShortText, PropertyRule::Keep), // message id
+    (PropertyType::Bytes(8), PropertyRule::Keep),  // timestamp
+    (PropertyType::ShortText, PropertyRule::Keep), // type
+    (PropertyType::ShortText, PropertyRule::Drop), // user id
+    (PropertyType::ShortText, PropertyRule::Keep), // application id
+    (PropertyType::ShortText, PropertyRule::Drop), // cluster id
 ];
 
 impl<'p> Properties<'p> {
     /// Reads them; what could be read, where something cannot.
-    pub(super) fn read(cursor: &mut Cursor<'p>, audience: Audience) -> Result<Self, Self> {
+    pub(super) fn read(cursor: &mut Cursor<'p>, reader: EnvelopeReader) -> Result<Self, Self> {
         let mut properties = Properties::default();
         let Some(flags) = cursor.u16().filter(|flags| flags & 0b11 == 0) else {
             return Err(properties);
@@ -79,14 +79,16 @@ impl<'p> Properties<'p> {
             }
             let start = *cursor;
             let read = match form {
-                Form::Bytes(count) => cursor.take(count).map(|_| true),
-                Form::ShortText => cursor.short().map(|text| std::str::from_utf8(text).is_ok()),
-                Form::Table => properties.read_headers(cursor, audience).map(|()| true),
+                PropertyType::Bytes(count) => cursor.take(count).map(|_| true),
+                PropertyType::ShortText => {
+                    cursor.short().map(|text| std::str::from_utf8(text).is_ok())
+                }
+                PropertyType::Table => properties.read_headers(cursor, reader).map(|()| true),
             };
             let Some(valid) = read else {
                 return Err(properties);
             };
-            if !valid || choice == Choice::Drop {
+            if !valid || choice == PropertyRule::Drop {
                 continue;
             }
             properties.flags |= flag;
@@ -99,7 +101,7 @@ impl<'p> Properties<'p> {
         Ok(properties)
     }
 
-    fn read_headers(&mut self, cursor: &mut Cursor<'p>, audience: Audience) -> Option<()> {
+    fn read_headers(&mut self, cursor: &mut Cursor<'p>, reader: EnvelopeReader) -> Option<()> {
         self.flags |= HEADERS_FLAG;
         let headers = self.headers.insert(Vec::new());
         let length = cursor.u32()? as usize;
@@ -110,7 +112,7 @@ impl<'p> Properties<'p> {
             let name = table.short()?;
             let kind = table.u8()?;
             let value = table.value(kind)?;
-            match judge(name, kind, value, audience) {
+            match judge(name, kind, value, reader) {
                 Verdict::Keep if headers.len() + value.len() < HEADERS_BYTES => {
                     write_header(headers, name, kind, value);
                 }
@@ -152,13 +154,13 @@ enum Verdict {
 
 /// Whether a header stays: plain values under short names. Names with `x-` steer brokers, and so do `CC` and `BCC`,
 /// which would send a message that is set aside straight back to the hub.
-fn judge(name: &[u8], kind: u8, value: &[u8], audience: Audience) -> Verdict {
+fn judge(name: &[u8], kind: u8, value: &[u8], reader: EnvelopeReader) -> Verdict {
     let plain = matches!(kind, b'S' | b'x' | b't' | b'I' | b'l' | b'T' | b'd' | b'V');
     let fits = plain && value.len() <= VALUE_BYTES;
     if name == TYPE_HEADER.as_bytes() {
         return if fits { Verdict::Keep } else { Verdict::Blank };
     }
-    let own = name.starts_with(OWN_PREFIX.as_bytes()) && audience == Audience::Operator;
+    let own = name.starts_with(OWN_PREFIX.as_bytes()) && reader == EnvelopeReader::Operator;
     let lower = name.to_ascii_lowercase();
     let steers = lower.starts_with(b"x-") || lower == b"cc" || lower == b"bcc";
     let short = name.len() <= NAME_BYTES && std::str::from_utf8(name).is_ok();

@@ -3,7 +3,7 @@
 use crate::broker::TYPE_HEADER;
 use crate::hub::intake;
 use crate::hub::notification::{Outcome, TypeHeader};
-use crate::hub::site::Hub;
+use crate::hub::site::HubSite;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
 use crate::signalr::response::{HttpResponse, text};
@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 /// A notification's body at most.
 const MAXIMUM_BODY: usize = 4 << 20;
 
-pub(super) async fn notify<B: Body>(hub: &Hub, request: Request<B>) -> HttpResponse
+pub(super) async fn notify<B: Body>(hub: &HubSite, request: Request<B>) -> HttpResponse
 where
     B::Error: std::error::Error + Send + Sync + 'static,
 {

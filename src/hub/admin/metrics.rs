@@ -1,13 +1,13 @@
 //! The hub's counts as OpenMetrics text. No label holds anything that a client chose.
 
-use crate::hub::site::Hub;
+use crate::hub::site::HubSite;
 use crate::signalr::response::{HttpResponse, text};
 use crate::telemetry::{self, Sample, SampleKind};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use std::sync::atomic::Ordering;
 
-pub(super) fn metrics(hub: &Hub) -> HttpResponse {
+pub(super) fn metrics(hub: &HubSite) -> HttpResponse {
     let (engine, status) = (&hub.server.metrics, &hub.status);
     let counter = |name, help, value: &std::sync::atomic::AtomicU64| Sample {
         name,

@@ -4,7 +4,7 @@ use super::running::RunningInvocation;
 use super::texts::{failed, refusal_text, too_many_streams};
 use super::{Connection, Ending};
 use crate::signalr::clients::Asking;
-use crate::signalr::hub::{Call, Hub, Refusal, Started};
+use crate::signalr::hub::{Call, Hub, Refusal, StartedMethod};
 use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::{
     ClientMessage, Completed, Encoded, Protocol, ProtocolError, ServerMessage,
@@ -194,11 +194,11 @@ impl<H: Hub> Connection<H> {
         };
         let result = match (started, asked.streaming) {
             (Err(refusal), _) => Err(refused(refusal)),
-            (Ok(Started::Result(_)), true) => Err(format!(
+            (Ok(StartedMethod::Result(_)), true) => Err(format!(
                 "The client attempted to invoke the non-streaming '{target}' method with a \
                  streaming invocation."
             )),
-            (Ok(Started::Stream(_)), false) => Err(format!(
+            (Ok(StartedMethod::Stream(_)), false) => Err(format!(
                 "The client attempted to invoke the streaming '{target}' method with a \
                  non-streaming invocation."
             )),
@@ -206,14 +206,14 @@ impl<H: Hub> Connection<H> {
                 sent: left,
                 expected: 0,
             })),
-            (Ok(Started::Result(task)), false) => Ok(Some(RunningInvocation {
+            (Ok(StartedMethod::Result(task)), false) => Ok(Some(RunningInvocation {
                 id: asked.id.map(str::to_owned),
                 target: target.to_owned(),
                 uploads: uploads.clone(),
                 slot,
                 task,
             })),
-            (Ok(Started::Stream(items)), true) => {
+            (Ok(StartedMethod::Stream(items)), true) => {
                 let id = asked.id.unwrap_or_default();
                 let streams = &mut self.work.get_or_insert_default().streams;
                 if streams.is_running(id) {

@@ -2,8 +2,8 @@
 //! their results.
 
 use super::ending::Ending;
-use super::work::Work;
-use crate::signalr::hub::{Call, Caller, Hub, Started, Task};
+use super::work::ClientWork;
+use crate::signalr::hub::{Call, Caller, Hub, StartedMethod, Task};
 use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::{ClientMessage, Cut, Protocol};
 use crate::signalr::server::Server;
@@ -17,7 +17,7 @@ pub(super) fn finish<H: Hub>(
     caller: Caller,
     protocol: Protocol,
     connecting: Option<Task<Result<(), Ending>>>,
-    work: Work,
+    work: ClientWork,
 ) {
     if work.running.is_empty() && !work.is_blocked() {
         return;
@@ -65,7 +65,7 @@ fn start<H: Hub>(
         uploads: Vec::new(),
     };
     match server.hub.invoke(caller.clone(), &mut call) {
-        Ok(Started::Result(task)) => Some(task),
-        Ok(Started::Stream(_)) | Err(_) => None,
+        Ok(StartedMethod::Result(task)) => Some(task),
+        Ok(StartedMethod::Stream(_)) | Err(_) => None,
     }
 }

@@ -13,7 +13,7 @@ const MAXIMUM_RUNNING: usize = 1024;
 
 /// Made when a client calls its first method, and dropped when nothing is under way.
 #[derive(Default)]
-pub(super) struct Work {
+pub(super) struct ClientWork {
     pub(super) running: Vec<RunningInvocation>,
     /// An invocation that waits for a slot.
     pub(super) held: Option<RunningInvocation>,
@@ -22,7 +22,7 @@ pub(super) struct Work {
     pub(super) streams: Streams,
 }
 
-impl Work {
+impl ClientWork {
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_empty() && !self.is_blocked() && self.streams.is_empty()
     }

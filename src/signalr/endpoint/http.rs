@@ -1,7 +1,7 @@
 //! Server-sent events and long polling: opening, polling, sending, ending (protocol.md,
 //! "Transports").
 
-use super::Endpoint;
+use super::HubEndpoint;
 use super::refusal::{conflict, other_transport, unknown_id};
 use super::sessions::Session;
 use crate::signalr::connection::{Connection, Visitor};
@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout_at};
 /// How long a poll may wait for a message.
 const POLL_WITHIN: Duration = Duration::from_secs(90);
 
-impl<H: Hub> Endpoint<H> {
+impl<H: Hub> HubEndpoint<H> {
     /// Responds to a request of a client that does not use a WebSocket; `transport` is set for a
     /// GET.
     pub(super) async fn over_http(

@@ -1,6 +1,6 @@
 //! What a client is offered before it connects (protocol.md, "Negotiation").
 
-use super::Endpoint;
+use super::HubEndpoint;
 use super::refusal::no_id;
 use super::sessions::new_id;
 use crate::signalr::hub::Hub;
@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 use std::sync::atomic::Ordering;
 
-impl<H: Hub> Endpoint<H> {
+impl<H: Hub> HubEndpoint<H> {
     /// Offers the transports, and a token for one of them.
     pub(super) async fn negotiate(&self, request: &Request<Incoming>) -> HttpResponse {
         if request.method() != Method::POST {

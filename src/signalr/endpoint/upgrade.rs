@@ -1,7 +1,7 @@
 //! From an HTTP request to a WebSocket: who may open one, and which connection uses it
 //! (protocol.md, "Transports" and "Stateful reconnect").
 
-use super::Endpoint;
+use super::HubEndpoint;
 use super::refusal::{conflict, no_id, other_transport, unknown_id};
 use super::sessions::{Session, new_id};
 use crate::signalr::connection::{Connection, Visitor, WayBack};
@@ -12,7 +12,7 @@ use crate::signalr::paced::Paced;
 use crate::signalr::registry::Client;
 use crate::signalr::request::websocket_key;
 use crate::signalr::response::{HttpResponse, text, whole};
-use crate::signalr::transport::socket::Socket;
+use crate::signalr::transport::socket::ClientSocket;
 use crate::signalr::transport::websocket::{Further, Handover, run_websocket};
 use crate::signalr::transport_type::TransportType;
 use bytes::Bytes;
@@ -36,7 +36,7 @@ struct Opening {
     visitor: Visitor,
 }
 
-impl<H: Hub> Endpoint<H> {
+impl<H: Hub> HubEndpoint<H> {
     /// Opens a WebSocket: of a negotiated connection, of one that reconnects, or of a new one if
     /// there is no token.
     pub(super) async fn open_websocket(
@@ -125,7 +125,7 @@ impl<H: Hub> Endpoint<H> {
         if let Some((socket, early)) = socket(upgrade).await {
             let direct = match &socket {
                 // If another socket may follow, only the connection's task knows the current one.
-                Socket::Plain(stream) if further.is_none() => Some(stream.clone()),
+                ClientSocket::Plain(stream) if further.is_none() => Some(stream.clone()),
                 _ => None,
             };
             let outbox = Outbox::new(server.options.outbox, direct, server.backlog.clone());
@@ -184,9 +184,12 @@ async fn socket(upgrade: OnUpgrade) -> Option<Handover> {
         // Copied, as a rule nothing: the buffer behind it takes eight kilobytes for as long as the
         // connection lives.
         Ok(parts) => (
-            Socket::Plain(Arc::new(parts.io.into_inner().into_inner())),
+            ClientSocket::Plain(Arc::new(parts.io.into_inner().into_inner())),
             parts.read_buf.to_vec(),
         ),
-        Err(upgraded) => (Socket::Tls(Box::new(TokioIo::new(upgraded))), Vec::new()),
+        Err(upgraded) => (
+            ClientSocket::Tls(Box::new(TokioIo::new(upgraded))),
+            Vec::new(),
+        ),
     })
 }

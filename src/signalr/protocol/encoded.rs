@@ -1,6 +1,6 @@
 //! Values and arguments as they came: checked, not bound to a method's parameters yet.
 
-use crate::json::{JsonError, Kind, Reader};
+use crate::json::{JsonError, JsonKind, Reader};
 use crate::message_pack::MessagePackReader;
 use crate::signalr::value::Value;
 
@@ -101,8 +101,8 @@ fn bind_json_texts<const N: usize>(arguments: &[u8]) -> Result<[Option<String>; 
 
 fn json_text(reader: &mut Reader<'_>) -> Result<Option<String>, BindingError> {
     match reader.peek()? {
-        Kind::String => Ok(Some(reader.string()?.into_owned())),
-        Kind::Null => Ok(reader.null().map(|_| None)?),
+        JsonKind::String => Ok(Some(reader.string()?.into_owned())),
+        JsonKind::Null => Ok(reader.null().map(|_| None)?),
         _ => Err(BindingError::Types),
     }
 }

@@ -3,8 +3,8 @@
 use super::encoded::Encoded;
 use super::error::ProtocolError;
 use super::message::{ClientMessage, Completed, RECORD_SEPARATOR, ServerMessage};
-use crate::json::{Kind, Reader, write_string};
-use crate::signalr::value::Naming;
+use crate::json::{JsonKind, Reader, write_string};
+use crate::signalr::value::NamingPolicy;
 use std::borrow::Cow;
 
 /// The answer to a good handshake.
@@ -19,7 +19,7 @@ pub fn handshake_refused(error: &str) -> Vec<u8> {
 }
 
 /// Writes a message with its separator.
-pub(super) fn write(message: &ServerMessage<'_>, naming: Naming) -> Vec<u8> {
+pub(super) fn write(message: &ServerMessage<'_>, naming: NamingPolicy) -> Vec<u8> {
     let mut out = Vec::with_capacity(64);
     let text = |out: &mut Vec<u8>, name: &str, value: &str| {
         out.extend_from_slice(name.as_bytes());
@@ -136,9 +136,11 @@ impl<'a> Fields<'a> {
             "type" => self.kind = Some(integer(reader, "type")?),
             "invocationId" => self.invocation_id = Some(text(reader, "invocationId")?),
             "target" => self.target = Some(text(reader, "target")?),
-            "arguments" if reader.peek()? == Kind::Array => self.arguments = Some(reader.skip()?),
+            "arguments" if reader.peek()? == JsonKind::Array => {
+                self.arguments = Some(reader.skip()?)
+            }
             "arguments" => return Err(ProtocolError::Type("arguments", "Array")),
-            "streamIds" if reader.peek()? == Kind::Array => {
+            "streamIds" if reader.peek()? == JsonKind::Array => {
                 self.streams.clear();
                 reader.array(|reader| {
                     self.streams.push(stream_id(reader)?);
@@ -146,7 +148,7 @@ impl<'a> Fields<'a> {
                 })?;
             }
             "streamIds" => return Err(ProtocolError::Type("streamIds", "Array")),
-            "headers" if reader.peek()? == Kind::Object => {
+            "headers" if reader.peek()? == JsonKind::Object => {
                 reader.object(|reader, name| header(reader, &name))?;
             }
             "headers" => return Err(ProtocolError::Type("headers", "StartObject")),
@@ -155,7 +157,7 @@ impl<'a> Fields<'a> {
             "result" => self.result = Some(reader.skip()?),
             "sequenceId" => self.sequence = sequence(reader)?,
             "allowReconnect" => match reader.peek()? {
-                Kind::True | Kind::False => drop(reader.boolean()?),
+                JsonKind::True | JsonKind::False => drop(reader.boolean()?),
                 _ => return Err(ProtocolError::NotBoolean("allowReconnect")),
             },
             _ => drop(reader.skip()?),
@@ -207,7 +209,7 @@ impl<'a> Fields<'a> {
 
 fn text<'a>(reader: &mut Reader<'a>, name: &'static str) -> Result<Cow<'a, str>, ProtocolError> {
     match reader.peek()? {
-        Kind::String => Ok(reader.string()?),
+        JsonKind::String => Ok(reader.string()?),
         _ => Err(ProtocolError::Type(name, "String")),
     }
 }
@@ -228,7 +230,7 @@ fn number<N: std::str::FromStr>(
     name: &'static str,
     bounds: &'static str,
 ) -> Result<N, ProtocolError> {
-    if reader.peek()? != Kind::Number {
+    if reader.peek()? != JsonKind::Number {
         return Err(ProtocolError::Type(name, "Number"));
     }
     let number = reader.number()?.parse();
@@ -237,15 +239,15 @@ fn number<N: std::str::FromStr>(
 
 fn stream_id<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, ProtocolError> {
     match reader.peek()? {
-        Kind::String => Ok(reader.string()?),
-        Kind::Null => Err(ProtocolError::Null("streamIds")),
+        JsonKind::String => Ok(reader.string()?),
+        JsonKind::Null => Err(ProtocolError::Null("streamIds")),
         other => Err(ProtocolError::NotText(token(other))),
     }
 }
 
 fn header(reader: &mut Reader<'_>, name: &str) -> Result<(), ProtocolError> {
     match reader.peek()? {
-        Kind::String => {
+        JsonKind::String => {
             reader.string()?;
             Ok(())
         }
@@ -257,20 +259,20 @@ fn header(reader: &mut Reader<'_>, name: &str) -> Result<(), ProtocolError> {
 fn object(message: &[u8]) -> Result<Reader<'_>, ProtocolError> {
     let mut reader = Reader::new(message);
     match reader.peek()? {
-        Kind::Object => Ok(reader),
+        JsonKind::Object => Ok(reader),
         other => Err(ProtocolError::NotAnObject(token(other))),
     }
 }
 
 /// System.Text.Json's name for what comes next.
-fn token(kind: Kind) -> &'static str {
+fn token(kind: JsonKind) -> &'static str {
     match kind {
-        Kind::Object => "Object",
-        Kind::Array => "Array",
-        Kind::String => "String",
-        Kind::Number => "Number",
-        Kind::True => "True",
-        Kind::False => "False",
-        Kind::Null => "Null",
+        JsonKind::Object => "Object",
+        JsonKind::Array => "Array",
+        JsonKind::String => "String",
+        JsonKind::Number => "Number",
+        JsonKind::True => "True",
+        JsonKind::False => "False",
+        JsonKind::Null => "Null",
     }
 }

@@ -2,7 +2,7 @@
 
 use super::message::{ClientMessage, Cut, ServerMessage};
 use super::{json, message_pack};
-use crate::signalr::value::{Naming, Value};
+use crate::signalr::value::{NamingPolicy, Value};
 
 /// An invocation of clients that came as JSON; `None` where it is none.
 pub(crate) fn to_message_pack(message: &[u8]) -> Option<Vec<u8>> {
@@ -47,5 +47,5 @@ pub(crate) fn to_json(framed: &[u8]) -> Option<Vec<u8>> {
         target: &target,
         arguments: &arguments,
     };
-    Some(json::write(&message, Naming::AsDeclared))
+    Some(json::write(&message, NamingPolicy::AsDeclared))
 }

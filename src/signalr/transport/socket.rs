@@ -1,5 +1,6 @@
 //! The stream below a WebSocket: a plain TCP socket, shared with the outbox, or TLS.
 
+use crate::socket::ByteStream;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,17 +9,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A stream that a connection runs over.
-pub enum Socket {
+pub enum ClientSocket {
     /// Shared with the outbox, which writes to it directly.
     Plain(Arc<TcpStream>),
     Tls(Box<dyn ByteStream>),
 }
 
-/// What a TLS stream, or any other, has to be.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
-
-impl Socket {
+impl ClientSocket {
     /// Reads once into `buffer`; 0 at the end.
     pub(super) fn poll_read(
         &mut self,
@@ -26,14 +23,14 @@ impl Socket {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Socket::Plain(stream) => loop {
+            ClientSocket::Plain(stream) => loop {
                 ready!(stream.poll_read_ready(context))?;
                 match stream.try_read(buffer) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return Poll::Ready(result),
                 }
             },
-            Socket::Tls(stream) => {
+            ClientSocket::Tls(stream) => {
                 let mut buffer = ReadBuf::new(buffer);
                 ready!(Pin::new(stream).poll_read(context, &mut buffer))?;
                 Poll::Ready(Ok(buffer.filled().len()))
@@ -47,21 +44,21 @@ impl Socket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Socket::Plain(stream) => loop {
+            ClientSocket::Plain(stream) => loop {
                 ready!(stream.poll_write_ready(context))?;
                 match stream.try_write_vectored(slices) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return Poll::Ready(result),
                 }
             },
-            Socket::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            ClientSocket::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
         }
     }
 
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Socket::Plain(_) => Poll::Ready(Ok(())),
-            Socket::Tls(stream) => Pin::new(stream).poll_flush(context),
+            ClientSocket::Plain(_) => Poll::Ready(Ok(())),
+            ClientSocket::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::signalr::connection::{Connection, Ending};
 use crate::signalr::frame::{Decoder, Event, FrameError, close_frame, pong_frame};
 use crate::signalr::hub::Hub;
-use crate::signalr::transport::socket::Socket;
+use crate::signalr::transport::socket::ClientSocket;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ thread_local! {
 /// `further` brings other sockets where the client may come back.
 pub async fn run_websocket<H: Hub>(
     connection: Connection<H>,
-    socket: Socket,
+    socket: ClientSocket,
     early: &[u8],
     further: Option<Further>,
 ) {
@@ -97,7 +97,7 @@ impl Further {
 }
 
 /// A new socket for a connection that continues, and the bytes that followed its upgrade.
-pub type Handover = (Socket, Vec<u8>);
+pub type Handover = (ClientSocket, Vec<u8>);
 
 /// How a socket came to its end.
 enum End {
@@ -110,7 +110,7 @@ enum End {
 
 struct WebSocket<H: Hub> {
     connection: Connection<H>,
-    socket: Socket,
+    socket: ClientSocket,
     decoder: Decoder,
     /// Set once our close frame is queued: how long the peer may take to answer.
     closing: Option<Pin<Box<Sleep>>>,
@@ -135,7 +135,7 @@ impl From<FrameError> for Breach {
 
 impl<H: Hub> WebSocket<H> {
     /// Takes another socket, and begins anew on it.
-    fn go_on(&mut self, socket: Socket, mut early: Vec<u8>) {
+    fn go_on(&mut self, socket: ClientSocket, mut early: Vec<u8>) {
         self.socket = socket;
         self.decoder = Decoder::default();
         (self.closing, self.farewell, self.stuck) = (None, None, None);

@@ -1,13 +1,13 @@
 //! AMQP frames as RabbitMQ would pass them on from a hostile publisher: any bytes, cut anywhere.
 #![no_main]
 
-use harmony::broker::envelope::{Audience, Envelope};
+use harmony::broker::envelope::{EnvelopeReader, Envelope};
 
 libfuzzer_sys::fuzz_target!(|input: (&[u8], u8)| {
     let (bytes, cut) = input;
-    let audience = Audience::Hub { body_bytes: 1000 };
+    let reader = EnvelopeReader::Hub { body_bytes: 1000 };
     let feed = |piece: usize| {
-        let (mut envelope, mut out) = (Envelope::new(audience), Vec::new());
+        let (mut envelope, mut out) = (Envelope::new(reader), Vec::new());
         let announced: u64 = bytes
             .chunks(piece.max(1))
             .map(|piece| envelope.feed(piece, &mut out))

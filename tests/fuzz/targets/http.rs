@@ -4,8 +4,8 @@
 #![no_main]
 
 use harmony::signalr::backplane::Backplane;
-use harmony::signalr::endpoint::Endpoint;
-use harmony::signalr::hub::{Call, Caller, Hub, Refusal, Started};
+use harmony::signalr::endpoint::HubEndpoint;
+use harmony::signalr::hub::{Call, Caller, Hub, Refusal, StartedMethod};
 use harmony::signalr::options::Options;
 use harmony::signalr::response;
 use harmony::signalr::serve::serve_http;
@@ -22,17 +22,17 @@ use tokio_util::sync::CancellationToken;
 struct Mute;
 
 impl Hub for Mute {
-    fn invoke(&self, _: Caller, _: &mut Call<'_>) -> Result<Started, Refusal> {
+    fn invoke(&self, _: Caller, _: &mut Call<'_>) -> Result<StartedMethod, Refusal> {
         Err(Refusal::NoSuchMethod)
     }
 }
 
 thread_local! {
-    static SERVED: OnceCell<(Runtime, Endpoint<Mute>)> = const { OnceCell::new() };
+    static SERVED: OnceCell<(Runtime, HubEndpoint<Mute>)> = const { OnceCell::new() };
 }
 
 /// What is answered to `bytes`, after which nothing more is said.
-async fn talk(endpoint: &Endpoint<Mute>, bytes: &[u8]) -> Vec<u8> {
+async fn talk(endpoint: &HubEndpoint<Mute>, bytes: &[u8]) -> Vec<u8> {
     let (mut near, far) = tokio::io::duplex(1 << 20);
     let endpoint = endpoint.clone();
     let serving = tokio::spawn(serve_http(
@@ -66,7 +66,7 @@ fuzz_target!(|bytes: &[u8]| {
             let options = Options { disconnect_timeout: soon, client_timeout: soon, close_timeout: soon, handshake_timeout: soon, ..Options::default() };
             let server = Server::new(Mute, options, |parts| Backplane::Local(parts.delivery));
             drop(entered);
-            (runtime, Endpoint::new(server, "/hub"))
+            (runtime, HubEndpoint::new(server, "/hub"))
         });
         let said = runtime.block_on(async {
             let negotiated = talk(endpoint, b"POST /hub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await;

@@ -3,7 +3,7 @@
 
 use harmony::signalr::broadcast::Broadcast;
 use harmony::signalr::protocol::{ClientMessage, Cut, Handshake, Protocol};
-use harmony::signalr::value::{Naming, Value};
+use harmony::signalr::value::{NamingPolicy, Value};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -18,9 +18,9 @@ fuzz_target!(|bytes: &[u8]| {
             Broadcast::framed(&[(Protocol::Json, &bytes[..taken])]).frame(Protocol::MessagePack);
     }
     if let Ok(value) = Value::from_json(bytes) {
-        let written = value.to_json(Naming::AsDeclared);
+        let written = value.to_json(NamingPolicy::AsDeclared);
         let again = Value::from_json(&written).expect("what is written reads");
         // A whole number that came as 1e3 is written as 1000.
-        assert_eq!(again.to_json(Naming::AsDeclared), written);
+        assert_eq!(again.to_json(NamingPolicy::AsDeclared), written);
     }
 });

@@ -3,7 +3,7 @@
 
 use harmony::signalr::broadcast::Broadcast;
 use harmony::signalr::protocol::{ClientMessage, Cut, Protocol};
-use harmony::signalr::value::{Naming, Value};
+use harmony::signalr::value::{NamingPolicy, Value};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
             Broadcast::framed(&[(Protocol::MessagePack, &bytes[..taken])]).frame(Protocol::Json);
     }
     if let Ok(value) = Value::from_message_pack(bytes) {
-        let _ = value.to_json(Naming::Camel);
+        let _ = value.to_json(NamingPolicy::Camel);
         let mut written = Vec::new();
         value.write_message_pack(&mut written);
         let again = Value::from_message_pack(&written).expect("what is written reads");

@@ -459,8 +459,8 @@ impl Log {
     }
 
     /// The log's messages behind one place, up to another, a page at a time.
-    pub(super) fn pages(&self, after: Option<LogPlace>, end: LogPlace) -> Pages<'_> {
-        Pages {
+    pub(super) fn pages(&self, after: Option<LogPlace>, end: LogPlace) -> LogPages<'_> {
+        LogPages {
             key: &self.key,
             from: after.map_or_else(|| "-".to_owned(), |after| format!("({after}")),
             end,
@@ -470,7 +470,7 @@ impl Log {
 }
 
 /// A walk through the log.
-pub(super) struct Pages<'l> {
+pub(super) struct LogPages<'l> {
     key: &'l str,
     from: String,
     end: LogPlace,
@@ -478,7 +478,7 @@ pub(super) struct Pages<'l> {
     count: usize,
 }
 
-impl Pages<'_> {
+impl LogPages<'_> {
     /// The next messages; none at the end.
     pub(super) async fn next(
         &mut self,
