@@ -60,6 +60,16 @@ fn every_setting_that_the_hub_reads_is_in_its_schema_with_the_hub_s_own_default(
 }
 
 #[test]
+fn every_limit_of_the_hub_is_in_the_readme() {
+    let readme = include_str!("../../README.md");
+    for key in keys_of_the_hub() {
+        if let Some(limit) = key.strip_prefix("Limits:") {
+            assert!(readme.contains(&format!("`{limit}`")), "{key}");
+        }
+    }
+}
+
+#[test]
 fn what_dotnet_runs_with_is_valid_and_the_hub_reads_it() {
     for text in [
         r#"{"Logging":{"LogLevel":{"Default":"warning","Microsoft":"NONE","A":3,"B":"5","C":null}}}"#,
