@@ -26,8 +26,8 @@ pub struct State {
     pub checkout: PathBuf,
     pub environment: String,
     pub hub_url: String,
-    pub redis: Choice,
-    pub rabbitmq: Choice,
+    pub redis: ServiceOrigin,
+    pub rabbitmq: ServiceOrigin,
     /// Chosen freely the first time, kept afterwards.
     pub admin_port: u16,
     pub redis_port: u16,
@@ -55,13 +55,13 @@ pub struct State {
 impl State {
     /// Whether containers of the instance should exist.
     pub fn has_containers(&self) -> bool {
-        let servers = [self.redis, self.rabbitmq].contains(&Choice::Container);
+        let servers = [self.redis, self.rabbitmq].contains(&ServiceOrigin::Container);
         servers || self.hub_in_container || self.containers_remain
     }
 
     /// Whether it is settled that the instance has no containers.
     pub fn does_without_containers(&self) -> bool {
-        let settled = ![self.redis, self.rabbitmq].contains(&Choice::Unknown);
+        let settled = ![self.redis, self.rabbitmq].contains(&ServiceOrigin::Unknown);
         settled && !self.has_containers()
     }
 
@@ -74,7 +74,7 @@ impl State {
 /// Where a service comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Choice {
+pub enum ServiceOrigin {
     /// Not decided yet.
     #[default]
     Unknown,

@@ -13,7 +13,7 @@ use unix as system;
 use windows as system;
 
 pub use system::{
-    Detached, Group, InputMode, Interruption, advice, ask_to_end, canonicalize, connect,
+    Detached, InputMode, Interruption, ProcessGroup, advice, ask_to_end, canonicalize, connect,
     connect_local, copy_access, create_file, create_private_file, create_private_folder,
     docker_host, export_dotnet_certificate, free_space, has_input, is_foreign, is_port_taken,
     is_writable, kill, kill_with_children, lead_group, loaded_libraries, other_names,

@@ -30,7 +30,7 @@ use crate::containers::docker::{DockerError, Observer};
 use crate::containers::whereabouts::Whereabouts;
 use crate::hub_client::HubClient;
 use crate::project::{Project, ProjectError};
-use apply::{Work, apply, milliseconds};
+use apply::{ApplyContext, apply, milliseconds};
 use decision::Decision;
 use error::Error;
 use plan::Plan;
@@ -122,7 +122,7 @@ pub async fn up_if<E: From<Error>>(
             plan,
             engine,
         } = proposal;
-        let work = Work {
+        let work = ApplyContext {
             request,
             decision: &decision,
             world: &world,

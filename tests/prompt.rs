@@ -2,7 +2,7 @@
 
 use crate::harness::terminal::{CONTROL_C, DOWN, ENTER, ESCAPE, Shape, Terminal, is_on_terminal};
 use console::Key;
-use harmony::terminal::prompt::field::{Echo, Field};
+use harmony::terminal::prompt::field::{Echo, InputField};
 use harmony::terminal::prompt::keys::KeyDecoder;
 use harmony::terminal::prompt::line::{Line, LineState, Press};
 use harmony::terminal::prompt::{self, Question};
@@ -183,7 +183,7 @@ proptest! {
         text in "[!-~é世]{0,200}",
         width in prop::sample::select(vec![20_usize, 59, 79, 139]),
     ) {
-        let field = Field {
+        let field = InputField {
             question: Question::new(title.trim(), hint.trim()),
             default: default.clone(),
             echo: Echo::Shown,
@@ -205,7 +205,7 @@ proptest! {
 
 #[test]
 fn words_wrap_at_spaces() {
-    let field = Field {
+    let field = InputField {
         question: Question::new(
             "Hub address",
             "Where browsers find the hub; it listens there and nowhere else.",

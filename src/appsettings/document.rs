@@ -16,7 +16,7 @@ pub use tree::Entry;
 use super::encoding::EncodedText;
 use super::key_path::{self, KeyPath};
 use edit::Edit;
-use style::{Layout, quoted};
+use style::{MemberLayout, quoted};
 use tree::{LineCounter, Node, NodeValue, Span, flatten, parse, position, to_json};
 
 /// A document with its text.
@@ -197,7 +197,8 @@ impl Document {
             // `null` stands for an empty section: an object takes its place.
             NodeValue::Null => {
                 let indent = style::line_indent(&self.text, node.range.start);
-                let section = style::value(rest, &literal, &Layout::lines(&self.text, indent));
+                let section =
+                    style::value(rest, &literal, &MemberLayout::lines(&self.text, indent));
                 vec![(node.range.clone(), section)]
             }
             NodeValue::Array(items) => {

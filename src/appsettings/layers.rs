@@ -62,18 +62,18 @@ pub struct Layers {
 
 /// What the process was started with.
 #[derive(Debug, Clone, Default)]
-pub struct Started {
+pub struct ProcessInputs {
     pub variables: Vec<(String, String)>,
     pub arguments: Vec<String>,
 }
 
-impl Started {
+impl ProcessInputs {
     /// The variables of this process, and the given arguments.
     pub fn here(arguments: Vec<String>) -> Self {
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Started {
+        ProcessInputs {
             variables,
             arguments,
         }
@@ -101,7 +101,7 @@ impl Layers {
     pub fn load(
         folder: &Path,
         environment: &str,
-        started: &Started,
+        started: &ProcessInputs,
     ) -> Result<Self, SettingsError> {
         let mut layers = vec![
             host_variables(&started.variables),

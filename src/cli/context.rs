@@ -3,7 +3,7 @@
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use crate::appsettings::change::{self, Recovered};
-use crate::appsettings::layers::Started;
+use crate::appsettings::layers::ProcessInputs;
 use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;
 use crate::instance::Instance;
@@ -50,7 +50,7 @@ impl Context {
         let environment = global
             .environment
             .clone()
-            .unwrap_or_else(|| Started::here(Vec::new()).environment());
+            .unwrap_or_else(|| ProcessInputs::here(Vec::new()).environment());
         if environment.contains(['/', '\\', ':', '\0']) {
             return Err(Failure::new(
                 Exit::Usage,

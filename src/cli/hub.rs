@@ -5,7 +5,7 @@ mod doors;
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use super::runtime;
-use crate::appsettings::layers::{Layers, Started};
+use crate::appsettings::layers::{Layers, ProcessInputs};
 use crate::hub;
 use crate::hub::settings::{HubSettings, KestrelEndpoint, LogLevel};
 use crate::hub_process::{self, Running, now, supervisor};
@@ -97,7 +97,7 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
         )
         .fix("name the folder that holds appsettings.json with --settings DIR"));
     }
-    let started = Started::here(rest);
+    let started = ProcessInputs::here(rest);
     let environment = started.environment();
     let layers = Layers::load(&folder, &environment, &started)?;
     let settings = HubSettings::read(&layers, &environment, &folder)?;

@@ -23,11 +23,11 @@ pub struct ManArguments {
 }
 
 #[derive(Serialize)]
-struct Pages {
+struct ManPages {
     files: Vec<PathBuf>,
 }
 
-impl fmt::Display for Pages {
+impl fmt::Display for ManPages {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let paths: Vec<_> = self
             .files
@@ -46,7 +46,7 @@ pub fn run(root: Command, arguments: &ManArguments, terminal: Terminal) -> Resul
             let message = format!("cannot write manual pages to {}", folder.display());
             Failure::new(Exit::Failed, "man", message).why(error.to_string())
         })?;
-        terminal.result(&Pages { files });
+        terminal.result(&ManPages { files });
         return Ok(());
     }
     let mut command = &root;

@@ -54,7 +54,7 @@ struct Which {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct One {
+struct RejectedRow {
     number: usize,
     reason: Option<String>,
     #[serde(rename = "type")]
@@ -68,9 +68,9 @@ struct One {
     whole: bool,
 }
 
-impl One {
+impl RejectedRow {
     fn of(number: usize, rejected: &Rejected, whole: bool) -> Self {
-        One {
+        RejectedRow {
             number,
             reason: rejected.reason(),
             notification: rejected.notification_type(),
@@ -83,9 +83,9 @@ impl One {
     }
 }
 
-impl fmt::Display for One {
+impl fmt::Display for RejectedRow {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let One {
+        let RejectedRow {
             number,
             reason,
             notification,
@@ -109,11 +109,11 @@ impl fmt::Display for One {
 }
 
 #[derive(Serialize)]
-struct Listed {
-    rejected: Vec<One>,
+struct RejectedList {
+    rejected: Vec<RejectedRow>,
 }
 
-impl fmt::Display for Listed {
+impl fmt::Display for RejectedList {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.rejected.is_empty() {
             return formatter.write_str("No messages were rejected.");
@@ -124,15 +124,15 @@ impl fmt::Display for Listed {
 }
 
 #[derive(Serialize)]
-struct Done {
+struct QueueChange {
     changes: usize,
     #[serde(skip)]
     what: &'static str,
 }
 
-impl fmt::Display for Done {
+impl fmt::Display for QueueChange {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Done { changes, what } = self;
+        let QueueChange { changes, what } = self;
         write!(
             formatter,
             "{changes} {} {what}.",
@@ -161,39 +161,43 @@ pub async fn run(context: &Context, arguments: RejectedArguments) -> Result<(), 
     // What was only looked at goes back into the queue.
     broker.close().await;
     done.map_err(|error| match error {
-        Trouble::Broker(error) => failed(error),
-        Trouble::Failure(failure) => failure,
+        RejectedError::Broker(error) => failed(error),
+        RejectedError::Failure(failure) => failure,
     })
 }
 
 /// What can go wrong while the broker holds messages for us.
-enum Trouble {
+enum RejectedError {
     Broker(BrokerError),
     Failure(Failure),
 }
 
-impl From<BrokerError> for Trouble {
+impl From<BrokerError> for RejectedError {
     fn from(error: BrokerError) -> Self {
-        Trouble::Broker(error)
+        RejectedError::Broker(error)
     }
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for RejectedError {
     fn from(failure: Failure) -> Self {
-        Trouble::Failure(failure)
+        RejectedError::Failure(failure)
     }
 }
 
-async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Result<(), Trouble> {
+async fn act(
+    context: &Context,
+    broker: &Broker,
+    command: RejectedCommand,
+) -> Result<(), RejectedError> {
     match command {
         RejectedCommand::List { limit } => {
             let found = broker.rejected(limit).await?;
             let rejected = found
                 .iter()
                 .enumerate()
-                .map(|(place, rejected)| One::of(place + 1, rejected, false))
+                .map(|(place, rejected)| RejectedRow::of(place + 1, rejected, false))
                 .collect();
-            context.terminal.result(&Listed { rejected });
+            context.terminal.result(&RejectedList { rejected });
         }
         RejectedCommand::Show { number } => {
             let found = broker.rejected(number).await?;
@@ -201,7 +205,9 @@ async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Re
                 .checked_sub(1)
                 .and_then(|place| found.get(place))
                 .ok_or_else(|| no_such(number, found.len()))?;
-            context.terminal.result(&One::of(number, rejected, true));
+            context
+                .terminal
+                .result(&RejectedRow::of(number, rejected, true));
         }
         RejectedCommand::Retry(which) => {
             let chosen = choose(broker, &which).await?;
@@ -210,7 +216,7 @@ async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Re
                 broker.retry(rejected).await?;
                 broker.remove(rejected).await?;
             }
-            context.terminal.result(&Done {
+            context.terminal.result(&QueueChange {
                 changes: chosen.len(),
                 what: "sent again",
             });
@@ -223,7 +229,7 @@ async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Re
             for rejected in chosen.iter().filter(|_| !context.dry_run) {
                 broker.remove(rejected).await?;
             }
-            context.terminal.result(&Done {
+            context.terminal.result(&QueueChange {
                 changes: chosen.len(),
                 what: "dropped",
             });
@@ -232,7 +238,7 @@ async fn act(context: &Context, broker: &Broker, command: RejectedCommand) -> Re
     Ok(())
 }
 
-async fn choose(broker: &Broker, which: &Which) -> Result<Vec<Rejected>, Trouble> {
+async fn choose(broker: &Broker, which: &Which) -> Result<Vec<Rejected>, RejectedError> {
     let highest = which.numbers.iter().copied().max().unwrap_or_default();
     let found = broker
         .rejected(if which.all { ALL } else { highest })

@@ -1,8 +1,8 @@
 //! `harmony settings`: read, change and explain one application's settings.
 
 mod answer;
+mod application;
 mod edit;
-mod place;
 mod read;
 mod undo;
 mod write;
@@ -13,7 +13,7 @@ use crate::appsettings::key_path::same;
 use crate::form::draft::FileDraft;
 use crate::schema::{self, APPLICATIONS};
 use answer::Secrets;
-use place::{Place, as_meant};
+use application::{ChosenApplication, as_meant};
 use undo::UndoArguments;
 use write::{SetArguments, UnsetArguments};
 
@@ -77,22 +77,26 @@ pub async fn ask(context: &Context, arguments: SettingsArguments) -> Result<(), 
     match &arguments.command {
         SettingsCommand::Undo(arguments) => undo::run(context, arguments).await,
         SettingsCommand::Edit { key } => {
-            let place = Place::of(&context.known_checkout()?, &arguments.app)?;
-            edit(context, place, key.as_deref()).await
+            let application = ChosenApplication::of(&context.known_checkout()?, &arguments.app)?;
+            edit(context, application, key.as_deref()).await
         }
         _ => run(context, arguments),
     }
 }
 
-async fn edit(context: &Context, place: Place, key: Option<&str>) -> Result<(), Failure> {
-    let layers = place.layers(context)?;
+async fn edit(
+    context: &Context,
+    application: ChosenApplication,
+    key: Option<&str>,
+) -> Result<(), Failure> {
+    let layers = application.layers(context)?;
     let key = key.map(|key| as_meant(&layers, key));
-    let questions = edit::wanted(&place.schema, key.as_deref());
+    let questions = edit::wanted(&application.schema, key.as_deref());
     if let ([], Some(key)) = (questions.as_slice(), key) {
-        return Err(place.unknown_key(&layers, &key));
+        return Err(application.unknown_key(&layers, &key));
     }
-    let file = place.file(context)?;
-    let draft = FileDraft::new(&place.application, place.schema, layers, file);
+    let file = application.file(context)?;
+    let draft = FileDraft::new(&application.name, application.schema, layers, file);
     edit::run(context, draft, &questions).await
 }
 
@@ -110,17 +114,17 @@ pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failur
     if let SettingsCommand::Validate = arguments.command {
         return read::validate(context, &checkout);
     }
-    let place = Place::of(&checkout, &arguments.app)?;
+    let application = ChosenApplication::of(&checkout, &arguments.app)?;
     let secrets = Secrets {
-        schema: &place.schema,
+        schema: &application.schema,
         shown: arguments.show_secrets,
     };
     match &arguments.command {
-        SettingsCommand::Get { key } => read::get(context, &place, &secrets, key),
-        SettingsCommand::Set(arguments) => write::set(context, &place, arguments),
-        SettingsCommand::Unset(arguments) => write::unset(context, &place, arguments),
-        SettingsCommand::List => read::list(context, &place, &secrets),
-        SettingsCommand::Why { key } => read::why(context, &place, &secrets, key),
+        SettingsCommand::Get { key } => read::get(context, &application, &secrets, key),
+        SettingsCommand::Set(arguments) => write::set(context, &application, arguments),
+        SettingsCommand::Unset(arguments) => write::unset(context, &application, arguments),
+        SettingsCommand::List => read::list(context, &application, &secrets),
+        SettingsCommand::Why { key } => read::why(context, &application, &secrets, key),
         SettingsCommand::Edit { .. }
         | SettingsCommand::Validate
         | SettingsCommand::Undo(_)

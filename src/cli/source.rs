@@ -7,7 +7,7 @@ use crate::broker::{Broker, BrokerError, TYPE_HEADER};
 use crate::connection_string::amqp::BrokerAddress;
 use crate::hub::settings::broker_address;
 use crate::hub_client::http::{self, Exchange};
-use crate::instance::Choice;
+use crate::instance::ServiceOrigin;
 use crate::project::{ApplicationSettings, Scope};
 use serde::Serialize;
 use std::fmt;
@@ -56,7 +56,7 @@ impl NotificationSource {
     pub fn find(context: &Context) -> Result<Self, Failure> {
         let state = context.instance.state()?;
         let admin = admin_access(context)?;
-        if state.rabbitmq == Choice::Embedded {
+        if state.rabbitmq == ServiceOrigin::Embedded {
             return Ok(NotificationSource::Inbox(admin.ok_or_else(no_hub)?));
         }
         let checkout = context.known_checkout()?;

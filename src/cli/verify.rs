@@ -2,8 +2,8 @@
 
 mod advice;
 mod cors;
-mod listener;
 mod report;
+mod test_client;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
@@ -12,9 +12,9 @@ use crate::hub::compose;
 use crate::hub_client::ClientTransport;
 use crate::secret::arbitrary;
 use futures_util::future::join_all;
-use listener::{Listener, Way};
 use report::{Heard, Hop, Verification};
 use std::time::{Duration, Instant};
+use test_client::{TestClient, Way};
 use url::Url;
 
 const NOTIFICATION: &str = "CardTitleChanged";
@@ -53,13 +53,13 @@ pub async fn run(context: &Context, arguments: VerifyArguments) -> Result<(), Fa
     let ways = ways(context, &arguments)?;
     let board = new_board();
     let mut hops = Vec::new();
-    let mut listeners = Vec::new();
+    let mut clients = Vec::new();
     for way in ways {
         let since = Instant::now();
-        let listener = Listener::join(way, &board, limit).await;
-        let hop = format!("connect and join at {}", listener.way.url);
-        hops.push(Hop::new(hop, since).with(listener.problem()));
-        listeners.push(listener);
+        let client = TestClient::join(way, &board, limit).await;
+        let hop = format!("connect and join at {}", client.way.url);
+        hops.push(Hop::new(hop, since).with(client.problem()));
+        clients.push(client);
     }
     let title = format!("harmony verify {board}");
     let since = Instant::now();
@@ -68,17 +68,17 @@ pub async fn run(context: &Context, arguments: VerifyArguments) -> Result<(), Fa
         None => None,
     };
     let published = receipt.as_ref().is_some_and(Result::is_ok);
-    let hear = listeners
+    let hear = clients
         .iter_mut()
-        .map(|listener| listener.hear(published, &title, since, limit));
+        .map(|client| client.hear(published, &title, since, limit));
     join_all(hear).await;
     if !arguments.urls.is_empty() && !arguments.hold.is_zero() {
         let _step = context
             .terminal
             .step(format!("holding the connections for {:?}", arguments.hold));
-        join_all(listeners.iter_mut().map(|one| one.hold(arguments.hold))).await;
+        join_all(clients.iter_mut().map(|one| one.hold(arguments.hold))).await;
     }
-    let mut instances: Vec<_> = listeners.iter().map(Heard::of).collect();
+    let mut instances: Vec<_> = clients.iter().map(Heard::of).collect();
     for url in &arguments.urls {
         if let Some(advice) = cors::check(url, arguments.origin.as_ref(), limit).await {
             instances.push(Heard::cors(url, &advice, arguments.origin.is_some()));

@@ -7,7 +7,7 @@ use crate::terminal::prompt::{self, Question, Reply};
 
 /// How items are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Naming {
+enum ItemNames {
     /// By their place.
     List,
     /// By what somebody types.
@@ -17,8 +17,8 @@ enum Naming {
 /// Asks for a setting.
 pub async fn ask(question: &SettingQuestion, draft: &mut dyn Draft) -> Reply<()> {
     match &question.kind {
-        AnswerKind::List(items) => ask_items(question, items, Naming::List, draft).await,
-        AnswerKind::Map(items) => ask_items(question, items, Naming::Map, draft).await,
+        AnswerKind::List(items) => ask_items(question, items, ItemNames::List, draft).await,
+        AnswerKind::Map(items) => ask_items(question, items, ItemNames::Map, draft).await,
         _ => ask_value(question, draft).await,
     }
 }
@@ -26,7 +26,7 @@ pub async fn ask(question: &SettingQuestion, draft: &mut dyn Draft) -> Reply<()>
 async fn ask_items(
     question: &SettingQuestion,
     items: &[SettingQuestion],
-    naming: Naming,
+    naming: ItemNames,
     draft: &mut dyn Draft,
 ) -> Reply<()> {
     loop {
@@ -70,12 +70,12 @@ fn row(
 async fn add(
     question: &SettingQuestion,
     items: &[SettingQuestion],
-    naming: Naming,
+    naming: ItemNames,
     draft: &mut dyn Draft,
 ) -> Reply<()> {
     let name = match naming {
-        Naming::List => draft.names_below(&question.key).len().to_string(),
-        Naming::Map => {
+        ItemNames::List => draft.names_below(&question.key).len().to_string(),
+        ItemNames::Map => {
             match prompt::input(Question::new("Name", &question.description), "").await {
                 Reply::Given(name) if name.is_empty() => return Reply::Back,
                 Reply::Given(name) => name,

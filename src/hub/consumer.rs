@@ -39,7 +39,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// Bodies up to this size are set aside whole.
 const SET_ASIDE_WHOLE: usize = 16 << 20;
-/// A connection that was good for so long has overcome the trouble before it.
+/// A connection that lasts this long resets the pause between attempts.
 const OVERCOME_AFTER: Duration = Duration::from_secs(60);
 /// Messages remembered as fanned out, against a redelivery of the same.
 const REMEMBERED: usize = 2048;
@@ -56,18 +56,18 @@ pub struct Consumer {
     hasher: RandomState,
 }
 
-/// What went wrong lately, and how long to wait before the next try.
-struct Trouble {
+/// How long to wait before the next attempt to connect, and which error was logged last.
+struct Backoff {
     pause: Duration,
-    /// Said once for each kind, not once a try.
-    said: Option<std::mem::Discriminant<BrokerError>>,
+    /// Each kind of error is logged once, not at each attempt.
+    logged: Option<std::mem::Discriminant<BrokerError>>,
 }
 
-impl Default for Trouble {
+impl Default for Backoff {
     fn default() -> Self {
-        Trouble {
+        Backoff {
             pause: FIRST_RETRY,
-            said: None,
+            logged: None,
         }
     }
 }
@@ -106,29 +106,29 @@ impl Consumer {
     }
 
     async fn consume(mut self) {
-        let mut trouble = Trouble::default();
+        let mut backoff = Backoff::default();
         while !self.stop.is_cancelled() {
             let began = Instant::now();
-            let Err(error) = self.session(&mut trouble).await else {
+            let Err(error) = self.session(&mut backoff).await else {
                 break;
             };
             self.status.set_broker(false);
             if began.elapsed() > OVERCOME_AFTER {
-                trouble.said = None;
+                backoff.logged = None;
             }
             let kind = Some(std::mem::discriminant(&error));
-            if trouble.said != kind {
-                trouble.said = kind;
+            if backoff.logged != kind {
+                backoff.logged = kind;
                 tracing::error!(endpoint = %self.address.endpoint, %error, "RabbitMQ can't be used; trying on");
             }
-            self.wait(jittered(trouble.pause)).await;
-            trouble.pause = (trouble.pause * 2).min(LAST_RETRY);
+            self.wait(jittered(backoff.pause)).await;
+            backoff.pause = (backoff.pause * 2).min(LAST_RETRY);
         }
         self.rejected.close().await;
     }
 
     /// One connection, from its beginning to its end. `Ok` when told to stop.
-    async fn session(&mut self, trouble: &mut Trouble) -> Result<(), BrokerError> {
+    async fn session(&mut self, backoff: &mut Backoff) -> Result<(), BrokerError> {
         let audience = EnvelopeReader::Hub {
             body_bytes: self.limits.body.max(SET_ASIDE_WHOLE) as u64,
         };
@@ -149,7 +149,7 @@ impl Consumer {
                 () = tokio::time::sleep_until(owed.due), if owed.last.is_some() => {
                     owed.pay(&broker).await?;
                     // Only a message that got through shows that all is well.
-                    *trouble = Trouble::default();
+                    *backoff = Backoff::default();
                     continue;
                 }
                 () = self.stop.cancelled(), if !stopping => {
@@ -175,7 +175,7 @@ impl Consumer {
             owed.add(batch.len(), batch.last().map(Message::tag));
             if owed.count >= ACKNOWLEDGED_AT_ONCE {
                 owed.pay(&broker).await?;
-                *trouble = Trouble::default();
+                *backoff = Backoff::default();
             }
         }
     }

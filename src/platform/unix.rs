@@ -79,13 +79,13 @@ impl Detached {
 }
 
 /// Held by a process that leads a group.
-pub struct Group;
+pub struct ProcessGroup;
 
 /// Makes this process the head of a group, which `kill_with_children` ends as one.
-pub fn lead_group() -> io::Result<Group> {
+pub fn lead_group() -> io::Result<ProcessGroup> {
     // Fails where it leads a session already, which is as good.
     let _ = rustix::process::setsid();
-    Ok(Group)
+    Ok(ProcessGroup)
 }
 
 fn pid(number: u32) -> io::Result<Pid> {

@@ -6,7 +6,8 @@ mod process;
 
 pub use input_mode::{InputMode, has_input};
 pub use process::{
-    Detached, Group, Interruption, ask_to_end, kill, kill_with_children, lead_group, spawn_detached,
+    Detached, Interruption, ProcessGroup, ask_to_end, kill, kill_with_children, lead_group,
+    spawn_detached,
 };
 
 use super::Readers;

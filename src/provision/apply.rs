@@ -22,7 +22,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What `up` works with.
-pub struct Work<'w> {
+pub struct ApplyContext<'w> {
     pub request: &'w Request,
     pub decision: &'w Decision,
     pub world: &'w World,
@@ -34,7 +34,7 @@ pub struct Work<'w> {
 
 /// What was done.
 #[derive(Debug, Default)]
-pub struct Done {
+pub struct Applied {
     pub written: Vec<PathBuf>,
     /// Milliseconds that each target took.
     pub took: Vec<(Target, u64)>,
@@ -50,18 +50,18 @@ enum Obsolete {
 
 /// A run, as far as it has come.
 struct Run<'w> {
-    work: &'w Work<'w>,
+    work: &'w ApplyContext<'w>,
     deadline: Instant,
     /// Something failed, or the user cancelled: nothing is waited for any longer.
     ended: CancellationToken,
     undos: Mutex<Vec<Undo>>,
     obsolete: Mutex<Vec<Obsolete>>,
-    done: Mutex<Done>,
+    done: Mutex<Applied>,
 }
 
 /// Does what was decided. Settings come first, all or none: whatever happens later, the next run
 /// finds the passwords that containers and volumes were made with.
-pub async fn apply(work: &Work<'_>) -> Result<Done, Error> {
+pub async fn apply(work: &ApplyContext<'_>) -> Result<Applied, Error> {
     let instance = &work.request.installation.instance;
     let written = appsettings::write(&work.decision.files, &instance.backups())?;
     let writing = milliseconds(work.began);
@@ -80,7 +80,7 @@ pub async fn apply(work: &Work<'_>) -> Result<Done, Error> {
         ended: work.request.cancellation.child_token(),
         undos: Mutex::new(undos),
         obsolete: Mutex::default(),
-        done: Mutex::new(Done {
+        done: Mutex::new(Applied {
             took: took.collect(),
             written,
             running: work.world.hub.clone(),

@@ -6,7 +6,7 @@ use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::{ContainerSpec, Service};
 use crate::hub_process::Launch;
-use crate::instance::{Choice, State};
+use crate::instance::{ServiceOrigin, State};
 use crate::provision::exposure::Exposure;
 use crate::provision::request::Pull;
 use crate::provision::warning::{PortMoved, Warning};
@@ -99,11 +99,11 @@ impl RedisDecision {
         }
     }
 
-    pub fn choice(&self) -> Choice {
+    pub fn choice(&self) -> ServiceOrigin {
         match self {
-            RedisDecision::Container { .. } => Choice::Container,
-            RedisDecision::External { .. } => Choice::External,
-            RedisDecision::None => Choice::Embedded,
+            RedisDecision::Container { .. } => ServiceOrigin::Container,
+            RedisDecision::External { .. } => ServiceOrigin::External,
+            RedisDecision::None => ServiceOrigin::Embedded,
         }
     }
 }
@@ -157,11 +157,11 @@ impl RabbitMqDecision {
         }
     }
 
-    pub fn choice(&self) -> Choice {
+    pub fn choice(&self) -> ServiceOrigin {
         match self {
-            RabbitMqDecision::Container { .. } => Choice::Container,
-            RabbitMqDecision::External { .. } => Choice::External,
-            RabbitMqDecision::Embedded => Choice::Embedded,
+            RabbitMqDecision::Container { .. } => ServiceOrigin::Container,
+            RabbitMqDecision::External { .. } => ServiceOrigin::External,
+            RabbitMqDecision::Embedded => ServiceOrigin::Embedded,
         }
     }
 }

@@ -10,7 +10,7 @@ pub use state::ServiceState;
 
 use crate::appsettings::SettingsFile;
 use crate::appsettings::layers::Layers;
-use crate::provision::apply::Done;
+use crate::provision::apply::Applied;
 use crate::provision::decision::Decision;
 use crate::provision::plan::{Action, Plan, Step, Target};
 use crate::provision::world::World;
@@ -74,7 +74,7 @@ impl Report {
         decision: &Decision,
         world: &World,
         plan: &Plan,
-        done: &Done,
+        done: &Applied,
         milliseconds: u64,
     ) -> Self {
         Report {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
 /// What `down` works with.
-struct Work<'w> {
+struct TakeDownContext<'w> {
     installation: &'w Installation,
     world: &'w World,
     engine: Option<Engine>,
@@ -28,7 +28,7 @@ pub async fn take_down(
     engine: Option<Engine>,
     progress: &dyn Progress,
 ) -> Result<Vec<StepReport>, Error> {
-    let work = Work {
+    let work = TakeDownContext {
         installation,
         world,
         engine,
@@ -56,7 +56,7 @@ pub async fn take_down(
         .collect())
 }
 
-impl Work<'_> {
+impl TakeDownContext<'_> {
     async fn take_away(&self, step: &Step) -> Result<(), Error> {
         match (&step.target, &self.engine) {
             (Target::Hub, _) => self.stop_hub().await,

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Every property of a schema as a question, in the schema's order.
 pub fn questions(schema: &Value) -> Vec<SettingQuestion> {
     let mut found = Vec::new();
-    let root = Place {
+    let root = SchemaPlace {
         root: schema,
         key: String::new(),
         titles: Vec::new(),
@@ -19,7 +19,7 @@ pub fn questions(schema: &Value) -> Vec<SettingQuestion> {
 }
 
 /// A place in a schema on the way down.
-struct Place<'s> {
+struct SchemaPlace<'s> {
     root: &'s Value,
     key: String,
     titles: Vec<String>,
@@ -27,7 +27,7 @@ struct Place<'s> {
     around: Vec<&'s Value>,
 }
 
-impl<'s> Place<'s> {
+impl<'s> SchemaPlace<'s> {
     /// Asks for the properties of a section.
     fn below(&self, section: &'s Value, found: &mut Vec<SettingQuestion>) {
         for facet in Facets::of(self.root, section).0 {
@@ -59,7 +59,7 @@ impl<'s> Place<'s> {
         } else {
             format!("{}:{name}", self.key)
         };
-        Place {
+        SchemaPlace {
             root: self.root,
             key,
             titles: self.titles.iter().cloned().chain([title]).collect(),

@@ -13,7 +13,7 @@ use super::wrap::wrapped;
 use crate::platform::InputMode;
 use dialoguer::theme::ColorfulTheme;
 use dialoguer::{Confirm, FuzzySelect, Select};
-use field::{Echo, Field, answered, width};
+use field::{Echo, InputField, answered, width};
 pub use question::{Question, Reply};
 use std::io::{self, Write};
 use std::thread::JoinHandle;
@@ -154,7 +154,7 @@ fn show_hint(term: &console::Term, hint: &str) -> io::Result<usize> {
 
 /// Asks for a line of text; Escape goes back.
 pub async fn input(question: Question, default: &str) -> Reply<String> {
-    text(Field {
+    text(InputField {
         question,
         default: default.to_owned(),
         echo: Echo::Shown,
@@ -164,7 +164,7 @@ pub async fn input(question: Question, default: &str) -> Reply<String> {
 
 /// Asks for a secret, which is not shown; Escape goes back.
 pub async fn password(question: Question) -> Reply<String> {
-    text(Field {
+    text(InputField {
         question,
         default: String::new(),
         echo: Echo::Masked,
@@ -172,7 +172,7 @@ pub async fn password(question: Question) -> Reply<String> {
     .await
 }
 
-async fn text(field: Field) -> Reply<String> {
+async fn text(field: InputField) -> Reply<String> {
     let reading = match field.echo {
         Echo::Masked => Reading::Keys,
         Echo::Shown => Reading::for_lines(),

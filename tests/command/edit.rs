@@ -4,7 +4,7 @@ use crate::harness::Folder;
 use crate::harness::program::{harmony, run, text};
 use crate::harness::terminal::{CONTROL_C, ENTER, ESCAPE, Shape, Terminal, UP, is_on_terminal};
 use harmony::appsettings::SettingsFile;
-use harmony::appsettings::layers::{Layers, Started};
+use harmony::appsettings::layers::{Layers, ProcessInputs};
 use harmony::form::draft::FileDraft;
 use harmony::schema::interview::questions;
 
@@ -178,7 +178,7 @@ fn edits_by_a_schema_of_another_test() {
         .expect("settings")
         .expect("a file");
     let folder = path.parent().expect("a folder");
-    let layers = Layers::load(folder, "Production", &Started::default()).expect("layers");
+    let layers = Layers::load(folder, "Production", &ProcessInputs::default()).expect("layers");
     let asked = questions(&schema);
     let mut draft = FileDraft::new("Another.App", schema, layers, file);
     let runtime = tokio::runtime::Builder::new_current_thread()

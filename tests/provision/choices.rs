@@ -4,7 +4,7 @@ use super::scene::{Scene, plans};
 use harmony::connection_string::Endpoint;
 use harmony::containers::Service;
 use harmony::containers::readiness::NotReady;
-use harmony::instance::Choice;
+use harmony::instance::ServiceOrigin;
 use harmony::provision::request::ServerChoice;
 use harmony::secret::Secret;
 
@@ -162,9 +162,9 @@ plans! {
 fn what_was_chosen_is_remembered() {
     let decision = Scene::embedded().decide().expect("a decision");
     assert!(decision.state.without_redis && decision.state.without_rabbitmq);
-    assert_eq!(decision.state.redis, Choice::Embedded);
+    assert_eq!(decision.state.redis, ServiceOrigin::Embedded);
     let decision = Scene::new().decide().expect("a decision");
-    assert_eq!(decision.state.redis, Choice::Container);
+    assert_eq!(decision.state.redis, ServiceOrigin::Container);
     assert_eq!(decision.state.redis_port, 6379);
     assert!(decision.spec(Service::Redis).is_some());
 }

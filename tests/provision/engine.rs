@@ -3,7 +3,7 @@
 use super::scene::{LOOPBACK, Scene, plans};
 use harmony::appsettings::layers::Layers;
 use harmony::containers::Service;
-use harmony::instance::Choice;
+use harmony::instance::ServiceOrigin;
 use harmony::project::Project;
 use harmony::provision::questions::{AskEngine, Questions};
 use harmony::provision::report::{Report, ServiceState};
@@ -158,6 +158,6 @@ fn a_report_knows_what_needs_no_engine() {
     let report = Report::of_world(&scene.world, &Layers::default(), 0);
     assert_eq!(report.redis.state, ServiceState::Embedded);
     assert!(scene.world.engine_failure().is_none());
-    scene.world.known.redis = Choice::External;
+    scene.world.known.redis = ServiceOrigin::External;
     assert!(scene.world.engine_failure().is_none());
 }

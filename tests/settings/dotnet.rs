@@ -3,7 +3,7 @@
 use super::oracle::{all, cases, compare_folder, oracle};
 use crate::harness::program::{dotnet, run};
 use harmony::appsettings::key_path::fold;
-use harmony::appsettings::layers::Started;
+use harmony::appsettings::layers::ProcessInputs;
 use harmony::connection_string::redis::RedisOptions;
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::strategy::ValueTree;
@@ -126,7 +126,7 @@ fn settings_are_layered_as_dotnet_layers_them() {
         if let Some(own) = own {
             folder.write("appsettings.Development.json", own);
         }
-        let started = Started {
+        let started = ProcessInputs {
             variables: variables.clone().into_iter().collect(),
             arguments: arguments.clone(),
         };

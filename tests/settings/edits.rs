@@ -4,7 +4,7 @@ use super::oracle::{all, cases, dotnet_settings, oracle, our_settings, seed};
 use crate::harness::{Folder, Random};
 use harmony::appsettings::document::{Document, EditError, NewValue};
 use harmony::appsettings::key_path::{KeyPath, fold, same};
-use harmony::appsettings::layers::Started;
+use harmony::appsettings::layers::ProcessInputs;
 use std::collections::BTreeMap;
 
 /// How a file is laid out.
@@ -229,7 +229,7 @@ fn check(peer: &std::path::Path, case: &Case) -> Result<bool, String> {
     let folder = Folder::new();
     let path = folder.path().join("appsettings.json");
     std::fs::write(&path, &case.before).expect("a file");
-    let started = Started::default();
+    let started = ProcessInputs::default();
     let before = our_settings(folder.path(), "Development", &started)?;
     let mut document = Document::parse(&case.before).expect("settings");
     let key = KeyPath::new(&case.key);

@@ -3,12 +3,12 @@
 use super::oracle::oracle;
 use crate::harness::Folder;
 use crate::harness::program::{dotnet, harmony, run, text};
-use harmony::appsettings::layers::Started;
+use harmony::appsettings::layers::ProcessInputs;
 
 const NAMES: [&str; 8] = ["", "Production", "Asp", "Dot", "Arg", "low", " sp ", "Und"];
 
 /// The environment that a .NET host starts in: the one whose file it cannot read.
-fn theirs(peer: &std::path::Path, folder: &Folder, started: &Started) -> String {
+fn theirs(peer: &std::path::Path, folder: &Folder, started: &ProcessInputs) -> String {
     let mut command = dotnet(peer, "refhub");
     command
         .current_dir(folder.path())
@@ -26,7 +26,7 @@ fn theirs(peer: &std::path::Path, folder: &Folder, started: &Started) -> String 
     name.trim_end_matches('.').to_owned()
 }
 
-fn combinations() -> Vec<Started> {
+fn combinations() -> Vec<ProcessInputs> {
     let dotnet = [None, Some(""), Some("Dot")].map(|value| ("DOTNET_ENVIRONMENT", value));
     let asp = [None, Some(""), Some("Asp")].map(|value| ("ASPNETCORE_ENVIRONMENT", value));
     let arguments = [None, Some("--environment="), Some("--environment=Arg")];
@@ -39,7 +39,7 @@ fn combinations() -> Vec<Started> {
         let variables = [dotnet, asp]
             .into_iter()
             .filter_map(|(name, value)| Some((String::from(*name), String::from((*value)?))));
-        all.push(Started {
+        all.push(ProcessInputs {
             variables: variables.collect(),
             arguments: argument.into_iter().map(str::to_owned).collect(),
         });
@@ -51,7 +51,7 @@ fn combinations() -> Vec<Started> {
         ("ASPNETCORE__ENVIRONMENT", "Und"),
         ("ENVIRONMENT", "Und"),
     ];
-    all.extend(odd.map(|(name, value)| Started {
+    all.extend(odd.map(|(name, value)| ProcessInputs {
         variables: vec![(name.to_owned(), value.to_owned())],
         arguments: Vec::new(),
     }));

@@ -4,7 +4,7 @@ use crate::harness::Folder;
 use crate::harness::program::{dotnet, peer, run, text};
 use crate::harness::services::{Part, has};
 use harmony::appsettings::key_path::fold;
-use harmony::appsettings::layers::{Layers, Started};
+use harmony::appsettings::layers::{Layers, ProcessInputs};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub fn dotnet_settings(
     peer: &Path,
     folder: &Path,
     environment: &str,
-    started: &Started,
+    started: &ProcessInputs,
 ) -> Option<BTreeMap<String, String>> {
     let mut command = dotnet(peer, "refconfig");
     command
@@ -69,7 +69,7 @@ fn is_of_the_case(key: &str) -> bool {
 pub fn our_settings(
     folder: &Path,
     environment: &str,
-    started: &Started,
+    started: &ProcessInputs,
 ) -> Result<BTreeMap<String, String>, String> {
     let layers = Layers::load(folder, environment, started).map_err(|error| error.to_string())?;
     let settings = layers.effective().into_iter();
@@ -83,12 +83,16 @@ pub fn our_settings(
 pub fn compare(peer: &Path, bytes: &[u8]) -> Result<bool, String> {
     let folder = Folder::new();
     std::fs::write(folder.path().join("appsettings.json"), bytes).expect("a file");
-    compare_folder(peer, &folder, &Started::default())
+    compare_folder(peer, &folder, &ProcessInputs::default())
         .map_err(|difference| format!("{:?}\n{difference}", String::from_utf8_lossy(bytes)))
 }
 
 /// Reads the files of a folder both ways.
-pub fn compare_folder(peer: &Path, folder: &Folder, started: &Started) -> Result<bool, String> {
+pub fn compare_folder(
+    peer: &Path,
+    folder: &Folder,
+    started: &ProcessInputs,
+) -> Result<bool, String> {
     let theirs = dotnet_settings(peer, folder.path(), "Development", started);
     let ours = our_settings(folder.path(), "Development", started);
     match (&theirs, &ours) {

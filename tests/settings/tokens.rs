@@ -4,7 +4,7 @@ use super::oracle::{all, cases, compare, compare_folder, oracle, seed};
 use crate::harness::{Folder, Random};
 use harmony::appsettings::document::Document;
 use harmony::appsettings::key_path::same;
-use harmony::appsettings::layers::Started;
+use harmony::appsettings::layers::ProcessInputs;
 use std::fmt::Write;
 
 /// What may stand between two tokens, or must not.
@@ -312,7 +312,7 @@ fn letters_are_folded_as_dotnet_folds_them() {
     let folder = Folder::new();
     folder.write("appsettings.json", &file(|pair| pair.0));
     folder.write("appsettings.Development.json", &file(|pair| pair.1));
-    let difference = compare_folder(&peer, &folder, &Started::default());
+    let difference = compare_folder(&peer, &folder, &ProcessInputs::default());
     assert!(difference == Ok(false), "{} pairs", pairs.len());
     assert!(!same("ı", "I") && !same("ſ", "s") && same("ᾳ", "ᾼ"));
     eprintln!("{} pairs of letters, 0 differences", pairs.len());

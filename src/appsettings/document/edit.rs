@@ -1,7 +1,7 @@
 //! Which stretches of the text an edit replaces, so that the rest stays as it was.
 
 use super::place::{children, children_end};
-use super::style::{self, Layout, has_line_end, is_blank, line_indent, line_start};
+use super::style::{self, MemberLayout, has_line_end, is_blank, line_indent, line_start};
 use super::tree::{Node, NodeValue, Span};
 use crate::appsettings::encoding::EncodedText;
 
@@ -16,7 +16,7 @@ pub(super) fn insertion(
     path: &[String],
     literal: &str,
 ) -> Vec<Edit> {
-    let render = |layout: &Layout| match holder.kind {
+    let render = |layout: &MemberLayout| match holder.kind {
         NodeValue::Array(_) => style::value(path, literal, layout),
         _ => style::member(path, literal, layout),
     };
@@ -25,7 +25,7 @@ pub(super) fn insertion(
         return first_insertion(text, holder, &render);
     };
     if !has_line_end(inside) {
-        let item = render(&Layout::Inline);
+        let item = render(&MemberLayout::Inline);
         return match comma(text, last.end..children_end(holder)) {
             Some(comma) => vec![(comma + 1..comma + 1, format!(" {item},"))],
             None => vec![(last.end..last.end, format!(", {item}"))],
@@ -33,7 +33,7 @@ pub(super) fn insertion(
     }
     let newline = style::newline(text);
     let indent = line_indent(text, last.start);
-    let item = render(&Layout::lines(text, indent.clone()));
+    let item = render(&MemberLayout::lines(text, indent.clone()));
     let trailing = comma(text, last.end..children_end(holder));
     let line_end = comments_end(text, trailing.map_or(last.end, |comma| comma + 1));
     if let Some(head) = leading_comma(text, holder, children(holder).len() - 1) {
@@ -56,12 +56,12 @@ pub(super) fn insertion(
 fn first_insertion(
     text: &EncodedText,
     holder: &Node,
-    render: &dyn Fn(&Layout) -> String,
+    render: &dyn Fn(&MemberLayout) -> String,
 ) -> Vec<Edit> {
     let newline = style::newline(text);
     let base = line_indent(text, holder.range.start);
     let indent = format!("{base}{}", style::indent_unit(text));
-    let item = render(&Layout::lines(text, indent.clone()));
+    let item = render(&MemberLayout::lines(text, indent.clone()));
     let (start, end) = (holder.range.start + 1, holder.range.end - 1);
     // Comments that are inside stay, and the new member goes behind them.
     let content = start + text[start..end].trim_end().len();

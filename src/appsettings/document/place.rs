@@ -60,21 +60,21 @@ pub(super) fn children_end(node: &Node) -> usize {
 }
 
 /// One step down a path.
-struct Step<'n> {
+struct PathStep<'n> {
     place: usize,
     node: &'n Node,
     /// How many names of the path it takes.
     taken: usize,
 }
 
-fn steps<'n>(node: &'n Node, path: &[String]) -> Vec<Step<'n>> {
+fn steps<'n>(node: &'n Node, path: &[String]) -> Vec<PathStep<'n>> {
     let Some(first) = path.first() else {
         return Vec::new();
     };
     match &node.kind {
         NodeValue::Object(members) => {
             let step = |(place, member): (usize, &'n Member)| {
-                Some(Step {
+                Some(PathStep {
                     place,
                     node: &member.value,
                     taken: taken(&member.name, path)?,
@@ -84,7 +84,7 @@ fn steps<'n>(node: &'n Node, path: &[String]) -> Vec<Step<'n>> {
         }
         NodeValue::Array(items) => {
             let place = index(first).filter(|place| *place < items.len());
-            let step = |place| Step {
+            let step = |place| PathStep {
                 place,
                 node: &items[place],
                 taken: 1,

@@ -4,7 +4,7 @@ use crate::appsettings::encoding::EncodedText;
 
 /// Where a new member or item is put, and so how it is laid out.
 #[derive(Debug, Clone)]
-pub(super) enum Layout {
+pub(super) enum MemberLayout {
     /// Between others on one line.
     Inline,
     /// On lines of its own; the first is indented already.
@@ -15,10 +15,10 @@ pub(super) enum Layout {
     },
 }
 
-impl Layout {
+impl MemberLayout {
     /// On lines of its own, in the document's style.
     pub(super) fn lines(text: &EncodedText, indent: String) -> Self {
-        Layout::Lines {
+        MemberLayout::Lines {
             indent,
             unit: indent_unit(text),
             newline: newline(text),
@@ -27,12 +27,12 @@ impl Layout {
 
     fn deeper(&self) -> Self {
         match self {
-            Layout::Inline => Layout::Inline,
-            Layout::Lines {
+            MemberLayout::Inline => MemberLayout::Inline,
+            MemberLayout::Lines {
                 indent,
                 unit,
                 newline,
-            } => Layout::Lines {
+            } => MemberLayout::Lines {
                 indent: format!("{indent}{unit}"),
                 unit: unit.clone(),
                 newline,
@@ -42,7 +42,7 @@ impl Layout {
 }
 
 /// `"a": { "b": literal }`, or an array's item: the same without the first name.
-pub(super) fn member(path: &[String], literal: &str, layout: &Layout) -> String {
+pub(super) fn member(path: &[String], literal: &str, layout: &MemberLayout) -> String {
     match path {
         [] => literal.to_owned(),
         [name, rest @ ..] => format!("{}: {}", quoted(name), value(rest, literal, layout)),
@@ -50,18 +50,18 @@ pub(super) fn member(path: &[String], literal: &str, layout: &Layout) -> String 
 }
 
 /// What stands at the end of a path: the literal, inside objects for the names that are left.
-pub(super) fn value(path: &[String], literal: &str, layout: &Layout) -> String {
+pub(super) fn value(path: &[String], literal: &str, layout: &MemberLayout) -> String {
     if path.is_empty() {
         return literal.to_owned();
     }
     match layout {
-        Layout::Inline => format!("{{ {} }}", member(path, literal, layout)),
-        Layout::Lines {
+        MemberLayout::Inline => format!("{{ {} }}", member(path, literal, layout)),
+        MemberLayout::Lines {
             indent, newline, ..
         } => {
             let deeper = layout.deeper();
             let inner = member(path, literal, &deeper);
-            let Layout::Lines { indent: inside, .. } = &deeper else {
+            let MemberLayout::Lines { indent: inside, .. } = &deeper else {
                 return inner;
             };
             format!("{{{newline}{inside}{inner}{newline}{indent}}}")

@@ -8,7 +8,7 @@ use crate::containers::Service;
 use crate::containers::readiness::NotReady;
 use crate::hub::settings::{HubSettingsError, broker_address};
 use crate::hub_client::HubClient;
-use crate::instance::Choice;
+use crate::instance::ServiceOrigin;
 use crate::project::{HUB_URL, Project};
 use crate::provision::ports::{PortAddress, PortState};
 use crate::provision::world::World;
@@ -87,14 +87,16 @@ pub async fn rejected(world: &World) -> Option<Check> {
 fn judge(
     name: &'static str,
     endpoint: &str,
-    choice: Choice,
+    choice: ServiceOrigin,
     result: &Result<(), NotReady>,
 ) -> Check {
     let failed = |message| Check::new("servers", name, CheckStatus::Failed, message);
     match (result, choice) {
         (Ok(()), _) => Check::ok("servers", name, format!("responds at {endpoint}")),
-        (Err(_), Choice::Embedded) => Check::ok("servers", name, "none: the hub does without"),
-        (Err(_), Choice::Unknown) => Check::ok(
+        (Err(_), ServiceOrigin::Embedded) => {
+            Check::ok("servers", name, "none: the hub does without")
+        }
+        (Err(_), ServiceOrigin::Unknown) => Check::ok(
             "servers",
             name,
             format!("does not respond at {endpoint} yet; 'harmony up' starts it"),

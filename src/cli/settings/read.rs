@@ -1,7 +1,7 @@
 //! `get`, `list`, `why` and `validate`: what the settings say.
 
 use super::answer::{Layer, List, OneSetting, Secrets, Validation, Why};
-use super::place::{Place, as_meant};
+use super::application::{ChosenApplication, as_meant};
 use crate::appsettings::key_path::fold;
 use crate::appsettings::layers::{Setting, Source};
 use crate::checkout::Checkout;
@@ -14,15 +14,15 @@ use std::io::IsTerminal;
 
 pub(super) fn get(
     context: &Context,
-    place: &Place,
+    application: &ChosenApplication,
     secrets: &Secrets<'_>,
     key: &str,
 ) -> Result<(), Failure> {
-    let layers = place.layers(context)?;
+    let layers = application.layers(context)?;
     let key = as_meant(&layers, key);
     let setting = layers
         .setting(&key)
-        .ok_or_else(|| place.unknown_key(&layers, &key))?;
+        .ok_or_else(|| application.unknown_key(&layers, &key))?;
     let one = OneSetting::of(setting, secrets);
     // A script would take the mask for the value.
     if one.value != setting.value && !std::io::stdout().is_terminal() {
@@ -33,14 +33,18 @@ pub(super) fn get(
     Ok(())
 }
 
-pub(super) fn list(context: &Context, place: &Place, secrets: &Secrets<'_>) -> Result<(), Failure> {
-    let layers = place.layers(context)?;
+pub(super) fn list(
+    context: &Context,
+    application: &ChosenApplication,
+    secrets: &Secrets<'_>,
+) -> Result<(), Failure> {
+    let layers = application.layers(context)?;
     let known = layers
         .effective()
         .into_iter()
-        .filter(|setting| concerns(&place.schema, setting))
+        .filter(|setting| concerns(&application.schema, setting))
         .cloned();
-    let unset = schema::defaults(&place.schema)
+    let unset = schema::defaults(&application.schema)
         .into_iter()
         .filter(|(key, _)| layers.setting(key).is_none());
     let defaults = unset.map(|(key, value)| Setting {
@@ -73,15 +77,15 @@ fn concerns(schema: &Value, setting: &Setting) -> bool {
 
 pub(super) fn why(
     context: &Context,
-    place: &Place,
+    application: &ChosenApplication,
     secrets: &Secrets<'_>,
     key: &str,
 ) -> Result<(), Failure> {
-    let layers = place.layers(context)?;
+    let layers = application.layers(context)?;
     let key = as_meant(&layers, key);
     let winner = layers
         .setting(&key)
-        .ok_or_else(|| place.unknown_key(&layers, &key))?;
+        .ok_or_else(|| application.unknown_key(&layers, &key))?;
     let layer = |setting: &&Setting| Layer {
         source: setting.source.clone(),
         value: secrets.show(&setting.key, setting.value.as_deref()),

@@ -1,7 +1,7 @@
 //! `set` and `unset`: one key in one file, with what an edit leads to said before and after.
 
 use super::answer::Written;
-use super::place::{Place, as_meant};
+use super::application::{ChosenApplication, as_meant};
 use crate::appsettings::document::NewValue;
 use crate::appsettings::key_path::KeyPath;
 use crate::appsettings::layers::{Layers, Source, file_names};
@@ -44,25 +44,25 @@ pub(super) struct UnsetArguments {
 
 pub(super) fn set(
     context: &Context,
-    place: &Place,
+    application: &ChosenApplication,
     arguments: &SetArguments,
 ) -> Result<(), Failure> {
-    let layers = place.layers(context)?;
+    let layers = application.layers(context)?;
     let key = as_meant(&layers, &arguments.key);
     let text = match &arguments.value {
         Some(value) => value.clone(),
         None => read_line()?,
     };
-    if let Some(near) = place.near(&layers, &key) {
+    if let Some(near) = application.near(&layers, &key) {
         let message = format!("no setting {key} is known; did you mean {near}?");
         context.terminal.warn(&message);
     }
-    let mut file = target(context, place, &layers, &key, arguments.where_it_wins)?;
+    let mut file = target(context, application, &layers, &key, arguments.where_it_wins)?;
     let path = KeyPath::new(&key);
     let value = if arguments.string {
         NewValue::Quoted(text)
     } else {
-        typed(place, &layers, &file, &key, text)
+        typed(application, &layers, &file, &key, text)
     };
     if arguments.force {
         file.document.replace(&path, &value)?;
@@ -75,14 +75,14 @@ pub(super) fn set(
 
 pub(super) fn unset(
     context: &Context,
-    place: &Place,
+    application: &ChosenApplication,
     arguments: &UnsetArguments,
 ) -> Result<(), Failure> {
-    let layers = place.layers(context)?;
+    let layers = application.layers(context)?;
     let key = as_meant(&layers, &arguments.key);
-    let mut file = target(context, place, &layers, &key, arguments.where_it_wins)?;
+    let mut file = target(context, application, &layers, &key, arguments.where_it_wins)?;
     let removed = file.document.remove(&KeyPath::new(&key))?;
-    if let (false, Some(near)) = (removed, place.near(&layers, &key)) {
+    if let (false, Some(near)) = (removed, application.near(&layers, &key)) {
         let message = format!("there is no setting {key}; did you mean {near}?");
         context.terminal.warn(&message);
     }
@@ -125,21 +125,21 @@ fn finish(context: &Context, file: &SettingsFile) -> Result<(), Failure> {
 /// The file to edit: the one that was asked for, or the one whose value wins.
 fn target(
     context: &Context,
-    place: &Place,
+    application: &ChosenApplication,
     layers: &Layers,
     key: &str,
     where_it_wins: bool,
 ) -> Result<SettingsFile, Failure> {
     let winner = layers.setting(key).filter(|_| where_it_wins);
     match winner.map(|setting| &setting.source) {
-        Some(Source::File { file, .. }) => place.read_or_plan(file),
+        Some(Source::File { file, .. }) => application.read_or_plan(file),
         Some(Source::Environment { variable }) => {
             let message = format!("{key} comes from the variable {variable}");
             Err(Failure::new(Exit::Failed, "overridden", message)
                 .why("no file wins over a variable")
                 .fix(format!("unset {variable}")))
         }
-        _ => place.file(context),
+        _ => application.file(context),
     }
 }
 
@@ -166,8 +166,14 @@ fn tell_who_wins(context: &Context, layers: &Layers, key: &str, written: &Path) 
 }
 
 /// A value of the type that the schema asks for, else that of the value that is there already.
-fn typed(place: &Place, layers: &Layers, file: &SettingsFile, key: &str, text: String) -> NewValue {
-    let asked = schema::value_type(&place.schema, key);
+fn typed(
+    application: &ChosenApplication,
+    layers: &Layers,
+    file: &SettingsFile,
+    key: &str,
+    text: String,
+) -> NewValue {
+    let asked = schema::value_type(&application.schema, key);
     let number = || match text.parse::<i64>() {
         Ok(number) if number.to_string() == text => Some(NewValue::Integer(number)),
         _ => {

@@ -7,7 +7,7 @@ use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
 use crate::containers::readiness::NotReady;
 use crate::hub::settings::{HubSettingsError, broker_address};
-use crate::instance::Choice;
+use crate::instance::ServiceOrigin;
 use crate::project::{HUB_URL, Project};
 use crate::provision::look::look;
 use crate::provision::ports::REDIS_PORT;
@@ -36,7 +36,7 @@ pub struct FoundServer {
     /// A container of this instance is what it is.
     pub ours: bool,
     /// Where it came from the last time.
-    pub before: Choice,
+    pub before: ServiceOrigin,
 }
 
 pub struct Findings {

@@ -5,7 +5,7 @@ use super::property::question;
 use super::server::ask_for_server;
 use crate::cli::arguments::{Answers, HubFlag};
 use crate::containers::Service;
-use crate::instance::Choice;
+use crate::instance::ServiceOrigin;
 use crate::project::parse_hub_url;
 use crate::provision::request::ServerChoice;
 use crate::terminal::prompt::{self, Question, Reply};
@@ -167,9 +167,9 @@ fn default(
     found: &Findings,
 ) -> usize {
     let remembered = match server.before {
-        Choice::Container => Some(ServerChoice::Container),
-        Choice::Embedded => Some(ServerChoice::Without),
-        Choice::External | Choice::Unknown => None,
+        ServiceOrigin::Container => Some(ServerChoice::Container),
+        ServiceOrigin::Embedded => Some(ServerChoice::Without),
+        ServiceOrigin::External | ServiceOrigin::Unknown => None,
     };
     let place_of = |wanted: &ServerChoice| {
         let mut choices = offers.iter().map(|(_, offer)| offer.as_ref());

@@ -3,7 +3,7 @@
 use super::super::failure::Failure;
 use super::super::source::Receipt;
 use super::advice::Advice;
-use super::listener::{Listener, milliseconds};
+use super::test_client::{TestClient, milliseconds};
 use crate::terminal::safe::Neutral;
 use serde::Serialize;
 use std::fmt;
@@ -62,15 +62,15 @@ pub struct Heard {
 }
 
 impl Heard {
-    pub fn of(listener: &Listener) -> Self {
-        let problem = listener.problem();
+    pub fn of(client: &TestClient) -> Self {
+        let problem = client.problem();
         let (why, fix) = problem.unzip();
         Heard {
-            url: shown(&listener.way.url),
-            transport: listener.way.transport.map(|transport| transport.name()),
-            heard: listener.heard && why.is_none(),
-            milliseconds: listener.milliseconds,
-            unproven: why.is_none() && !listener.heard,
+            url: shown(&client.way.url),
+            transport: client.way.transport.map(|transport| transport.name()),
+            heard: client.heard && why.is_none(),
+            milliseconds: client.milliseconds,
+            unproven: why.is_none() && !client.heard,
             why,
             fix,
             warning: false,

@@ -159,15 +159,15 @@ impl Detached {
 }
 
 /// Held by a process that leads a group.
-pub struct Group {
+pub struct ProcessGroup {
     _job: Job,
 }
 
 /// Makes this process the head of a group, which `kill_with_children` ends as one.
-pub fn lead_group() -> io::Result<Group> {
+pub fn lead_group() -> io::Result<ProcessGroup> {
     let mut limits = ExtendedLimitInfo::new();
     limits.limit_kill_on_job_close();
     let job = Job::create_with_limit_info(&limits).map_err(io::Error::other)?;
     job.assign_current_process().map_err(io::Error::other)?;
-    Ok(Group { _job: job })
+    Ok(ProcessGroup { _job: job })
 }

@@ -5,7 +5,7 @@ use crate::connection_string::Endpoint;
 use crate::containers::Service;
 use crate::containers::docker::DockerError;
 use crate::containers::readiness::NotReady;
-use crate::instance::{Choice, State};
+use crate::instance::{ServiceOrigin, State};
 use crate::provision::error::Error;
 use crate::provision::ports::{LOOPBACK, PortAddress, PortHolder, PortState};
 use crate::provision::questions::{bind, remembered};
@@ -86,10 +86,10 @@ impl<'b> Basis<'b> {
 
     /// What a service becomes that nobody asked about and that does not respond: a container, or
     /// nothing on a machine without Docker.
-    pub fn fallback(&self) -> Result<Choice, Error> {
+    pub fn fallback(&self) -> Result<ServiceOrigin, Error> {
         match &self.world.engine {
-            EngineLook::Absent => Ok(Choice::Embedded),
-            _ => self.demand_engine().map(|()| Choice::Container),
+            EngineLook::Absent => Ok(ServiceOrigin::Embedded),
+            _ => self.demand_engine().map(|()| ServiceOrigin::Container),
         }
     }
 

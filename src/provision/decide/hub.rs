@@ -8,7 +8,7 @@ use crate::connection_string::Endpoint;
 use crate::connection_string::redis::rewrite;
 use crate::containers::{ContainerSpec, Published, Service};
 use crate::hub_process::Launch;
-use crate::instance::{Choice, State};
+use crate::instance::{ServiceOrigin, State};
 use crate::project::{ApplicationSettings, Project};
 use crate::provision::decision::{HubDecision, RabbitMqDecision, RedisDecision};
 use crate::provision::error::Error;
@@ -90,10 +90,10 @@ fn arguments(state: &State, settings: &str, urls: &str, admin: &str) -> Vec<Stri
         format!("--urls={urls}"),
         format!("--Admin:Url={admin}"),
     ];
-    if state.redis == Choice::Embedded {
+    if state.redis == ServiceOrigin::Embedded {
         arguments.push("--redis=none".into());
     }
-    if state.rabbitmq == Choice::Embedded {
+    if state.rabbitmq == ServiceOrigin::Embedded {
         arguments.push("--rabbitmq=embedded".into());
     }
     arguments

@@ -5,7 +5,7 @@ use super::image;
 use crate::connection_string::amqp::BrokerAddress;
 use crate::containers::readiness::NotReady;
 use crate::containers::{ContainerSpec, Service, network_name};
-use crate::instance::Choice;
+use crate::instance::ServiceOrigin;
 use crate::provision::decision::{RabbitMqDecision, SettingsEdit};
 use crate::provision::error::Error;
 use crate::provision::ports::{LOOPBACK, MANAGEMENT_PORT, RABBITMQ_PORT};
@@ -36,7 +36,7 @@ pub fn decide(basis: &Basis<'_>) -> Result<RabbitMqDecision, Error> {
                     edits: edits(basis),
                 });
             }
-            if basis.fallback()? == Choice::Embedded {
+            if basis.fallback()? == ServiceOrigin::Embedded {
                 return Ok(RabbitMqDecision::Embedded);
             }
         }

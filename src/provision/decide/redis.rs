@@ -7,7 +7,7 @@ use crate::connection_string::redis::{RedisOptions, rewrite};
 use crate::containers::readiness::NotReady;
 use crate::containers::{ContainerSpec, Service, network_name};
 use crate::hub::settings::HubSettingsError;
-use crate::instance::Choice;
+use crate::instance::ServiceOrigin;
 use crate::provision::decision::RedisDecision;
 use crate::provision::error::Error;
 use crate::provision::ports::REDIS_PORT;
@@ -41,7 +41,7 @@ pub fn decide(basis: &Basis<'_>, shared: bool) -> Result<RedisDecision, Error> {
                     connection_string: None,
                 });
             }
-            if basis.fallback()? == Choice::Embedded {
+            if basis.fallback()? == ServiceOrigin::Embedded {
                 return Ok(RedisDecision::None);
             }
         }

@@ -7,7 +7,7 @@ use crate::connection_string::redis::{RedisOptions, masked};
 use crate::containers::docker::ObservedContainer;
 use crate::containers::{ContainerSpec, Service};
 use crate::hub::settings::broker_address;
-use crate::instance::Choice;
+use crate::instance::ServiceOrigin;
 use crate::provision::decision::{RabbitMqDecision, RedisDecision};
 use crate::provision::world::{EngineLook, World};
 use serde::Serialize;
@@ -50,11 +50,11 @@ impl ServiceReport {
     }
 
     /// What `up` brought about.
-    fn of_choice(choice: Choice, spec: Option<&ContainerSpec>) -> Self {
+    fn of_choice(choice: ServiceOrigin, spec: Option<&ContainerSpec>) -> Self {
         let state = match choice {
-            Choice::Container => ServiceState::Running,
-            Choice::External => ServiceState::External,
-            Choice::Embedded | Choice::Unknown => ServiceState::Embedded,
+            ServiceOrigin::Container => ServiceState::Running,
+            ServiceOrigin::External => ServiceState::External,
+            ServiceOrigin::Embedded | ServiceOrigin::Unknown => ServiceState::Embedded,
         };
         ServiceReport {
             container: spec.map(ContainerSpec::name),
@@ -64,7 +64,7 @@ impl ServiceReport {
     }
 
     /// As it was found.
-    fn of_found(choice: Choice, health: Health, world: &World, service: Service) -> Self {
+    fn of_found(choice: ServiceOrigin, health: Health, world: &World, service: Service) -> Self {
         let found = world.found(service);
         let (state, drift) = found_state(choice, health, found, &world.engine);
         ServiceReport {
@@ -91,7 +91,7 @@ enum Health {
 }
 
 fn found_state(
-    choice: Choice,
+    choice: ServiceOrigin,
     health: Health,
     found: Option<&ObservedContainer>,
     engine: &EngineLook,
@@ -106,22 +106,22 @@ fn found_state(
             ServiceState::Unhealthy,
             Some("it does not respond as the settings say"),
         ),
-        (Choice::External, None, Health::Responds) => (ServiceState::External, None),
-        (Choice::External, None, Health::Fails) => (
+        (ServiceOrigin::External, None, Health::Responds) => (ServiceState::External, None),
+        (ServiceOrigin::External, None, Health::Fails) => (
             ServiceState::Unhealthy,
             Some("it does not respond at the configured address"),
         ),
-        (Choice::Embedded, None, _) => (ServiceState::Embedded, None),
-        (Choice::Container | Choice::Unknown, None, _)
+        (ServiceOrigin::Embedded, None, _) => (ServiceState::Embedded, None),
+        (ServiceOrigin::Container | ServiceOrigin::Unknown, None, _)
             if matches!(engine, EngineLook::Unreachable(_)) =>
         {
             (ServiceState::Unknown, None)
         }
-        (Choice::Container, None, _) => (
+        (ServiceOrigin::Container, None, _) => (
             ServiceState::Absent,
             Some("the container is gone; 'harmony up' makes it again"),
         ),
-        (Choice::Unknown, None, _) => (ServiceState::Absent, None),
+        (ServiceOrigin::Unknown, None, _) => (ServiceState::Absent, None),
     }
 }
 

@@ -16,7 +16,7 @@ const MASK: char = '*';
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-pub struct Field {
+pub struct InputField {
     pub question: Question,
     /// Taken where nothing is typed; shown, unless it is empty.
     pub default: String,
@@ -32,16 +32,16 @@ pub enum Echo {
 
 /// A field as rows of text, and where the cursor is in it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct FieldLayout {
     pub rows: Vec<String>,
     /// How many of the rows are the hint's.
     pub hint_rows: usize,
     pub cursor: (usize, usize),
 }
 
-impl Field {
+impl InputField {
     /// Breaks everything into rows: words at spaces, what is typed at the edge. Nothing is cut.
-    pub fn layout(&self, line: &Line, width: usize) -> Layout {
+    pub fn layout(&self, line: &Line, width: usize) -> FieldLayout {
         let mut rows = wrapped(&self.question.hint, width);
         let hint_rows = rows.len();
         let default = if self.default.is_empty() {
@@ -59,7 +59,7 @@ impl Field {
         let cursor = (typed.rows.len() - 1, typed.column());
         let rest = line.text().split_off(line.before_cursor().len());
         typed.push_all(&self.shown(&rest));
-        Layout {
+        FieldLayout {
             rows: typed.rows,
             hint_rows,
             cursor,

@@ -1,6 +1,6 @@
 //! Questions on a terminal that cannot move its cursor: numbered lists, and lines typed whole.
 
-use super::field::{Echo, Field};
+use super::field::{Echo, InputField};
 use super::question::{Question, Reply};
 use crate::platform::InputMode;
 use std::io::{self, BufRead, Write};
@@ -45,7 +45,7 @@ pub fn select(
     }
 }
 
-pub fn text(field: &Field) -> io::Result<Reply<String>> {
+pub fn text(field: &InputField) -> io::Result<Reply<String>> {
     show_hint(&field.question)?;
     let title = &field.question.title;
     let line = match field.echo {

@@ -2,7 +2,7 @@
 
 use crate::appsettings::SettingsFile;
 use crate::appsettings::key_path::same;
-use crate::appsettings::layers::{Layers, Started, file_names};
+use crate::appsettings::layers::{Layers, ProcessInputs, file_names};
 use crate::checkout::Checkout;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
@@ -11,18 +11,18 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// One application: where its settings are, and what they may say.
-pub(super) struct Place {
-    pub(super) application: String,
+pub(super) struct ChosenApplication {
+    pub(super) name: String,
     folder: PathBuf,
     pub(super) schema: Value,
 }
 
-impl Place {
-    pub(super) fn of(checkout: &Checkout, application: &str) -> Result<Self, Failure> {
-        let known = schema::Application::named(application);
-        Ok(Place {
-            application: application.to_owned(),
-            folder: folder(checkout, application)?,
+impl ChosenApplication {
+    pub(super) fn of(checkout: &Checkout, name: &str) -> Result<Self, Failure> {
+        let known = schema::Application::named(name);
+        Ok(ChosenApplication {
+            name: name.to_owned(),
+            folder: folder(checkout, name)?,
             schema: known.map(schema::Application::schema).unwrap_or_default(),
         })
     }
@@ -32,7 +32,7 @@ impl Place {
         Ok(Layers::load(
             &self.folder,
             &context.environment,
-            &Started::here(Vec::new()),
+            &ProcessInputs::here(Vec::new()),
         )?)
     }
 
@@ -67,7 +67,7 @@ impl Place {
         let failure = Failure::new(
             Exit::Failed,
             "unknownKey",
-            format!("{} has no setting '{key}'", self.application),
+            format!("{} has no setting '{key}'", self.name),
         );
         match self.near(layers, key) {
             Some(near) => failure.fix(format!("did you mean {near}?")),

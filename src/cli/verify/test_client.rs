@@ -38,7 +38,7 @@ impl Way {
     }
 }
 
-pub struct Listener {
+pub struct TestClient {
     pub way: Way,
     client: Option<HubClient>,
     advice: Option<Advice>,
@@ -46,7 +46,7 @@ pub struct Listener {
     pub milliseconds: f64,
 }
 
-impl Listener {
+impl TestClient {
     pub async fn join(way: Way, board: &str, limit: Duration) -> Self {
         let joined = async {
             let mut client = way.connect(limit).await?;
@@ -63,7 +63,7 @@ impl Listener {
             Ok(client) => (Some(client), None),
             Err(error) => (None, Some(advice::of(way.transport, &error))),
         };
-        Listener {
+        TestClient {
             way,
             client,
             advice,
