@@ -9,7 +9,7 @@ pub mod key_path;
 pub mod layers;
 pub mod twins;
 
-pub use disk::{check_access, save};
+pub use disk::{Links, check_access, save};
 pub use error::SettingsError;
 
 use change::Replacement;
@@ -28,8 +28,8 @@ pub struct SettingsFile {
 
 impl SettingsFile {
     /// Reads a file; `None` where there is none.
-    pub fn read(path: &Path) -> Result<Option<Self>, SettingsError> {
-        let Some(original) = read_bytes(path)? else {
+    pub fn read(path: &Path, links: Links<'_>) -> Result<Option<Self>, SettingsError> {
+        let Some(original) = read_bytes(path, links)? else {
             return Ok(None);
         };
         let document = parse(path, &original)?;
@@ -94,8 +94,8 @@ impl SettingsFile {
 }
 
 /// A regular file's bytes, if it is there and no larger than settings are.
-pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, SettingsError> {
-    read_bytes(path)
+pub fn read_file(path: &Path, links: Links<'_>) -> Result<Option<Vec<u8>>, SettingsError> {
+    read_bytes(path, links)
 }
 
 /// Makes the changed files say what their documents say, all or none; what was there is kept in
@@ -121,8 +121,5 @@ pub fn replacements(files: &[SettingsFile]) -> Vec<Replacement> {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Document, SettingsError> {
-    Document::parse(bytes).map_err(|error| SettingsError::Syntax {
-        path: path.to_owned(),
-        error,
-    })
+    Document::parse(bytes).map_err(|error| SettingsError::syntax(path, error))
 }

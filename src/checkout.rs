@@ -140,6 +140,22 @@ fn published_beside(hub: &Path) -> Vec<PathBuf> {
 }
 
 impl Checkout {
+    /// The folder that nothing below one of its folders may lead out of.
+    pub fn boundary<'c>(&'c self, folder: &'c Path) -> &'c Path {
+        // A publish folder beside the hub's stands for itself.
+        match folder.starts_with(&self.root) {
+            true => &self.root,
+            false => folder,
+        }
+    }
+
+    /// The folders that hold an application's settings.
+    pub fn applications(&self) -> impl Iterator<Item = &PathBuf> + Clone {
+        std::iter::once(&self.hub)
+            .chain(&self.client)
+            .chain(&self.others)
+    }
+
     /// The folder that `up` will make from the templates.
     pub fn made(root: &Path) -> Self {
         Checkout {

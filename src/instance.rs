@@ -24,6 +24,9 @@ pub struct Instance {
 #[serde(rename_all = "camelCase", default)]
 pub struct State {
     pub checkout: PathBuf,
+    /// The checkout belongs to another user, and the user trusts it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub trusts_checkout: bool,
     pub environment: String,
     pub hub_url: String,
     pub redis: ServiceOrigin,

@@ -13,7 +13,7 @@
 //! | [`project`]: one checkout's settings, edited together | checkout, schema, appsettings, connection_string, templates |
 //! | [`checkout`]: finding Harmony and its files | |
 //! | [`schema`]: what settings may say | appsettings, connection_string, listen, secret |
-//! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json, hex, platform |
+//! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json, hex, platform, secret |
 //! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, redis, secret, hex, platform |
 //! | [`templates`]: files made where there are none | |
 //! | [`instance`]: what was chosen, and where it is remembered | platform |

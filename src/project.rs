@@ -11,7 +11,7 @@ pub use gateway::GatewayError;
 
 use crate::appsettings::document::{EditError, NewValue};
 use crate::appsettings::layers::Layers;
-use crate::appsettings::{self, SettingsError, SettingsFile};
+use crate::appsettings::{self, Links, SettingsError, SettingsFile};
 use crate::checkout::Checkout;
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
@@ -74,9 +74,12 @@ impl Project {
         }
         let routes = |name: &str| {
             let folder = checkout.gateway.as_ref();
-            folder.map_or(Ok(None), |folder| SettingsFile::read(&folder.join(name)))
+            folder.map_or(Ok(None), |folder| {
+                let links = Links::Within(checkout.boundary(folder));
+                SettingsFile::read(&folder.join(name), links)
+            })
         };
-        let read = |folder: &Path| ApplicationSettings::read(folder, scope);
+        let read = |folder: &Path| ApplicationSettings::of(checkout, folder, scope);
         let others = checkout.others.iter().map(|folder| read(folder));
         Ok(Project {
             hub: read(&checkout.hub)?,

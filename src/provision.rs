@@ -12,11 +12,13 @@ pub mod look;
 pub mod plan;
 pub mod ports;
 pub mod progress;
+mod proposal;
 pub mod questions;
 pub mod ready;
 pub mod reconcile;
 pub mod report;
 pub mod request;
+pub mod servers;
 pub mod take_down;
 pub mod undo;
 pub mod variables;
@@ -27,17 +29,16 @@ use crate::appsettings::layers::Layers;
 use crate::containers::Service;
 use crate::containers::docker::engine::Engine;
 use crate::containers::docker::{DockerError, Observer};
-use crate::containers::whereabouts::Whereabouts;
 use crate::hub_client::HubClient;
-use crate::project::{Project, ProjectError};
+pub use proposal::{Proposal, propose};
+
 use apply::{ApplyContext, apply, milliseconds};
-use decision::Decision;
 use error::Error;
 use plan::Plan;
-use progress::{Activity, Going, Progress};
+use progress::Progress;
 use questions::Questions;
 use report::{DownReport, Report, ServiceState};
-use request::{Data, Installation, Request, SettingChange};
+use request::{Data, Installation, Request};
 use std::time::{Duration, Instant};
 use url::Url;
 use world::World;
@@ -49,55 +50,6 @@ const PORT_PAUSE: Duration = Duration::from_millis(300);
 const KILLED: i64 = 137;
 /// How long `status` waits for a server.
 const STATUS_WITHIN: Duration = Duration::from_secs(2);
-
-/// What `up` would do.
-pub struct Proposal {
-    pub world: World,
-    pub decision: Decision,
-    pub plan: Plan,
-    engine: Option<Engine>,
-}
-
-/// Looks and decides, and changes nothing.
-pub async fn propose(request: &Request, progress: &dyn Progress) -> Result<Proposal, Error> {
-    let going = Going::start(progress, Activity::Looking);
-    going.end(look_and_decide(request).await)
-}
-
-async fn look_and_decide(request: &Request) -> Result<Proposal, Error> {
-    let installation = &request.installation;
-    let known = installation.instance.state()?;
-    let mut project = Project::read(&request.checkout, &request.scope)?;
-    for SettingChange {
-        application,
-        key,
-        value,
-    } in &request.wanted.settings
-    {
-        project.change(application, key, value.as_ref())?;
-    }
-    project.check()?;
-    let whereabouts = installation.docker.docker_host().ok();
-    let other_machine = whereabouts.as_ref().and_then(Whereabouts::other_machine);
-    let questions = Questions::of_request(request, &project, &known, other_machine.as_deref())
-        .map_err(|error| in_its_file(error.into(), &project))?;
-    let sight = look::look(installation, &questions).await?;
-    let decision = decide::decide(request, project, &sight.world)?;
-    Ok(Proposal {
-        plan: reconcile::up(&decision, &sight.world),
-        decision,
-        world: sight.world,
-        engine: sight.observer.map(Engine::new),
-    })
-}
-
-/// Says which line of which file is wrong, where the schema can tell, in place of the bare setting.
-fn in_its_file(error: Error, project: &Project) -> Error {
-    match (error, project.check_hub()) {
-        (Error::HubSettings(_), Err(violations)) => ProjectError::from(violations).into(),
-        (error, _) => error,
-    }
-}
 
 /// Starts everything as configured and requested.
 pub async fn up(request: &Request, progress: &dyn Progress) -> Result<Report, Error> {
@@ -114,8 +66,15 @@ pub async fn up_if<E: From<Error>>(
     let began = Instant::now();
     let mut retries = Retries::default();
     loop {
-        let proposal = propose(request, progress).await?;
+        let mut proposal = propose(request, progress).await?;
         agree(&proposal).await?;
+        if proposal.awaits_agreement() {
+            let informed = proposal.informed(request).await?;
+            if informed.plan != proposal.plan {
+                agree(&informed).await?;
+            }
+            proposal = informed;
+        }
         let Proposal {
             world,
             decision,

@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -22,6 +22,8 @@ use tokio_rustls::TlsAcceptor;
 const DEVELOPMENT_MARK: &str = "1.3.6.1.4.1.311.84.1.1";
 /// How often files are looked at for change, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// More bytes than a certificate with its chain has.
+const LARGEST: u64 = 1 << 20;
 /// Where .NET keeps the user's certificates on Unix, below the home folder.
 const DOTNET_STORE: &str = ".dotnet/corefx/cryptography/x509stores/my";
 
@@ -389,8 +391,19 @@ fn write_file(path: &Path, text: &str, readers: Readers) -> std::io::Result<()> 
     platform::create_file(path, readers)?.write_all(text.as_bytes())
 }
 
+/// A regular file's bytes, within bounds: what has no end is no certificate.
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|error| TlsError::Read {
+    let read = || {
+        if !fs::metadata(path)?.is_file() {
+            return Err(std::io::Error::other("it is not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        fs::File::open(path)?
+            .take(LARGEST)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|error| TlsError::Read {
         path: path.to_owned(),
         error,
     })

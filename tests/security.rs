@@ -1,7 +1,9 @@
 //! Attacks by who may publish, by Redis peers, by web pages and by other users of the machine.
 
 mod admin;
+mod answers;
 mod certificate;
+mod checkout;
 mod envelope;
 mod messages;
 mod proxies;

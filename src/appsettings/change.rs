@@ -10,7 +10,7 @@ mod record;
 
 pub use history::{UndoPlan, UndoneFile, undo, undo_plan};
 
-use super::disk::{Durability, check_access, read_bytes, replace, sync_folder};
+use super::disk::{Durability, Links, check_access, read_bytes, replace, sync_folder};
 use super::error::SettingsError;
 use crate::platform;
 use record::{Change, digest, is, take_back};
@@ -172,7 +172,7 @@ fn put(change: &Change) -> Result<(), SettingsError> {
 }
 
 fn refuse_change(replacement: &Replacement) -> Result<(), SettingsError> {
-    if read_bytes(&replacement.path)? == replacement.before {
+    if read_bytes(&replacement.path, Links::Followed)? == replacement.before {
         Ok(())
     } else {
         Err(SettingsError::changed(&replacement.path))

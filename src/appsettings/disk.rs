@@ -7,7 +7,16 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Larger files are not settings.
-pub(super) const MAXIMUM_SIZE: u64 = 64 << 20;
+const MAXIMUM_SIZE: u64 = 8 << 20;
+
+/// Where a path may lead through links.
+#[derive(Debug, Clone, Copy)]
+pub enum Links<'l> {
+    /// Anywhere: whoever starts the program made them, or named the file.
+    Followed,
+    /// Nowhere outside a folder, whoever filled it.
+    Within(&'l Path),
+}
 
 /// Whether a file must be on the disk when a call returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +28,7 @@ pub(super) enum Durability {
 }
 
 /// A regular file's bytes; `None` where there is no file. What has no end is not read to its end.
-pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, SettingsError> {
+pub(super) fn read_bytes(path: &Path, links: Links<'_>) -> Result<Option<Vec<u8>>, SettingsError> {
     let failed = |error| SettingsError::read(path, error);
     let is_missing = |error: &io::Error| {
         matches!(
@@ -32,6 +41,9 @@ pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, SettingsError> 
         Err(error) if is_missing(&error) => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
+    if let Links::Within(root) = links {
+        refuse_outside(path, root)?;
+    }
     let path = path.to_owned();
     if metadata.is_dir() {
         return Err(SettingsError::Folder { path });
@@ -50,6 +62,22 @@ pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, SettingsError> 
         return Err(SettingsError::TooLarge { path });
     }
     Ok(Some(bytes))
+}
+
+/// Refuses a path that leaves a folder through a link.
+fn refuse_outside(path: &Path, root: &Path) -> Result<(), SettingsError> {
+    let real = |path: &Path| {
+        platform::canonicalize(path).map_err(|error| SettingsError::read(path, error))
+    };
+    let (target, root) = (real(path)?, real(root)?);
+    if target.starts_with(&root) {
+        return Ok(());
+    }
+    Err(SettingsError::Outside {
+        path: path.to_owned(),
+        target,
+        root,
+    })
 }
 
 /// Replaces a file, or makes it, by one rename.

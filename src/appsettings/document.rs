@@ -5,6 +5,8 @@
 //! allows is allowed (comments, trailing commas), nothing more (spec: signalr.md H).
 
 mod edit;
+mod excerpt;
+mod lines;
 mod place;
 mod style;
 mod syntax_error;
@@ -16,8 +18,9 @@ pub use tree::Entry;
 use super::encoding::EncodedText;
 use super::key_path::{self, KeyPath};
 use edit::Edit;
+use lines::{LineCounter, position};
 use style::{MemberLayout, quoted};
-use tree::{LineCounter, Node, NodeValue, Span, flatten, parse, position, to_json};
+use tree::{Node, NodeValue, Span, flatten, parse, to_json};
 
 /// A document with its text.
 #[derive(Debug, Clone)]

@@ -15,8 +15,14 @@ pub enum SettingsError {
     Folder { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
     NotAFile { path: PathBuf },
-    #[error("{} is larger than 64 MB", path.display())]
+    #[error("{} is larger than 8 MB", path.display())]
     TooLarge { path: PathBuf },
+    #[error("{} leads to {}, outside {}", path.display(), target.display(), root.display())]
+    Outside {
+        path: PathBuf,
+        target: PathBuf,
+        root: PathBuf,
+    },
     #[error("cannot write {}: {error}", path.display())]
     Write { path: PathBuf, error: io::Error },
     #[error("{} was changed by another program meanwhile; nothing was written", path.display())]
@@ -24,6 +30,13 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
+    pub(super) fn syntax(path: &Path, error: SyntaxError) -> Self {
+        SettingsError::Syntax {
+            path: path.to_owned(),
+            error,
+        }
+    }
+
     pub(super) fn read(path: &Path, error: io::Error) -> Self {
         SettingsError::Read {
             path: path.to_owned(),

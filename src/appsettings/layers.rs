@@ -1,6 +1,6 @@
 //! .NET's layering: the effective value of each key, and where it came from (spec: signalr.md H).
 
-use super::disk::read_bytes;
+use super::disk::{Links, read_bytes};
 use super::document::{Document, Entry};
 use super::error::SettingsError;
 use super::key_path::{fold, same};
@@ -100,6 +100,7 @@ impl Layers {
     /// Reads a folder's settings for an environment, as an application started there would.
     pub fn load(
         folder: &Path,
+        links: Links<'_>,
         environment: &str,
         started: &ProcessInputs,
     ) -> Result<Self, SettingsError> {
@@ -109,11 +110,9 @@ impl Layers {
         ];
         for name in file_names(environment) {
             let path = folder.join(name);
-            if let Some(bytes) = read_bytes(&path)? {
-                let document = Document::parse(&bytes).map_err(|error| SettingsError::Syntax {
-                    path: path.clone(),
-                    error,
-                })?;
+            if let Some(bytes) = read_bytes(&path, links)? {
+                let document =
+                    Document::parse(&bytes).map_err(|error| SettingsError::syntax(&path, error))?;
                 layers.push(file_settings(&path, &document));
             }
         }

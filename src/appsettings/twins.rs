@@ -1,7 +1,7 @@
 //! Compressed twins of a published settings file, `.br` and `.gz`: made anew, so that no host serves stale settings.
 
 use super::change::Replacement;
-use super::disk::{MAXIMUM_SIZE, read_bytes};
+use super::disk::{Links, read_bytes};
 use super::error::SettingsError;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -13,17 +13,21 @@ const BROTLI_WINDOW: u32 = 22;
 
 /// What the twins of a file are to hold once it holds `text`, where they are there and say
 /// something else.
-pub fn stale(path: &Path, text: &[u8]) -> Result<Vec<Replacement>, SettingsError> {
+pub fn stale(
+    path: &Path,
+    text: &[u8],
+    links: Links<'_>,
+) -> Result<Vec<Replacement>, SettingsError> {
     let mut stale = Vec::new();
     for (ending, compress) in [
         ("br", brotli as fn(&[u8]) -> io::Result<Vec<u8>>),
         ("gz", gzip),
     ] {
         let path = twin(path, ending);
-        let Some(present) = read_bytes(&path)? else {
+        let Some(present) = read_bytes(&path, links)? else {
             continue;
         };
-        if decompress(ending, &present).is_none_or(|known| known != text) {
+        if !stands_for(ending, &present, text) {
             let after = compress(text).map_err(|error| SettingsError::write(&path, error))?;
             stale.push(Replacement {
                 path,
@@ -59,19 +63,18 @@ fn brotli(text: &[u8]) -> io::Result<Vec<u8>> {
     Ok(out)
 }
 
-/// What a twin says now; `None` where it can't be read, and so has to be made anew. A few bytes may
-/// stand for more than memory holds: no more is unpacked than a settings file has.
-fn decompress(ending: &str, bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut text = Vec::new();
-    let limit = MAXIMUM_SIZE + 1;
+/// Whether a twin says what the file does. A few bytes may stand for more than memory holds: no
+/// more is unpacked than the file has.
+fn stands_for(ending: &str, twin: &[u8], text: &[u8]) -> bool {
+    let mut unpacked = Vec::new();
+    let limit = text.len() as u64 + 1;
     let read = match ending {
-        "br" => ::brotli::Decompressor::new(bytes, 4096)
+        "br" => ::brotli::Decompressor::new(twin, 4096)
             .take(limit)
-            .read_to_end(&mut text),
-        _ => flate2::read::GzDecoder::new(bytes)
+            .read_to_end(&mut unpacked),
+        _ => flate2::read::GzDecoder::new(twin)
             .take(limit)
-            .read_to_end(&mut text),
+            .read_to_end(&mut unpacked),
     };
-    read.ok().filter(|length| (*length as u64) < limit)?;
-    Some(text)
+    read.is_ok() && unpacked == text
 }

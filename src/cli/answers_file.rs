@@ -4,7 +4,8 @@ use super::arguments::Answers;
 use super::context::Context;
 use super::edited_settings::take_secrets;
 use super::failure::{Exit, Failure};
-use crate::appsettings::{self, SettingsFile};
+use crate::appsettings::{self, Links, SettingsFile};
+use crate::containers::Service;
 use crate::schema;
 use crate::secret::Secret;
 use serde_json::Value;
@@ -13,11 +14,16 @@ use std::path::Path;
 /// Where a typed password is looked for when recorded answers are replayed.
 const REDIS_PASSWORD: &str = "HARMONY_REDIS_PASSWORD";
 const RABBITMQ_PASSWORD: &str = "HARMONY_RABBITMQ_PASSWORD";
+/// What the variables begin with that an answers file may name.
+const OURS: &str = "HARMONY_";
 
 /// The flags over what `--answers` has; the passwords looked up in the environment.
 pub fn gather(context: &Context, flags: Answers) -> Result<Answers, Failure> {
     let mut answers = match &context.answers {
-        Some(path) => over(&flags, read(path)?).map_err(|error| unusable(path, &error))?,
+        Some(path) => {
+            let merged = over(&flags, read(path)?).map_err(|error| unusable(path, &error))?;
+            name_secrets(path, &flags, merged)?
+        }
         None => flags.clone(),
     };
     answers.adopt = flags.adopt;
@@ -27,6 +33,37 @@ pub fn gather(context: &Context, flags: Answers) -> Result<Answers, Failure> {
     let variable = answers.rabbitmq_password_env.as_deref();
     answers.rabbitmq_password = named_password(variable, "--rabbitmq-password-env")?;
     Ok(answers)
+}
+
+/// Notes whose passwords a file names, not the user: only variables that are meant for it.
+fn name_secrets(path: &Path, flags: &Answers, mut merged: Answers) -> Result<Answers, Failure> {
+    let named = [
+        (
+            Service::Redis,
+            &flags.redis_password_env,
+            &merged.redis_password_env,
+        ),
+        (
+            Service::RabbitMq,
+            &flags.rabbitmq_password_env,
+            &merged.rabbitmq_password_env,
+        ),
+    ];
+    let mut services = Vec::new();
+    for (service, flag, variable) in named {
+        let Some(name) = variable.as_ref().filter(|_| flag.is_none()) else {
+            continue;
+        };
+        if !name.starts_with(OURS) && !flags.allow_env.contains(name) {
+            let message = format!("{} names the environment variable {name}", path.display());
+            return Err(Failure::new(Exit::Usage, "variableNotAllowed", message)
+                .why("variables of other names may be secrets of other programs")
+                .fix(format!("rename it to {OURS}…, or pass --allow-env {name}")));
+        }
+        services.push(service);
+    }
+    merged.passwords_from_file = services;
+    Ok(merged)
 }
 
 /// What the flags say, else what the file says.
@@ -85,7 +122,7 @@ fn read(path: &Path) -> Result<Value, Failure> {
              describes it",
         )
     };
-    let file = SettingsFile::read(path)?.ok_or_else(missing)?;
+    let file = SettingsFile::read(path, Links::Followed)?.ok_or_else(missing)?;
     let violations = schema::answers_violations(&file);
     if !violations.is_empty() {
         return Err(schema::Violations(violations).into());

@@ -2,6 +2,7 @@
 
 use super::edited_settings::{EditedSettings, changes};
 use crate::connection_string::Endpoint;
+use crate::containers::Service;
 use crate::project::parse_hub_url;
 use crate::provision::request::{HubChoice, Pull, ServerChoice, Wanted};
 use crate::secret::Secret;
@@ -26,6 +27,10 @@ pub struct Answers {
     #[arg(long, value_name = "VARIABLE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_password_env: Option<String>,
+    /// Environment variable that an answers file may name, beside those that begin with HARMONY_
+    #[arg(long, value_name = "VARIABLE")]
+    #[serde(skip)]
+    pub allow_env: Vec<String>,
     /// Port to publish Redis on
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +115,10 @@ pub struct Answers {
     #[arg(long)]
     #[serde(skip)]
     pub rotate_credentials: bool,
+    /// The services whose passwords an answers file names.
+    #[arg(skip)]
+    #[serde(skip)]
+    pub passwords_from_file: Vec<Service>,
     /// Typed, and never written down.
     #[arg(skip)]
     #[serde(skip)]
@@ -245,6 +254,7 @@ impl Answers {
             use_anyway: self.use_anyway,
             adopt: self.adopt,
             rotate_credentials: self.rotate_credentials,
+            passwords_from_file: self.passwords_from_file.clone(),
         }
     }
 }

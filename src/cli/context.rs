@@ -24,6 +24,8 @@ pub struct Context {
     pub instance: Instance,
     /// As given; `None` leaves it to be found.
     checkout: Option<PathBuf>,
+    /// A checkout of another user will do.
+    trust_checkout: bool,
     pub environment: String,
     /// The environment was named on the command line: only its file is written.
     pub only_environment: bool,
@@ -68,6 +70,7 @@ impl Context {
             terminal,
             instance,
             checkout: global.checkout.clone(),
+            trust_checkout: global.trust_checkout,
             environment,
             only_environment: global.environment.is_some(),
             yes: global.yes,
@@ -119,6 +122,7 @@ impl Context {
             wanted,
             timeout: self.timeout,
             cancellation: self.interrupted.clone(),
+            trusts_checkout: self.trust_checkout,
             ..Request::new(self.installation()?, self.find_checkout()?, self.scope())
         })
     }
@@ -182,7 +186,23 @@ impl Context {
             Some(folder) => (checkout::at(&here.join(folder))?, here.join(folder)),
             None => (checkout::find(&here)?, here.join(checkout::MADE)),
         };
-        Ok(found.unwrap_or_else(|| Checkout::made(&made)))
+        match found {
+            Some(found) => self.trusted(found),
+            None => Ok(Checkout::made(&made)),
+        }
+    }
+
+    /// Refuses the checkout of another user, who could have filled it for this one.
+    fn trusted(&self, checkout: Checkout) -> Result<Checkout, Failure> {
+        let state = self.instance.state()?;
+        let is_known = state.trusts_checkout && state.checkout == checkout.root;
+        let Some(folder) = foreign(&checkout).filter(|_| !self.trust_checkout && !is_known) else {
+            return Ok(checkout);
+        };
+        let message = format!("{} belongs to another user", folder.display());
+        Err(Failure::new(Exit::Usage, "foreignCheckout", message)
+            .why("its settings would decide what runs here and where passwords go")
+            .fix("look at its settings files, then pass --trust-checkout"))
     }
 
     /// The checkout of what was brought up, else the one that is found.
@@ -192,7 +212,7 @@ impl Context {
             && state.checkout.exists()
             && let Some(checkout) = checkout::at(&state.checkout)?
         {
-            return Ok(checkout);
+            return self.trusted(checkout);
         }
         let checkout = self.find_checkout()?;
         if checkout.exists {
@@ -205,6 +225,13 @@ impl Context {
         Err(Failure::new(Exit::Usage, "noCheckout", message)
             .fix("run 'harmony up' first, or name one with --checkout DIR"))
     }
+}
+
+/// A folder of a checkout that belongs to another user.
+fn foreign(checkout: &Checkout) -> Option<PathBuf> {
+    let folders = checkout.applications().chain(&checkout.gateway);
+    let mut folders = std::iter::once(&checkout.root).chain(folders);
+    folders.find(|folder| platform::is_foreign(folder)).cloned()
 }
 
 /// Ends a change of settings that was interrupted, unless somebody is at it right now.

@@ -2,7 +2,6 @@
 
 use super::context::Context;
 use crate::appsettings::layers::file_names;
-use crate::checkout::Checkout;
 
 /// .NET's own names, which need no file.
 const USUAL: [&str; 3] = ["Development", "Staging", "Production"];
@@ -20,7 +19,7 @@ pub fn point_out(context: &Context) {
         return;
     };
     let [_, file] = file_names(name);
-    let folders = folders(&checkout);
+    let folders = checkout.applications();
     if folders.clone().any(|folder| folder.join(&file).exists()) {
         return;
     }
@@ -35,12 +34,6 @@ pub fn point_out(context: &Context) {
     context
         .terminal
         .warn(&format!("no settings file is called {file}{hint}"));
-}
-
-fn folders(checkout: &Checkout) -> impl Iterator<Item = &std::path::PathBuf> + Clone {
-    std::iter::once(&checkout.hub)
-        .chain(&checkout.client)
-        .chain(&checkout.others)
 }
 
 /// The environments that a folder has files for.

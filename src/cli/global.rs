@@ -16,6 +16,9 @@ pub struct Global {
     /// Name of this installation, if you run several
     #[arg(long, value_name = "NAME", default_value = "harmony", global = true)]
     pub instance: String,
+    /// Use a checkout that belongs to another user; up remembers it
+    #[arg(long, global = true)]
+    pub trust_checkout: bool,
     /// Print one JSON document on stdout, progress as JSON lines on stderr
     #[arg(long, global = true)]
     pub json: bool,

@@ -5,6 +5,7 @@ mod doors;
 use super::failure::{Exit, Failure};
 use super::global::Global;
 use super::runtime;
+use crate::appsettings::Links;
 use crate::appsettings::layers::{Layers, ProcessInputs};
 use crate::hub;
 use crate::hub::settings::{HubSettings, KestrelEndpoint, LogLevel};
@@ -99,7 +100,7 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
     }
     let started = ProcessInputs::here(rest);
     let environment = started.environment();
-    let layers = Layers::load(&folder, &environment, &started)?;
+    let layers = Layers::load(&folder, Links::Followed, &environment, &started)?;
     let settings = HubSettings::read(&layers, &environment, &folder)?;
     telemetry::start_logging(level(settings.log_level));
     if let Err(error) = platform::raise_file_limit() {

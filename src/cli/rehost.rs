@@ -5,7 +5,7 @@ mod verify;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use crate::appsettings::document::NewValue;
-use crate::appsettings::{self, SettingsFile, change, twins};
+use crate::appsettings::{self, Links, SettingsFile, change, twins};
 use crate::hub_client::HubClient;
 use crate::project::{ApplicationSettings, HubUrlPlace, Project, parse_hub_url, published};
 use serde::Serialize;
@@ -80,8 +80,8 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
         let message = "--verify-url compares with a published client's folder";
         return Err(Failure::new(Exit::Usage, "notAClient", message).fix("name it with --client"));
     }
-    let files = match &place {
-        Some(folder) => published(context, folder, &arguments)?,
+    let (boundary, files) = match &place {
+        Some(folder) => (folder.clone(), published(context, folder, &arguments)?),
         None => checkout(context, &arguments)?,
     };
     for file in files.iter().filter(|file| file.is_changed()) {
@@ -89,7 +89,9 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
     }
     let mut replacements = appsettings::replacements(&files);
     for file in files.iter().filter(|file| !file.is_new()) {
-        replacements.extend(twins::stale(&file.path, &file.document.to_bytes())?);
+        let bytes = file.document.to_bytes();
+        let links = Links::Within(&boundary);
+        replacements.extend(twins::stale(&file.path, &bytes, links)?);
     }
     if let Some(folder) = &place {
         published::renew(folder, &mut replacements)?;
@@ -175,15 +177,18 @@ fn published(
     folder: &Path,
     arguments: &RehostArguments,
 ) -> Result<Vec<SettingsFile>, Failure> {
-    let mut client = ApplicationSettings::read(folder, &context.scope())?;
+    let mut client = ApplicationSettings::read(folder, Links::Within(folder), &context.scope())?;
     let key = client_key(&client, arguments.gateway);
     warn_of_mixed_content(context, &client, &arguments.url);
     client.set(key, NewValue::Text(shown(&arguments.url)))?;
     Ok(client.files().to_vec())
 }
 
-/// The files of a checkout: the client's, or the gateway's where the client knows only that.
-fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<SettingsFile>, Failure> {
+/// A checkout's folder and files: the client's, or the gateway's where the client knows only that.
+fn checkout(
+    context: &Context,
+    arguments: &RehostArguments,
+) -> Result<(PathBuf, Vec<SettingsFile>), Failure> {
     let checkout = context.known_checkout()?;
     let mut settings = Project::read(&checkout, &context.scope())?;
     match &settings.client {
@@ -212,7 +217,7 @@ fn checkout(context: &Context, arguments: &RehostArguments) -> Result<Vec<Settin
             }
         }
     }
-    Ok(settings.files())
+    Ok((checkout.root, settings.files()))
 }
 
 /// The key by which a client finds the hub.

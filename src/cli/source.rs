@@ -66,7 +66,7 @@ impl NotificationSource {
             &state.environment
         };
         let scope = Scope::of(&**environment);
-        let layers = ApplicationSettings::read(&checkout.hub, &scope)?.layers();
+        let layers = ApplicationSettings::of(&checkout, &checkout.hub, &scope)?.layers();
         Ok(NotificationSource::RabbitMq {
             address: broker_address(&layers)?,
             admin,

@@ -115,7 +115,7 @@ fn layers(context: &Context) -> Result<Layers, Failure> {
     let known = context.instance.state()?.environment;
     let environment = Some(known).filter(|known| !known.is_empty());
     let scope = Scope::of(environment.unwrap_or_else(|| context.environment.clone()));
-    Ok(ApplicationSettings::read(&checkout.hub, &scope)?.layers())
+    Ok(ApplicationSettings::of(&checkout, &checkout.hub, &scope)?.layers())
 }
 
 /// Prints the variables; for a GitHub Actions job they go to the file that the runner reads.

@@ -278,6 +278,12 @@ impl RedisOptions {
 }
 
 impl RedisOptions {
+    /// Whether connecting to the servers sends anything to another machine.
+    pub fn leaves_this_machine(&self) -> bool {
+        let mut places = self.endpoints.iter().chain(&self.tunnel);
+        places.any(|place| !place.is_loopback())
+    }
+
     /// Refuses what this hub cannot do, and StackExchange.Redis can.
     pub fn check_supported(&self) -> Result<(), Unsupported> {
         self.unsupported.clone().map_or(Ok(()), Err)
@@ -483,6 +489,24 @@ pub fn rewrite(text: &str, endpoint: &Endpoint, password: Option<&Secret>) -> St
         parts.push(format!("password={}", password.reveal()));
     }
     parts.join(",")
+}
+
+/// The string without what belongs to one server alone: who it knows, and the way to it.
+pub fn without_credentials(text: &str) -> String {
+    const OWN: [&str; 6] = [
+        "user",
+        "password",
+        "serviceName",
+        "sentinelUser",
+        "sentinelPassword",
+        "tunnel",
+    ];
+    let is_own = |token: &&str| {
+        let key = token.split_once('=').map_or("", |(key, _)| key.trim());
+        OWN.iter().any(|own| own.eq_ignore_ascii_case(key))
+    };
+    let kept: Vec<_> = text.split(',').filter(|token| !is_own(token)).collect();
+    kept.join(",")
 }
 
 /// The string with its secrets masked, also where a password stands in a wrong place.

@@ -26,6 +26,8 @@ pub enum NotReady {
     Topology(String),
     #[error("it takes no messages: {0} (an alarm of RabbitMQ's)")]
     Blocked(String),
+    #[error("it is asked once the plan was agreed to")]
+    NotAsked,
     #[error("{0}")]
     Other(String),
 }
@@ -60,7 +62,10 @@ impl NotReady {
             NotReady::Blocked(_) => {
                 "free memory or disk on RabbitMQ's machine, or raise vm_memory_high_watermark or lower disk_free_limit; see rabbitmq-diagnostics alarms".to_owned()
             }
-            NotReady::Unreachable(_) | NotReady::TooOld(..) | NotReady::Other(_) => return None,
+            NotReady::Unreachable(_)
+            | NotReady::TooOld(..)
+            | NotReady::NotAsked
+            | NotReady::Other(_) => return None,
         })
     }
 }

@@ -3,7 +3,8 @@
 use crate::appsettings::document::{EditError, NewValue};
 use crate::appsettings::key_path::KeyPath;
 use crate::appsettings::layers::{Layers, file_names};
-use crate::appsettings::{SettingsError, SettingsFile};
+use crate::appsettings::{Links, SettingsError, SettingsFile};
+use crate::checkout::Checkout;
 use crate::schema::Application;
 use crate::templates::Template;
 use std::path::Path;
@@ -43,9 +44,9 @@ pub struct ApplicationSettings {
 
 impl ApplicationSettings {
     /// Reads `appsettings.json` and every `appsettings.*.json` of a folder.
-    pub fn read(folder: &Path, scope: &Scope) -> Result<Self, SettingsError> {
+    pub fn read(folder: &Path, links: Links<'_>, scope: &Scope) -> Result<Self, SettingsError> {
         let [base, own] = file_names(&scope.environment);
-        let mut files: Vec<_> = SettingsFile::read(&folder.join(&base))?
+        let mut files: Vec<_> = SettingsFile::read(&folder.join(&base), links)?
             .into_iter()
             .collect();
         let entries = std::fs::read_dir(folder).map_err(|error| SettingsError::Read {
@@ -58,7 +59,7 @@ impl ApplicationSettings {
         names.sort();
         for name in names {
             if name.starts_with("appsettings.") && name.ends_with(".json") && name != base {
-                files.extend(SettingsFile::read(&folder.join(name))?);
+                files.extend(SettingsFile::read(&folder.join(name), links)?);
             }
         }
         let has_own = files.iter().any(|file| file.path.ends_with(&own));
@@ -69,6 +70,11 @@ impl ApplicationSettings {
             files,
             scope: scope.clone(),
         })
+    }
+
+    /// Reads the settings in one of a checkout's folders, and nothing outside.
+    pub fn of(checkout: &Checkout, folder: &Path, scope: &Scope) -> Result<Self, SettingsError> {
+        Self::read(folder, Links::Within(checkout.boundary(folder)), scope)
     }
 
     /// The settings that a template makes below a root.
@@ -91,6 +97,16 @@ impl ApplicationSettings {
             .iter()
             .filter_map(|name| self.files.iter().find(|file| file.path.ends_with(name)));
         Layers::of_files(files.map(|file| (file.path.as_path(), &file.document)))
+    }
+
+    /// What it reads as the files are on disk.
+    pub fn original_layers(&self) -> Layers {
+        let documents: Vec<_> = file_names(&self.scope.environment)
+            .iter()
+            .filter_map(|name| self.files.iter().find(|file| file.path.ends_with(name)))
+            .filter_map(|file| Some((file.path.as_path(), file.original()?)))
+            .collect();
+        Layers::of_files(documents.iter().map(|(path, document)| (*path, document)))
     }
 
     /// Sets a key in the files that the scope names.

@@ -3,7 +3,7 @@
 use crate::appsettings::change::Replacement;
 use crate::appsettings::document::{Document, EditError, NewValue};
 use crate::appsettings::key_path::KeyPath;
-use crate::appsettings::{SettingsError, read_file, twins};
+use crate::appsettings::{Links, SettingsError, read_file, twins};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::path::{Path, PathBuf};
@@ -37,13 +37,13 @@ pub fn renew(folder: &Path, changes: &mut Vec<Replacement>) -> Result<(), Publis
     if let Some((before, after)) = renew_assets(folder, changes)? {
         let worker = folder.join(WORKER);
         let replaced = |text: String| text.replace(&before, &after);
-        rewrite(&worker, changes, |text| Ok(replaced(text)))?;
+        rewrite(&worker, folder, changes, |text| Ok(replaced(text)))?;
     }
     let above = folder.parent().unwrap_or(folder);
     for place in [folder, above] {
         for list in lists(place)? {
             let known = changes.clone();
-            rewrite(&list, changes, |text| {
+            rewrite(&list, place, changes, |text| {
                 endpoints(&list, folder, &known, &text)
             })?;
         }
@@ -55,7 +55,7 @@ pub fn renew(folder: &Path, changes: &mut Vec<Replacement>) -> Result<(), Publis
 fn renew_boot(folder: &Path, changes: &mut Vec<Replacement>) -> Result<(), PublishedError> {
     let path = folder.join(BOOT);
     let known = changes.clone();
-    rewrite(&path, changes, |text| {
+    rewrite(&path, folder, changes, |text| {
         let mut list = parse(&path, &text)?;
         for entry in list.entries() {
             let (_, name) = entry.key.rsplit_once(':').unwrap_or_default();
@@ -78,7 +78,7 @@ fn renew_assets(
     let path = folder.join(ASSETS);
     let known = changes.clone();
     let mut versions = None;
-    rewrite(&path, changes, |text| {
+    rewrite(&path, folder, changes, |text| {
         let (Some(start), Some(end)) = (text.find('{'), text.rfind('}')) else {
             let why = "it holds no list".to_owned();
             return Err(PublishedError::Unreadable {
@@ -206,13 +206,15 @@ fn change_of<'c>(folder: &Path, changes: &'c [Replacement], name: &str) -> Optio
         .find(|change| !name.is_empty() && change.path == folder.join(name))
 }
 
-/// Rewrites a list and its twins, where it is there.
+/// Rewrites a list and its twins, where it is there; nothing outside a folder.
 fn rewrite(
     path: &Path,
+    folder: &Path,
     changes: &mut Vec<Replacement>,
     edit: impl FnOnce(String) -> Result<String, PublishedError>,
 ) -> Result<(), PublishedError> {
-    let Some(before) = read_file(path)? else {
+    let links = Links::Within(folder);
+    let Some(before) = read_file(path, links)? else {
         return Ok(());
     };
     let text = String::from_utf8(before.clone()).map_err(|error| PublishedError::Unreadable {
@@ -221,7 +223,7 @@ fn rewrite(
     })?;
     let after = edit(text)?.into_bytes();
     if after != before {
-        changes.extend(twins::stale(path, &after)?);
+        changes.extend(twins::stale(path, &after, links)?);
         changes.push(Replacement {
             path: path.to_owned(),
             before: Some(before),

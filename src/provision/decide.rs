@@ -128,6 +128,8 @@ fn state(
     let unreachable = matches!(basis.world.engine, EngineLook::Unreachable(_));
     State {
         checkout: request.checkout.root.clone(),
+        trusts_checkout: request.trusts_checkout
+            || known.trusts_checkout && known.checkout == request.checkout.root,
         environment: request.scope.environment.clone(),
         hub_url: hub_url.to_string(),
         redis: redis.choice(),
@@ -164,6 +166,20 @@ fn moved_images(basis: &Basis<'_>) -> impl Iterator<Item = Warning> {
     })
 }
 
+/// Servers that get a password only after this was read.
+fn postponed(basis: &Basis<'_>) -> impl Iterator<Item = Warning> {
+    let world = basis.world;
+    let redis = world
+        .redis
+        .as_ref()
+        .and_then(|probe| probe.asked.endpoints.first());
+    let rabbitmq = world.rabbitmq.as_ref().map(|probe| &probe.asked.endpoint);
+    [(Service::Redis, redis), (Service::RabbitMq, rabbitmq)]
+        .into_iter()
+        .filter(|(service, _)| world.is_postponed(*service))
+        .filter_map(|(service, endpoint)| Some(Warning::SecretGoesTo(service, endpoint?.clone())))
+}
+
 /// What the user should know of a decision.
 fn about(basis: &Basis<'_>, decision: &Decision) -> Vec<Warning> {
     let moved = [Service::Redis, Service::RabbitMq].map(|service| decision.moved(service));
@@ -173,6 +189,7 @@ fn about(basis: &Basis<'_>, decision: &Decision) -> Vec<Warning> {
         .map(|moved| Warning::PortMoved(moved.clone()))
         .collect();
     warnings.extend(moved_images(basis));
+    warnings.extend(postponed(basis));
     if let (EngineLook::Unreachable(error), true) =
         (&basis.world.engine, decision.state.containers_remain)
     {

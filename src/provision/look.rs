@@ -1,21 +1,24 @@
 //! Takes the look: asks Docker, servers, ports and the hub, all at once.
 
+mod servers;
+
+pub use servers::ask_postponed;
+
 use crate::admin_token;
 use crate::containers::Service;
 use crate::containers::docker::{DockerError, Observer};
 use crate::containers::own_image::OwnImage;
 use crate::containers::ports;
-use crate::containers::readiness::{ask_foreign_rabbitmq, ask_redis};
 use crate::containers::whereabouts::Whereabouts;
 use crate::hub_process;
 use crate::instance::State;
 use crate::provision::error::Error;
 use crate::provision::ports::{PortAddress, PortHolder, PortLook, PortState};
-use crate::provision::questions::{AskEngine, AskServers, HubContainerFiles, Questions};
+use crate::provision::questions::{AskEngine, HubContainerFiles, Questions};
 use crate::provision::request::Installation;
 use crate::provision::variables::overriding;
 use crate::provision::world::{
-    EngineContents, EngineLook, FreePorts, HubImage, NewPasswords, Probe, World,
+    EngineContents, EngineLook, FreePorts, HubImage, NewPasswords, World,
 };
 use crate::secret::Secret;
 use crate::tls;
@@ -63,7 +66,7 @@ pub async fn look(installation: &Installation, questions: &Questions) -> Result<
             look_at_engine(&mut world, connected).await?
         }
     };
-    ask_servers(&mut world, questions).await;
+    servers::ask(&mut world, questions).await;
     look_at_ports(&mut world, observer.as_ref(), questions, installation).await?;
     if let Some(files) = &questions.hub_container {
         look_at_own_image(&mut world, observer.as_ref(), installation, files).await?;
@@ -128,27 +131,6 @@ async fn contents(observer: &Observer, instance: &str) -> Result<EngineContents,
         volumes,
         own_images,
     })
-}
-
-/// Asks the servers that a decision depends on.
-async fn ask_servers(world: &mut World, questions: &Questions) {
-    let asked = |service| questions.servers == AskServers::All || world.found(service).is_none();
-    let redis = questions.redis.clone().filter(|_| asked(Service::Redis));
-    let rabbitmq = questions
-        .rabbitmq
-        .clone()
-        .filter(|_| asked(Service::RabbitMq));
-    let ask_redis = async {
-        let asked = redis?;
-        let result = ask_redis(&asked, questions.within).await;
-        Some(Probe { asked, result })
-    };
-    let ask_rabbitmq = async {
-        let asked = rabbitmq?;
-        let result = ask_foreign_rabbitmq(&asked, questions.within).await;
-        Some(Probe { asked, result })
-    };
-    (world.redis, world.rabbitmq) = tokio::join!(ask_redis, ask_rabbitmq);
 }
 
 async fn look_at_ports(

@@ -1,15 +1,15 @@
 //! What has to be looked at before a decision: which servers to ask, which ports to try.
 
 use crate::appsettings::layers::Layers;
-use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
-use crate::connection_string::redis::{RedisOptions, rewrite};
+use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
 use crate::hub::settings::{HubSettings, HubSettingsError, broker_address};
 use crate::instance::State;
 use crate::project::{HUB_URL, Project};
 use crate::provision::ports::{LOOPBACK, MANAGEMENT_PORT, PortAddress, RABBITMQ_PORT, REDIS_PORT};
 use crate::provision::request::{HubChoice, Request, ServerChoice, Wanted};
+use crate::provision::servers::{postponed, rabbitmq_to_ask, redis_to_ask};
 use crate::tls::CertificateSource;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub struct Questions {
     pub redis: Option<RedisOptions>,
     pub rabbitmq: Option<BrokerAddress>,
     pub servers: AskServers,
+    /// Not asked before the plan was agreed to: a file alone sends credentials there.
+    pub postponed: Vec<Service>,
     /// How long a server may take to respond.
     pub within: Duration,
     pub ports: Vec<(PortAddress, u16)>,
@@ -66,6 +68,7 @@ impl Questions {
             redis: None,
             rabbitmq: None,
             servers: AskServers::All,
+            postponed: Vec::new(),
             within: SERVER_WITHIN,
             ports: Vec::new(),
             hub_port: None,
@@ -108,6 +111,8 @@ impl Questions {
             Some(_) => Vec::new(),
             None => container_ports(&wanted, &layers, known),
         };
+        let redis = redis_to_ask(&wanted, &layers)?;
+        let rabbitmq = rabbitmq_to_ask(&wanted, &layers)?;
         let engine = wanted.may_use_containers() || in_container || known.has_containers();
         let process = !in_container && wanted.hub != Some(HubChoice::None);
         Ok(Questions {
@@ -115,8 +120,9 @@ impl Questions {
                 true => AskEngine::Yes,
                 false => AskEngine::No,
             },
-            redis: redis_to_ask(&wanted, &layers)?,
-            rabbitmq: rabbitmq_to_ask(&wanted, &layers)?,
+            postponed: postponed(&wanted, project, redis.as_ref(), rabbitmq.as_ref()),
+            redis,
+            rabbitmq,
             servers: AskServers::NotOurs,
             within: SERVER_WITHIN,
             ports: ports
@@ -164,79 +170,6 @@ pub fn bind(wanted: &Wanted, known: &State, other_machine: Option<&str>) -> IpAd
         None => LOOPBACK,
     };
     wanted.bind.or(known.bind).unwrap_or(default)
-}
-
-/// The Redis of the settings; `None` where they have none.
-pub fn configured_redis(layers: &Layers) -> Result<Option<RedisOptions>, HubSettingsError> {
-    match layers.get("RedisConnectionString") {
-        "" => Ok(None),
-        text => Ok(Some(RedisOptions::parse(text)?)),
-    }
-}
-
-/// The connection string for a server that was named: as configured, where it is the same one.
-pub fn redis_at(wanted: &Wanted, layers: &Layers, endpoint: &Endpoint) -> String {
-    let text = layers.get("RedisConnectionString");
-    let configured = RedisOptions::parse(text).ok();
-    let known = configured.filter(|known| known.endpoints.first() == Some(endpoint));
-    let password = wanted
-        .redis_password
-        .clone()
-        .or_else(|| known.and_then(|known| known.password));
-    rewrite(text, endpoint, password.as_ref())
-}
-
-/// The Redis whose response the decision depends on.
-fn redis_to_ask(
-    wanted: &Wanted,
-    layers: &Layers,
-) -> Result<Option<RedisOptions>, HubSettingsError> {
-    match &wanted.redis {
-        Some(ServerChoice::Without | ServerChoice::Container) => Ok(None),
-        Some(ServerChoice::Server(endpoint)) => {
-            let text = redis_at(wanted, layers, endpoint);
-            Ok(Some(RedisOptions::parse(&text)?))
-        }
-        None => configured_redis(layers),
-    }
-}
-
-/// The RabbitMQ of the settings, with the credentials that were given.
-pub fn configured_rabbitmq(
-    wanted: &Wanted,
-    layers: &Layers,
-) -> Result<BrokerAddress, HubSettingsError> {
-    let mut address = broker_address(layers)?;
-    if let Some(user) = &wanted.rabbitmq_user {
-        address.username.clone_from(user);
-    }
-    if let Some(password) = &wanted.rabbitmq_password {
-        address.password.clone_from(password);
-    }
-    if let Some(name) = wanted
-        .rabbitmq_vhost
-        .as_ref()
-        .filter(|name| !name.is_empty())
-    {
-        address.virtual_host.clone_from(name);
-    }
-    Ok(address)
-}
-
-/// The RabbitMQ whose response the decision depends on.
-fn rabbitmq_to_ask(
-    wanted: &Wanted,
-    layers: &Layers,
-) -> Result<Option<BrokerAddress>, HubSettingsError> {
-    let mut address = configured_rabbitmq(wanted, layers)?;
-    match &wanted.rabbitmq {
-        Some(ServerChoice::Without | ServerChoice::Container) => Ok(None),
-        Some(ServerChoice::Server(endpoint)) => {
-            address.endpoint.clone_from(endpoint);
-            Ok(Some(address))
-        }
-        None => Ok(Some(address)),
-    }
 }
 
 /// The port that the settings have for a service on this machine.

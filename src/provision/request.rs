@@ -3,6 +3,7 @@
 use crate::appsettings::document::NewValue;
 use crate::checkout::Checkout;
 use crate::connection_string::Endpoint;
+use crate::containers::Service;
 use crate::containers::whereabouts::Surroundings;
 use crate::instance::Instance;
 use crate::project::Scope;
@@ -38,6 +39,8 @@ pub struct Request {
     pub scope: Scope,
     pub wanted: Wanted,
     pub timeout: Duration,
+    /// The checkout belongs to another user, and the user trusts it.
+    pub trusts_checkout: bool,
     /// Ends the run; what it did is rolled back.
     pub cancellation: CancellationToken,
 }
@@ -51,6 +54,7 @@ impl Request {
             scope,
             wanted: Wanted::default(),
             timeout: TIMEOUT,
+            trusts_checkout: false,
             cancellation: CancellationToken::new(),
         }
     }
@@ -87,6 +91,9 @@ pub struct Wanted {
     pub adopt: bool,
     /// Give Redis and RabbitMQ new passwords.
     pub rotate_credentials: bool,
+    /// The services whose passwords an answers file names: servers elsewhere are asked with them
+    /// only after the plan was agreed to.
+    pub passwords_from_file: Vec<Service>,
 }
 
 impl Wanted {

@@ -1,5 +1,6 @@
 //! What the user should know of a decision before agreeing to it.
 
+use crate::connection_string::Endpoint;
 use crate::containers::Service;
 use crate::provision::ports::PortHolder;
 use std::fmt;
@@ -53,6 +54,8 @@ pub enum Warning {
     RedisWithoutPassword,
     /// Docker cannot be asked, so containers of earlier runs stay.
     ContainersRemain(String),
+    /// A password goes to another machine that a file names, not the user.
+    SecretGoesTo(Service, Endpoint),
     /// The checkout that the instance belonged to is gone.
     Moved(PathBuf),
 }
@@ -97,6 +100,11 @@ impl fmt::Display for Warning {
                 formatter,
                 "containers of an earlier run were not removed, because Docker is not reachable: \
                  {why}"
+            ),
+            Warning::SecretGoesTo(service, endpoint) => write!(
+                formatter,
+                "{endpoint}, on another machine, gets the password of {} once you agree",
+                service.title()
             ),
             Warning::Moved(path) => write!(
                 formatter,

@@ -100,12 +100,28 @@ pub struct Probe<A> {
     pub result: Result<(), NotReady>,
 }
 
+impl<A> Probe<A> {
+    fn error(&self) -> Option<NotReady> {
+        self.result.clone().err()
+    }
+}
+
 impl World {
     /// What the engine has, where it could be asked.
     pub fn contents(&self) -> Option<&EngineContents> {
         match &self.engine {
             EngineLook::Reachable(contents) => Some(contents),
             _ => None,
+        }
+    }
+
+    /// Whether a server is not asked before the plan was agreed to.
+    pub fn is_postponed(&self, service: Service) -> bool {
+        let not_asked = Some(NotReady::NotAsked);
+        match service {
+            Service::Redis => self.redis.as_ref().and_then(Probe::error) == not_asked,
+            Service::RabbitMq => self.rabbitmq.as_ref().and_then(Probe::error) == not_asked,
+            Service::Hub => false,
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::harness::Folder;
 use crate::harness::program::{harmony, run, text};
 use crate::harness::terminal::{CONTROL_C, ENTER, ESCAPE, Shape, Terminal, UP, is_on_terminal};
-use harmony::appsettings::SettingsFile;
 use harmony::appsettings::layers::{Layers, ProcessInputs};
+use harmony::appsettings::{Links, SettingsFile};
 use harmony::form::draft::FileDraft;
 use harmony::schema::interview::questions;
 
@@ -174,11 +174,17 @@ fn edits_by_a_schema_of_another_test() {
     let variable = |name| std::env::var(name).expect("a variable");
     let schema = serde_json::from_str(&variable(SCHEMA)).expect("a schema");
     let path = std::path::PathBuf::from(variable(FILE));
-    let file = SettingsFile::read(&path)
+    let file = SettingsFile::read(&path, Links::Followed)
         .expect("settings")
         .expect("a file");
     let folder = path.parent().expect("a folder");
-    let layers = Layers::load(folder, "Production", &ProcessInputs::default()).expect("layers");
+    let layers = Layers::load(
+        folder,
+        Links::Followed,
+        "Production",
+        &ProcessInputs::default(),
+    )
+    .expect("layers");
     let asked = questions(&schema);
     let mut draft = FileDraft::new("Another.App", schema, layers, file);
     let runtime = tokio::runtime::Builder::new_current_thread()

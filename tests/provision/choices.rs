@@ -168,3 +168,38 @@ fn what_was_chosen_is_remembered() {
     assert_eq!(decision.state.redis_port, 6379);
     assert!(decision.spec(Service::Redis).is_some());
 }
+
+/// What a server that was named would be asked with.
+fn credentials(redis: &str, rabbitmq: &str) -> [String; 2] {
+    use harmony::provision::servers::{configured_rabbitmq, rabbitmq_at, redis_at};
+    let scene = asked_for(redis, rabbitmq);
+    let file = "Harmony.SignalR/appsettings.json";
+    let settings = serde_json::json!({
+        "RedisConnectionString":
+            "10.0.0.1:6379,user=u,password=own,sentinelPassword=own,tunnel=http:10.0.0.2:3128,ssl=true",
+        "BrokerConfiguration": { "Host": "10.0.0.1", "Port": 5672, "Username": "u", "Password": "own" },
+    });
+    scene.folder.write(file, &settings.to_string());
+    let project = harmony::project::Project::read(&scene.request.checkout, &scene.request.scope);
+    let layers = project.expect("settings").hub.layers();
+    let wanted = &scene.request.wanted;
+    let endpoint = |address: &str| Endpoint::parse(address, 1).expect("an address");
+    let configured = configured_rabbitmq(wanted, &layers).expect("an address");
+    let broker = rabbitmq_at(wanted, configured, &endpoint(rabbitmq));
+    [
+        redis_at(wanted, &layers, &endpoint(redis)),
+        format!("{}:{}", broker.username, broker.password.reveal()),
+    ]
+}
+
+#[test]
+fn the_credentials_of_the_settings_go_to_their_own_server_only() {
+    let own = credentials("10.0.0.1:6379", "10.0.0.1:5672");
+    assert!(
+        own[0].contains("password=own") && own[0].contains("tunnel="),
+        "{own:?}"
+    );
+    assert_eq!(own[1], "u:own");
+    let other = credentials("10.9.9.9:6379", "10.9.9.9:5672");
+    assert_eq!(other, ["10.9.9.9:6379,ssl=true", "guest:guest"]);
+}

@@ -3,6 +3,7 @@
 use crate::harness::Folder;
 use crate::harness::program::{dotnet, peer, run, text};
 use crate::harness::services::{Part, has};
+use harmony::appsettings::Links;
 use harmony::appsettings::key_path::fold;
 use harmony::appsettings::layers::{Layers, ProcessInputs};
 use serde_json::Value;
@@ -71,7 +72,8 @@ pub fn our_settings(
     environment: &str,
     started: &ProcessInputs,
 ) -> Result<BTreeMap<String, String>, String> {
-    let layers = Layers::load(folder, environment, started).map_err(|error| error.to_string())?;
+    let layers = Layers::load(folder, Links::Followed, environment, started)
+        .map_err(|error| error.to_string())?;
     let settings = layers.effective().into_iter();
     Ok(settings
         .filter(|setting| is_of_the_case(&setting.key))

@@ -1,7 +1,7 @@
 //! The journals of past changes, newest first, and going back over them.
 
 use super::record::{Change, digest, take_back};
-use crate::appsettings::disk::{Durability, read_bytes, replace};
+use crate::appsettings::disk::{Durability, Links, read_bytes, replace};
 use crate::appsettings::error::SettingsError;
 use crate::platform;
 use std::collections::HashMap;
@@ -42,7 +42,7 @@ pub fn undo_plan(backups: &Path, steps: usize) -> Result<UndoPlan, SettingsError
     for journal in journals(backups)?.into_iter().take(steps) {
         let changes = read(&journal)?;
         for change in &changes {
-            let on_disk = read_bytes(&change.target)?;
+            let on_disk = read_bytes(&change.target, Links::Followed)?;
             let now = held.entry(change.target.clone()).or_insert(on_disk);
             let digested = now.as_deref().map(digest);
             if digested == change.before {
@@ -110,7 +110,7 @@ pub(super) fn read(journal: &Path) -> Result<Vec<Change>, SettingsError> {
     } else {
         journal.to_owned()
     };
-    let Some(text) = read_bytes(&path)? else {
+    let Some(text) = read_bytes(&path, Links::Followed)? else {
         return Ok(Vec::new());
     };
     serde_json::from_slice(&text).map_err(|error| SettingsError::read(&path, error.into()))

@@ -1,6 +1,6 @@
 //! One file's part in a change, and how it is taken back.
 
-use crate::appsettings::disk::{Durability, read_bytes, replace};
+use crate::appsettings::disk::{Durability, Links, read_bytes, replace};
 use crate::appsettings::error::SettingsError;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -52,7 +52,8 @@ impl Change {
         let Some(backup) = &self.backup else {
             return Ok(None);
         };
-        let bytes = read_bytes(backup)?.filter(|bytes| Some(digest(bytes)) == self.before);
+        let bytes =
+            read_bytes(backup, Links::Followed)?.filter(|bytes| Some(digest(bytes)) == self.before);
         bytes
             .map(Some)
             .ok_or_else(|| SettingsError::changed(backup))
@@ -61,7 +62,10 @@ impl Change {
 
 /// Whether a file holds what the digest says; `None` stands for no file.
 pub fn is(path: &Path, digested: Option<&str>) -> Result<bool, SettingsError> {
-    Ok(read_bytes(path)?.map(|bytes| digest(&bytes)).as_deref() == digested)
+    Ok(read_bytes(path, Links::Followed)?
+        .map(|bytes| digest(&bytes))
+        .as_deref()
+        == digested)
 }
 
 pub fn digest(bytes: &[u8]) -> String {

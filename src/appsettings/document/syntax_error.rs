@@ -1,5 +1,6 @@
 //! Where and why a text is not what .NET reads.
 
+use super::excerpt::Excerpt;
 use std::fmt;
 
 /// A place in a file, counted from 1.
@@ -15,19 +16,18 @@ pub struct SyntaxError {
     pub at: Position,
     pub message: String,
     /// The line, for showing.
-    pub line: String,
+    pub excerpt: Excerpt,
 }
 
 impl fmt::Display for SyntaxError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Position { line, column } = self.at;
+        let pointer = self.excerpt.pointer(line);
         write!(
             formatter,
-            "line {line}, column {column}: {}\n  {line} | {}",
-            self.message, self.line
-        )?;
-        let margin = line.to_string().len() + 4 + column;
-        write!(formatter, "\n{:>1$}", "^", margin + 1)
+            "line {line}, column {column}: {}\n  {pointer}",
+            self.message
+        )
     }
 }
 

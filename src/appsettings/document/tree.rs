@@ -1,5 +1,7 @@
 //! A settings document as a tree of spans of its text, and as the leaves that .NET reads.
 
+use super::excerpt::Excerpt;
+use super::lines::{LineCounter, position};
 use super::syntax_error::{Position, SyntaxError};
 use crate::appsettings::key_path;
 use crate::json::{JsonError, JsonKind, Reader};
@@ -249,51 +251,14 @@ pub(super) fn to_json(node: &Node, text: &str) -> serde_json::Value {
 }
 
 pub(super) fn error_at(text: &str, at: usize, message: String) -> SyntaxError {
-    let at = position(text, text.floor_char_boundary(at));
-    let line = text
-        .lines()
-        .nth(at.line - 1)
-        .unwrap_or_default()
-        .chars()
-        .take(200)
-        .collect();
-    SyntaxError { at, message, line }
-}
-
-pub(super) fn position(text: &str, at: usize) -> Position {
-    LineCounter::new(text).position(at)
-}
-
-/// Counts lines for places asked for in ascending order, without starting anew each time.
-pub(super) struct LineCounter<'t> {
-    text: &'t str,
-    counted: usize,
-    line: usize,
-    line_start: usize,
-}
-
-impl<'t> LineCounter<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        LineCounter {
-            text,
-            counted: 0,
-            line: 1,
-            line_start: 0,
-        }
-    }
-
-    pub(super) fn position(&mut self, at: usize) -> Position {
-        if at < self.counted {
-            *self = LineCounter::new(self.text);
-        }
-        for newline in memchr::memchr_iter(b'\n', &self.text.as_bytes()[self.counted..at]) {
-            self.line += 1;
-            self.line_start = self.counted + newline + 1;
-        }
-        self.counted = at;
-        Position {
-            line: self.line,
-            column: self.text[self.line_start..at].chars().count() + 1,
-        }
+    let at = text.floor_char_boundary(at);
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let at = position(text, at);
+    let excerpt = Excerpt::new(&text[..start], line, at.column);
+    SyntaxError {
+        at,
+        message,
+        excerpt,
     }
 }

@@ -1,7 +1,7 @@
 //! Checks of a checkout as a repository: secrets that git tracks, the gateway's route, .NET's version.
 
 use super::check::{Check, CheckStatus};
-use crate::appsettings::SettingsFile;
+use crate::appsettings::{self, Links, SettingsFile};
 use crate::checkout::Checkout;
 use crate::hub_process::now;
 use crate::project::Project;
@@ -109,7 +109,10 @@ fn route(checkout: &Checkout, project: &Project) -> Option<Check> {
 
 /// Whether the .NET version of the hub's project is still supported.
 fn dotnet(checkout: &Checkout) -> Option<Check> {
-    let text = std::fs::read_to_string(checkout.hub.join("Harmony.SignalR.csproj")).ok()?;
+    let project = checkout.hub.join("Harmony.SignalR.csproj");
+    let links = Links::Within(checkout.boundary(&project));
+    let bytes = appsettings::read_file(&project, links).ok()??;
+    let text = String::from_utf8_lossy(&bytes);
     let (_, rest) = text.split_once("<TargetFramework>")?;
     let version = rest.split('<').next()?.trim();
     let (_, end) = DOTNET_SUPPORT.iter().find(|(name, _)| *name == version)?;

@@ -15,44 +15,33 @@ impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         let message = error.to_string();
         match error {
-            SettingsError::Syntax {
-                path,
-                error:
-                    SyntaxError {
-                        at,
-                        message: why,
-                        line,
-                    },
-            } => {
-                let pointer = format!(
-                    "{why}\n  {} | {line}\n  {:>2$}",
-                    at.line,
-                    "^",
-                    at.line.to_string().len() + 3 + at.column
-                );
-                Failure::new(
-                    Exit::SettingsInvalid,
-                    "settingsSyntax",
-                    format!(
-                        "{}:{}:{} is not valid JSON",
-                        path.display(),
-                        at.line,
-                        at.column
-                    ),
-                )
-                .why(pointer)
-                .fix("fix the JSON; .NET cannot read this file either")
-                .at(path, at.line, at.column)
+            SettingsError::Syntax { path, error } => {
+                let SyntaxError {
+                    at,
+                    message: why,
+                    excerpt,
+                } = error;
+                let (line, column) = (at.line, at.column);
+                let message = format!("{}:{line}:{column} is not valid JSON", path.display());
+                Failure::new(Exit::SettingsInvalid, "settingsSyntax", message)
+                    .why(format!("{why}\n  {}", excerpt.pointer(line)))
+                    .fix("fix the JSON; .NET cannot read this file either")
+                    .at(path, line, column)
             }
             SettingsError::Folder { .. } => {
                 Failure::new(Exit::SettingsInvalid, "settingsFolder", message)
                     .fix("move the folder away, or name another checkout with --checkout")
             }
-            SettingsError::NotAFile { .. } => {
-                Failure::new(Exit::SettingsInvalid, "settingsUnreadable", message)
-                    .fix("put a regular file there")
+            SettingsError::Outside { .. } => {
+                Failure::new(Exit::SettingsInvalid, "settingsOutside", message)
+                    .why("a checkout that somebody else made could show and change your files")
+                    .fix("put the file itself there")
             }
-            SettingsError::Read { .. } | SettingsError::TooLarge { .. } => {
+            SettingsError::NotAFile { .. } | SettingsError::TooLarge { .. } => {
+                Failure::new(Exit::SettingsInvalid, "settingsUnreadable", message)
+                    .fix("put a settings file there")
+            }
+            SettingsError::Read { .. } => {
                 Failure::new(Exit::SettingsInvalid, "settingsUnreadable", message)
                     .fix("make it readable for this user")
             }

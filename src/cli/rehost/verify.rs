@@ -1,6 +1,6 @@
 //! Whether a web server hands out what was written: plain, and in each compressed form.
 
-use crate::appsettings;
+use crate::appsettings::{self, Links};
 use crate::cli::failure::{Exit, Failure};
 use crate::hub_client::http::{Exchange, open};
 use http_body_util::{BodyExt, Limited};
@@ -16,7 +16,7 @@ const LARGEST: usize = 4 << 20;
 
 /// Compares what a web server sends from below a URL with the file.
 pub(super) async fn served(site: &Url, file: &Path) -> Result<(), Failure> {
-    let written = appsettings::read_file(file)?.unwrap_or_default();
+    let written = appsettings::read_file(file, Links::Followed)?.unwrap_or_default();
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let mut url = site.clone();
     let path = format!("{}/{name}", site.path().trim_end_matches('/'));

@@ -1,8 +1,8 @@
 //! The application whose settings a command reads or changes, and the key that somebody means.
 
-use crate::appsettings::SettingsFile;
 use crate::appsettings::key_path::same;
 use crate::appsettings::layers::{Layers, ProcessInputs, file_names};
+use crate::appsettings::{Links, SettingsFile};
 use crate::checkout::Checkout;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
@@ -14,15 +14,19 @@ use std::path::{Path, PathBuf};
 pub(super) struct ChosenApplication {
     pub(super) name: String,
     folder: PathBuf,
+    /// Nothing outside is read.
+    boundary: PathBuf,
     pub(super) schema: Value,
 }
 
 impl ChosenApplication {
     pub(super) fn of(checkout: &Checkout, name: &str) -> Result<Self, Failure> {
         let known = schema::Application::named(name);
+        let folder = folder(checkout, name)?;
         Ok(ChosenApplication {
             name: name.to_owned(),
-            folder: folder(checkout, name)?,
+            boundary: checkout.boundary(&folder).to_owned(),
+            folder,
             schema: known.map(schema::Application::schema).unwrap_or_default(),
         })
     }
@@ -31,6 +35,7 @@ impl ChosenApplication {
     pub(super) fn layers(&self, context: &Context) -> Result<Layers, Failure> {
         Ok(Layers::load(
             &self.folder,
+            Links::Within(&self.boundary),
             &context.environment,
             &ProcessInputs::here(Vec::new()),
         )?)
@@ -44,7 +49,7 @@ impl ChosenApplication {
     }
 
     pub(super) fn read_or_plan(&self, path: &Path) -> Result<SettingsFile, Failure> {
-        match SettingsFile::read(path)? {
+        match SettingsFile::read(path, Links::Within(&self.boundary))? {
             Some(file) => Ok(file),
             None => Ok(SettingsFile::planned(path, "{\n}\n")?),
         }
@@ -87,9 +92,7 @@ pub(super) fn as_meant(layers: &Layers, typed: &str) -> String {
 }
 
 fn folder(checkout: &Checkout, application: &str) -> Result<PathBuf, Failure> {
-    let folders = std::iter::once(&checkout.hub)
-        .chain(&checkout.client)
-        .chain(&checkout.others);
+    let folders = checkout.applications();
     let is_it = |folder: &&PathBuf| {
         let known = schema::Application::of(&folder.join("appsettings.json"));
         known.is_some_and(|known| same(known.name, application))

@@ -101,11 +101,9 @@ pub(super) fn why(
 
 pub(super) fn validate(context: &Context, checkout: &Checkout) -> Result<(), Failure> {
     let mut violations = Vec::new();
-    let folders = std::iter::once(&checkout.hub)
-        .chain(&checkout.client)
-        .chain(&checkout.others);
-    for folder in folders {
-        let application = ApplicationSettings::read(folder, &Scope::of(&*context.environment))?;
+    for folder in checkout.applications() {
+        let scope = Scope::of(&*context.environment);
+        let application = ApplicationSettings::of(checkout, folder, &scope)?;
         for file in application.files() {
             violations.extend(schema::all_violations(file));
         }

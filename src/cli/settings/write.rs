@@ -191,7 +191,7 @@ fn typed(
         Some(ValueType::Boolean) => boolean(),
         Some(ValueType::Text) => None,
         None => {
-            let is_bare = is_bare(layers, file, key);
+            let is_bare = is_bare(application, layers, file, key);
             if is_bare {
                 boolean().or_else(number)
             } else {
@@ -203,7 +203,12 @@ fn typed(
 }
 
 /// Whether the value that is there is written without quotes, in this file or in the one that wins.
-fn is_bare(layers: &Layers, file: &SettingsFile, key: &str) -> bool {
+fn is_bare(
+    application: &ChosenApplication,
+    layers: &Layers,
+    file: &SettingsFile,
+    key: &str,
+) -> bool {
     let path = KeyPath::new(key);
     if let Some(quoted) = file.document.is_text(&path) {
         return !quoted;
@@ -211,7 +216,7 @@ fn is_bare(layers: &Layers, file: &SettingsFile, key: &str) -> bool {
     let Some(Source::File { file, .. }) = layers.setting(key).map(|setting| &setting.source) else {
         return false;
     };
-    let other = SettingsFile::read(file).ok().flatten();
+    let other = application.read_or_plan(file).ok();
     other.and_then(|other| other.document.is_text(&path)) == Some(false)
 }
 

@@ -181,6 +181,9 @@ impl Described {
 
 fn take(server: Described, answers: &mut Answers) {
     let choice = Some(ServerChoice::Server(server.endpoint.clone()));
+    answers
+        .passwords_from_file
+        .retain(|service| *service != server.service);
     if server.service == Service::Redis {
         answers.redis = choice;
         answers.redis_password = server.password;

@@ -28,15 +28,15 @@ pub fn other_names(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.nlink().saturating_sub(1))
 }
 
-/// Whether a folder belongs to somebody else than the user who works here. Root answers for the
-/// user who called it by sudo, and in a container, where nobody did, for everybody.
+/// Whether a folder belongs to somebody else than the user who works here, as git judges it. Root
+/// works for the user who called it by sudo, too; where nobody did, as in a container, for everybody.
 pub fn is_foreign(folder: &Path) -> bool {
     let Ok(metadata) = fs::metadata(folder) else {
         return false;
     };
     let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if own != 0 {
-        return owner != own && owner != 0;
+        return owner != own;
     }
     let caller = std::env::var("SUDO_UID").ok();
     caller

@@ -9,18 +9,16 @@ use crate::instance::ServiceOrigin;
 use crate::provision::decision::{RabbitMqDecision, SettingsEdit};
 use crate::provision::error::Error;
 use crate::provision::ports::{LOOPBACK, MANAGEMENT_PORT, RABBITMQ_PORT};
-use crate::provision::questions::{configured_port, configured_rabbitmq};
+use crate::provision::questions::configured_port;
 use crate::provision::request::ServerChoice;
+use crate::provision::servers::{configured_rabbitmq, rabbitmq_at};
 
 pub fn decide(basis: &Basis<'_>) -> Result<RabbitMqDecision, Error> {
     let configured = configured_rabbitmq(&basis.wanted, basis.layers)?;
     match &basis.wanted.rabbitmq {
         Some(ServerChoice::Without) => return Ok(RabbitMqDecision::Embedded),
         Some(ServerChoice::Server(endpoint)) => {
-            let address = BrokerAddress {
-                endpoint: endpoint.clone(),
-                ..configured
-            };
+            let address = rabbitmq_at(&basis.wanted, configured, endpoint);
             demand_response(basis, &address)?;
             return Ok(RabbitMqDecision::External {
                 address,
@@ -60,7 +58,7 @@ fn edits(basis: &Basis<'_>) -> SettingsEdit {
 /// Whether the server of the settings responds.
 fn responds(basis: &Basis<'_>, address: &BrokerAddress) -> Result<bool, Error> {
     match basis.world.rabbitmq.as_ref().map(|probe| &probe.result) {
-        Some(Ok(())) => Ok(true),
+        Some(Ok(()) | Err(NotReady::NotAsked)) => Ok(true),
         // `guest` may be anybody's; a user of their own means this very server.
         Some(Err(NotReady::Refused)) if address.username != "guest" => {
             Err(unusable(address, &NotReady::Refused))
@@ -79,7 +77,7 @@ fn responds(basis: &Basis<'_>, address: &BrokerAddress) -> Result<bool, Error> {
 
 fn demand_response(basis: &Basis<'_>, address: &BrokerAddress) -> Result<(), Error> {
     match basis.world.rabbitmq.as_ref().map(|probe| &probe.result) {
-        Some(Ok(())) => Ok(()),
+        Some(Ok(()) | Err(NotReady::NotAsked)) => Ok(()),
         Some(Err(error)) if basis.accepts(error) => Ok(()),
         Some(Err(error)) => Err(unusable(address, error)),
         None => Err(unusable(

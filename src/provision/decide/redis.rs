@@ -11,8 +11,9 @@ use crate::instance::ServiceOrigin;
 use crate::provision::decision::RedisDecision;
 use crate::provision::error::Error;
 use crate::provision::ports::REDIS_PORT;
-use crate::provision::questions::{configured_port, configured_redis, redis_at};
+use crate::provision::questions::configured_port;
 use crate::provision::request::ServerChoice;
+use crate::provision::servers::{configured_redis, redis_at};
 use crate::secret::Secret;
 
 /// Decides for Redis; `shared` where Harmony's caches use it too.
@@ -55,7 +56,7 @@ fn responding(basis: &Basis<'_>) -> Result<Option<RedisOptions>, Error> {
         return Ok(None);
     };
     match &probe.result {
-        Ok(()) => Ok(Some(probe.asked.clone())),
+        Ok(()) | Err(NotReady::NotAsked) => Ok(Some(probe.asked.clone())),
         // Somebody chose this password for this server: another server is not what they meant.
         Err(NotReady::Refused) if probe.asked.password.is_some() => {
             Err(unusable(&probe.asked, &NotReady::Refused))
@@ -67,7 +68,7 @@ fn responding(basis: &Basis<'_>) -> Result<Option<RedisOptions>, Error> {
 
 fn demand_response(basis: &Basis<'_>, options: &RedisOptions) -> Result<(), Error> {
     match basis.world.redis.as_ref().map(|probe| &probe.result) {
-        Some(Ok(())) => Ok(()),
+        Some(Ok(()) | Err(NotReady::NotAsked)) => Ok(()),
         Some(Err(error)) if basis.accepts(error) => Ok(()),
         Some(Err(error)) => Err(unusable(options, error)),
         None => Err(unusable(
