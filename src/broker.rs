@@ -31,7 +31,6 @@ use message::{Message, Messages};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use topology::ROUTING_KEYS;
 pub use topology::{EXCHANGE, QUEUE, REJECTED_QUEUE, TYPE_HEADER};
 use transport::{Guarded, InFlight};
@@ -134,10 +133,7 @@ impl Broker {
         const KEY: &[u8] = b"\x07versionS";
         const MOST: usize = 16 << 10;
         let introduction = async {
-            let mut stream =
-                TcpStream::connect((address.endpoint.host.as_str(), address.endpoint.port))
-                    .await
-                    .ok()?;
+            let mut stream = socket(address).await.ok()?;
             stream.write_all(PROTOCOL).await.ok()?;
             let mut bytes = Vec::new();
             loop {

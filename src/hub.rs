@@ -20,12 +20,11 @@ pub mod status;
 use crate::hub::admin::Door;
 use crate::hub::consumer::Consumer;
 use crate::hub::methods::HarmonyHub;
-use crate::hub::settings::{HUB_NAME, HUB_PATH, HubSettings};
+use crate::hub::settings::{HUB_NAME, HubSettings};
 use crate::hub::site::HubSite;
 use crate::platform;
 use crate::signalr::backplane::Backplane;
 use crate::signalr::backplane::redis::{RedisBackplane, new_server_name};
-use crate::signalr::endpoint::HubEndpoint;
 use crate::signalr::gate::Gate;
 use crate::signalr::serve::{self, ServerListener};
 use crate::signalr::server::Server;
@@ -42,40 +41,28 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// Runs the hub on its listeners until `stop`, then drains it: consuming ends first, what is in
 /// flight is finished and acknowledged, then clients are told to reconnect.
 pub async fn run(
-    settings: HubSettings,
+    mut settings: HubSettings,
     listeners: Vec<ServerListener>,
     admin: Vec<(TcpListener, Door)>,
     stop: CancellationToken,
 ) {
-    let redis = settings.redis;
-    let server = Server::new(
-        HarmonyHub {
-            token_secret: settings.token_secret,
-        },
-        settings.options,
-        |parts| match redis {
-            None => Backplane::Local(parts.delivery),
-            Some(options) => {
-                let name = new_server_name(&platform::host_name());
-                Backplane::Redis(RedisBackplane::start(options, HUB_NAME, name, parts))
-            }
-        },
-    );
-    let hub = Arc::new(HubSite {
-        endpoint: HubEndpoint::new(server.clone(), HUB_PATH),
-        server,
-        status: Arc::default(),
-        page: settings.page,
-        https_port: settings.https_port,
-        hosts: settings.hosts,
-        notifications: settings.notifications,
-        origins: settings.origins,
-        has_inbox: settings.broker.is_none(),
+    let redis = settings.redis.take();
+    let methods = HarmonyHub {
+        token_secret: settings.token_secret.take(),
+    };
+    let server = Server::new(methods, settings.options.clone(), |parts| match redis {
+        None => Backplane::Local(parts.delivery),
+        Some(options) => {
+            let name = new_server_name(&platform::host_name());
+            Backplane::Redis(RedisBackplane::start(options, HUB_NAME, name, parts))
+        }
     });
-    let gate = Gate::behind(
+    let hub = Arc::new(HubSite::new(&settings, server));
+    let gate = Gate::new(
         settings.proxies,
         hub.server.options.gate,
         hub.server.metrics.clone(),
+        hub.server.budget.clone(),
     );
     let serving = CancellationToken::new();
     let connections = TaskTracker::new();

@@ -140,6 +140,10 @@ pub async fn stop(
     running: &Running,
     within: Duration,
 ) -> Result<(), HubProcessError> {
+    // Much may have happened since it was found: a question to the user, other steps.
+    if has_ended(instance, running, Duration::ZERO).await? {
+        return supervisor::end(instance).await;
+    }
     // The lock says that the process is still ours, so the number means nobody else. Where it can't
     // be asked, it has no time to lose.
     if platform::ask_to_end(running.pid).await.is_ok()

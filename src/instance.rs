@@ -9,6 +9,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The folder of the development certificate, beside those of the instances.
+pub const CERTIFICATES: &str = "https";
 /// What a hub in the background says.
 pub const LOG: &str = "hub.log";
 
@@ -92,7 +94,7 @@ pub enum ServiceOrigin {
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
     #[error(
-        "'{0}' can't be an instance's name: letters, digits, '-' and '_', at most 40, beginning with a letter or digit"
+        "'{0}' can't be an instance's name: letters, digits, '-' and '_', at most 40, beginning with a letter or digit, and not 'https'"
     )]
     Name(String),
     #[error("{} can't be used: {error}", path.display())]
@@ -117,7 +119,8 @@ impl Instance {
             && name
                 .chars()
                 .all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
-        if !valid {
+        // On Windows and macOS the case of a folder's name does not matter.
+        if !valid || name.eq_ignore_ascii_case(CERTIFICATES) {
             return Err(InstanceError::Name(name.to_owned()));
         }
         Ok(Instance {

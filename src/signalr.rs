@@ -7,7 +7,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | [`metrics`], [`gate`] | what is counted; how many connections are let in |
+//! | [`metrics`], [`budget`], [`gate`] | what is counted; what may be held; how many connections are let in |
 //! | [`value`], [`frame`], [`transport_type`] | values, WebSocket frames, the three transports |
 //! | [`protocol`] | hub messages, as JSON and as MessagePack |
 //! | [`broadcast`], [`outbox`], [`registry`], [`delivery`] | one message for many clients, and its way to their sockets |
@@ -16,12 +16,13 @@
 //! | [`options`], [`server`] | what all connections share |
 //! | [`resume`], [`connection`] | one client's connection |
 //! | [`transport`] | what carries its bytes |
-//! | [`paced`], [`response`], [`request`], [`endpoint`], [`serve`] | HTTP |
+//! | [`response`], [`request`], [`paced`], [`endpoint`], [`serve`] | HTTP |
 #![doc = ""]
 #![doc = include_str!("signalr/protocol.md")]
 
 pub mod backplane;
 pub mod broadcast;
+pub mod budget;
 pub mod clients;
 pub mod connection;
 pub mod delivery;

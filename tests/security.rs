@@ -2,13 +2,17 @@
 
 mod admin;
 mod answers;
+mod broker_tls;
 mod certificate;
 mod checkout;
 mod envelope;
+mod holdings;
+mod machine;
 mod messages;
 mod proxies;
 mod random;
 mod redis_peer;
+mod requests;
 mod tokens;
 
 use crate::harness::program::Hub;

@@ -6,7 +6,7 @@ use crate::appsettings::change::{self, Recovered};
 use crate::appsettings::layers::ProcessInputs;
 use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;
-use crate::instance::Instance;
+use crate::instance::{CERTIFICATES, Instance};
 use crate::platform::{self, advice};
 use crate::project::{EditedFiles, Scope};
 use crate::provision::request::{Installation, Request, Wanted};
@@ -272,7 +272,7 @@ pub fn states() -> Result<PathBuf, Failure> {
 
 /// Where the development certificate is kept; one for all instances, so that it is trusted once.
 pub fn certificates() -> Result<PathBuf, Failure> {
-    Ok(states()?.join("https"))
+    Ok(states()?.join(CERTIFICATES))
 }
 
 /// The flags that a command in a hint must repeat to mean the same installation.

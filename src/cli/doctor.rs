@@ -178,6 +178,7 @@ async fn examine(context: &Context) -> Result<Examination, Failure> {
     if let (Some(project), Some(layers)) = (&project, &layers) {
         checks.extend(settings::certificate(context, project, layers));
         checks.push(settings::authentication(layers));
+        checks.push(settings::origins(layers));
         checks.extend(servers::checks(&sight.world, layers));
         checks.extend(servers::rejected(&sight.world).await);
         checks.push(servers::hub(&sight.world, project).await);

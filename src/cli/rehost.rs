@@ -29,6 +29,9 @@ pub struct RehostArguments {
     /// The URL is a gateway's: write it to the client's gatewayUrl, not to the gateway's route
     #[arg(long)]
     gateway: bool,
+    /// Web pages that may connect, others no longer (Cors:Origins of the hub); '*' lets all in
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
+    origins: Vec<String>,
     /// Do not check that a hub answers there
     #[arg(long)]
     no_check: bool,
@@ -79,6 +82,12 @@ pub async fn run(context: &Context, arguments: RehostArguments) -> Result<(), Fa
     if arguments.verify_url.is_some() && place.is_none() {
         let message = "--verify-url compares with a published client's folder";
         return Err(Failure::new(Exit::Usage, "notAClient", message).fix("name it with --client"));
+    }
+    if !arguments.origins.is_empty() && place.is_some() {
+        let message = "--origins changes the hub's settings, and a published client has none";
+        return Err(Failure::new(Exit::Usage, "noHubSettings", message).fix(
+            "set Cors:Origins where the hub runs: 'harmony settings set Cors:Origins ORIGIN'",
+        ));
     }
     let (boundary, files) = match &place {
         Some(folder) => (folder.clone(), published(context, folder, &arguments)?),
@@ -217,6 +226,10 @@ fn checkout(
             }
         }
     }
+    if !arguments.origins.is_empty() {
+        let origins = NewValue::Text(arguments.origins.join(";"));
+        settings.hub.set("Cors:Origins", origins)?;
+    }
     Ok((checkout.root, settings.files()))
 }
 
@@ -250,6 +263,18 @@ fn warn_of_mixed_content(context: &Context, client: &ApplicationSettings, url: &
 /// The address as settings have it: without a slash at its end.
 fn shown(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// An origin as browsers send it: scheme, host and port.
+fn parse_origin(text: &str) -> Result<String, String> {
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" | "https" => Ok(url.origin().ascii_serialization()),
+        _ => Err("an origin such as https://kanban.example.com is expected".into()),
+    }
 }
 
 /// An address as people paste it: with a slash at its end, or the hub's own path.

@@ -130,15 +130,7 @@ impl HubSettings {
             broker: if embedded {
                 None
             } else {
-                let mut address = broker_address(layers)?;
-                if let Some(file) = address
-                    .tls
-                    .as_mut()
-                    .and_then(|tls| tls.authorities.as_mut())
-                {
-                    *file = folder.join(&file);
-                }
-                Some(address)
+                Some(broker_address(layers)?)
             },
             admin: admin(layers)?,
             admin_token_file: Some(layers.get("Admin:TokenFile"))
@@ -198,7 +190,7 @@ fn options(layers: &Layers) -> Result<Options, HubSettingsError> {
         ("Limits:MessageBytes", &mut options.maximum_message),
         ("Limits:WaitingMessages", &mut options.outbox.messages),
         ("Limits:WaitingBytes", &mut options.outbox.bytes),
-        ("Limits:WaitingBytesInAll", &mut options.backlog),
+        ("Limits:WaitingBytesInAll", &mut options.held_bytes),
     ] {
         *limit = count(layers, key)?.unwrap_or(*limit);
     }
@@ -250,11 +242,21 @@ pub fn broker_address(layers: &Layers) -> Result<BrokerAddress, HubSettingsError
     let [user, password, virtual_host] = ["Username", "Password", "VirtualHost"].map(value);
     let tls = BrokerTls {
         server_name: text("TlsServerName").map(str::to_owned),
-        authorities: text("TlsCaFile").map(PathBuf::from),
+        authorities: named_file(layers, "BrokerConfiguration:TlsCaFile"),
     };
     Ok(BrokerAddress {
         tls: secure.then_some(tls),
         ..BrokerAddress::new(endpoint, user, password, virtual_host)
+    })
+}
+
+/// A file that a setting names; one that a settings file names is relative to that.
+fn named_file(layers: &Layers, key: &str) -> Option<PathBuf> {
+    let setting = layers.setting(key)?;
+    let path = Some(layers.get(key)).filter(|path| !path.is_empty())?;
+    Some(match &setting.source {
+        Source::File { file, .. } => file.with_file_name(path),
+        _ => path.into(),
     })
 }
 

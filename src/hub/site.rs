@@ -5,7 +5,7 @@ use crate::hub::allowed_origins::AllowedOrigins;
 use crate::hub::methods::HarmonyHub;
 use crate::hub::notification::NotificationLimits;
 use crate::hub::page;
-use crate::hub::settings::HUB_PATH;
+use crate::hub::settings::{HUB_PATH, HubSettings};
 use crate::hub::status::HubStatus;
 use crate::signalr::endpoint::HubEndpoint;
 use crate::signalr::request::matched_path;
@@ -19,15 +19,15 @@ use std::sync::Arc;
 
 /// What requests are answered from.
 pub struct HubSite {
-    pub(super) endpoint: HubEndpoint<HarmonyHub>,
+    endpoint: HubEndpoint<HarmonyHub>,
     pub server: Arc<Server<HarmonyHub>>,
     pub status: Arc<HubStatus>,
-    pub(super) page: bool,
+    page: bool,
     /// Where plain requests are sent to.
-    pub(super) https_port: Option<u16>,
-    pub(super) hosts: AllowedHosts,
+    https_port: Option<u16>,
+    hosts: AllowedHosts,
     pub(super) notifications: NotificationLimits,
-    pub(super) origins: AllowedOrigins,
+    origins: AllowedOrigins,
     /// Whether notifications come in by the inbox.
     pub(super) has_inbox: bool,
 }
@@ -66,6 +66,20 @@ impl Site for HubSite {
 }
 
 impl HubSite {
+    pub fn new(settings: &HubSettings, server: Arc<Server<HarmonyHub>>) -> Self {
+        HubSite {
+            endpoint: HubEndpoint::new(server.clone(), HUB_PATH),
+            server,
+            status: Arc::default(),
+            page: settings.page,
+            https_port: settings.https_port,
+            hosts: settings.hosts.clone(),
+            notifications: settings.notifications,
+            origins: settings.origins.clone(),
+            has_inbox: settings.broker.is_none(),
+        }
+    }
+
     fn is_for_clients(&self, request: &Request<Incoming>) -> bool {
         matched_path(request).starts_with(&HUB_PATH.to_ascii_lowercase())
     }

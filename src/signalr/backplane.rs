@@ -38,6 +38,25 @@ impl Backplane {
         }
     }
 
+    /// Sends a message of a hub's method; returns once Redis accepts it, or it is written if no other
+    /// process is between.
+    pub async fn send(
+        &self,
+        target: Recipients,
+        broadcast: Broadcast,
+    ) -> Result<(), BackplaneError> {
+        match self {
+            Backplane::Local(delivery) => {
+                if !delivery.write_now(&target, &broadcast) {
+                    delivery.send(target, broadcast).await;
+                    delivery.settled().await;
+                }
+                Ok(())
+            }
+            Backplane::Redis(redis) => redis.publish(&[(target, broadcast)]).await,
+        }
+    }
+
     /// Whether messages can be sent and are heard.
     pub fn is_ready(&self) -> bool {
         match self {
@@ -121,13 +140,6 @@ impl Backplane {
     pub async fn settled(&self) {
         if let Backplane::Redis(redis) = self {
             redis.settled().await;
-        }
-    }
-
-    /// Returns once clients have what was published before, where no other process is between.
-    pub async fn delivered(&self) {
-        if let Backplane::Local(delivery) = self {
-            delivery.settled().await;
         }
     }
 

@@ -81,10 +81,8 @@ impl Clients {
                 None => (Recipients::Connection(id.into()), broadcast),
             },
         };
-        self.backplane.publish(&[(to, broadcast)]).await?;
         // A caller among those that hear it does so before its call is answered.
-        self.backplane.delivered().await;
-        Ok(())
+        Ok(self.backplane.send(to, broadcast).await?)
     }
 
     /// Invokes `target` on one client and waits for what it returns.

@@ -8,6 +8,7 @@
 
 mod downloads;
 mod ending;
+mod ends;
 mod handshake;
 mod input;
 mod invocations;
@@ -27,7 +28,7 @@ use crate::signalr::clients::Asking;
 use crate::signalr::hub::{Caller, Hub, Task};
 use crate::signalr::options::Options;
 use crate::signalr::outbox::Queued;
-use crate::signalr::protocol::{ProtocolError, ServerMessage};
+use crate::signalr::protocol::ServerMessage;
 use crate::signalr::registry::Client;
 use crate::signalr::resume::Resume;
 use crate::signalr::server::Server;
@@ -35,7 +36,7 @@ use crate::signalr::transport_type::TransportType;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep};
 use work::ClientWork;
 
@@ -48,6 +49,8 @@ pub struct Connection<H: Hub> {
     phase: Phase,
     /// Bytes that no message was made of yet.
     inbound: Vec<u8>,
+    /// What of the input is counted with what all clients make the server hold.
+    counted: usize,
     /// Methods and streams under way; `None` if there are none.
     work: Option<Box<ClientWork>>,
     timer: Pin<Box<Sleep>>,
@@ -103,6 +106,7 @@ impl<H: Hub> Connection<H> {
             timer: Box::pin(tokio::time::sleep_until(until)),
             phase,
             inbound: Vec::new(),
+            counted: 0,
             work: None,
             silent_until: None,
             pace: (now, 0),
@@ -153,7 +157,13 @@ impl<H: Hub> Connection<H> {
 
     /// Does what can be done now. Ready once the connection is over, with its last message queued.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ending> {
-        let ending = ready!(self.step(context));
+        let ending = match self.step(context) {
+            Poll::Ready(ending) => ending,
+            Poll::Pending => match self.count_input() {
+                Ok(()) => return Poll::Pending,
+                Err(ending) => ending,
+            },
+        };
         self.phase = Phase::Ended;
         // Before the last message: a quick client may try to reconnect as soon as it has it.
         if let Some(way_back) = &self.way_back {
@@ -200,32 +210,6 @@ impl<H: Hub> Connection<H> {
                 };
             }
         }
-    }
-
-    /// Why the connection ends whatever its client says.
-    fn told_to_end(&self) -> Option<Ending> {
-        if self.server.is_stopping() {
-            return Some(Ending::Stopping);
-        }
-        if self.ends {
-            return Some(Ending::Left);
-        }
-        if self.client.is_aborted() {
-            return Some(Ending::Asked);
-        }
-        if self.client.outbox.overflowed() {
-            self.server.metrics.too_slow.fetch_add(1, Ordering::Relaxed);
-            self.client.outbox.clear();
-            return Some(Ending::Slow);
-        }
-        None
-    }
-
-    /// The client broke the protocol.
-    fn breach(&self, error: ProtocolError) -> Ending {
-        self.server.metrics.breaches.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(connection = &*self.client.id, %error, "a message breaks the protocol");
-        Ending::Breach(error)
     }
 
     fn caller(&self, asking: Asking) -> Caller {
@@ -280,6 +264,7 @@ impl<H: Hub> Connection<H> {
             let (caller, protocol) = (self.caller(Asking::Anybody), self.client.protocol());
             leftovers::finish(self.server.clone(), caller, protocol, connecting, *work);
         }
+        self.server.budget.recount(&mut self.counted, 0);
     }
 }
 

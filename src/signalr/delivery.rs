@@ -7,6 +7,9 @@
 //! there is a backlog it pauses in proportion to what the last flush took: more messages then share
 //! a system call, and a message that comes alone never waits. It pauses too, a little, for clients that
 //! read but can't keep up with a backlog; for those that don't read it does not.
+//!
+//! What a hub's method sends to few clients does not come this way: it is written before the method
+//! goes on, as in .NET.
 
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::metrics::Metrics;
@@ -47,6 +50,8 @@ pub enum Recipients {
 /// The way to the delivery task.
 #[derive(Clone)]
 pub struct Delivery {
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
     sender: mpsc::Sender<(Recipients, Broadcast)>,
     queue: Arc<DeliveryQueue>,
 }
@@ -74,8 +79,18 @@ impl Delivery {
     pub fn start(registry: Arc<Registry>, metrics: Arc<Metrics>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING_AT_MOST);
         let queue = Arc::<DeliveryQueue>::default();
-        tokio::spawn(deliver(registry, metrics, receiver, queue.clone()));
-        Delivery { sender, queue }
+        tokio::spawn(deliver(
+            registry.clone(),
+            metrics.clone(),
+            receiver,
+            queue.clone(),
+        ));
+        Delivery {
+            registry,
+            metrics,
+            sender,
+            queue,
+        }
     }
 
     fn waiting(&self) -> usize {
@@ -109,6 +124,24 @@ impl Delivery {
         true
     }
 
+    /// Writes a message before it returns, if it is for few clients; false if it is for many.
+    pub fn write_now(&self, target: &Recipients, broadcast: &Broadcast) -> bool {
+        let mut clients = Vec::new();
+        let count = visit(&self.registry, target, broadcast, |client| {
+            clients.push(client.clone());
+        });
+        if count > SHARE {
+            return false;
+        }
+        self.metrics
+            .delivered
+            .fetch_add(count as u64, Ordering::Relaxed);
+        for client in clients {
+            client.send(broadcast);
+        }
+        true
+    }
+
     /// Returns once all that was handed over until now is written, or waits for one socket alone.
     pub async fn settled(&self) {
         let handed = self.queue.handed.load(Ordering::Relaxed);
@@ -118,6 +151,23 @@ impl Delivery {
                 return;
             }
             drained.await;
+        }
+    }
+}
+
+/// Visits the clients that a message is for, and counts them.
+fn visit(
+    registry: &Registry,
+    target: &Recipients,
+    broadcast: &Broadcast,
+    visit: impl FnMut(&Arc<Client>),
+) -> usize {
+    match target {
+        Recipients::All => registry.visit_all(broadcast, visit),
+        Recipients::Group(group) => registry.visit_group(group, broadcast, visit),
+        Recipients::Connection(id) => {
+            let client = registry.client(id);
+            client.as_ref().map(visit).into_iter().count()
         }
     }
 }
@@ -163,7 +213,7 @@ async fn deliver(
         let alone = count == 1;
         for (target, broadcast) in &batch {
             bytes += broadcast.size();
-            let visit = |client: &Arc<Client>| {
+            delivered += visit(&registry, target, broadcast, |client| {
                 let queued = if alone {
                     Queued::First
                 } else {
@@ -173,14 +223,7 @@ async fn deliver(
                 if queued == Queued::First {
                     dirty.push(client.clone());
                 }
-            };
-            delivered += match target {
-                Recipients::All => registry.visit_all(broadcast, visit),
-                Recipients::Group(group) => registry.visit_group(group, broadcast, visit),
-                Recipients::Connection(id) => {
-                    registry.client(id).as_ref().map(visit).into_iter().count()
-                }
-            };
+            });
         }
         metrics
             .delivered

@@ -43,8 +43,8 @@ impl<H> Clone for HubEndpoint<H> {
 impl<H: Hub> HubEndpoint<H> {
     pub fn new(server: Arc<Server<H>>, path: &str) -> Self {
         HubEndpoint {
+            sessions: Arc::new(Sessions::new(server.budget.clone())),
             server,
-            sessions: Arc::default(),
             path: path.to_ascii_lowercase().into(),
         }
     }

@@ -1,5 +1,6 @@
 //! Who may come in: so many connections from one address, and so many that have not said what they want.
 
+use crate::signalr::budget::MemoryBudget;
 use crate::signalr::forwarded::Proxies;
 use crate::signalr::metrics::Metrics;
 use std::collections::HashMap;
@@ -31,20 +32,24 @@ pub struct Gate {
     limits: GateLimits,
     addresses: Mutex<HashMap<IpAddr, usize>>,
     metrics: Arc<Metrics>,
+    /// Where requests count that are not answered yet.
+    pub(super) budget: Arc<MemoryBudget>,
 }
 
 impl Gate {
-    pub fn new(limits: GateLimits, metrics: Arc<Metrics>) -> Arc<Self> {
-        Self::behind(Proxies::default(), limits, metrics)
-    }
-
     /// Behind proxies, whose own connections are not counted by address.
-    pub fn behind(proxies: Proxies, limits: GateLimits, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(
+        proxies: Proxies,
+        limits: GateLimits,
+        metrics: Arc<Metrics>,
+        budget: Arc<MemoryBudget>,
+    ) -> Arc<Self> {
         Arc::new(Gate {
             proxies,
             limits,
             addresses: Mutex::default(),
             metrics,
+            budget,
         })
     }
 

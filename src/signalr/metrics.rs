@@ -14,6 +14,8 @@ pub struct Metrics {
     pub delivered: AtomicU64,
     /// Connections closed because they did not read.
     pub too_slow: AtomicU64,
+    /// Connections closed because all clients together made the server hold too much.
+    pub held_too_much: AtomicU64,
     /// Connections turned away because there were too many.
     pub turned_away: AtomicU64,
     /// Connections that have not said what they want: now, and refused because there were too many of them.

@@ -35,8 +35,8 @@ pub struct Options {
     /// Invocations of one client that run at a time; further ones wait.
     pub parallel_invocations: usize,
     pub outbox: OutboxLimits,
-    /// Bytes that may wait for all clients together; above it the slow ones are closed.
-    pub backlog: usize,
+    /// Bytes that all clients together may make the server hold; above it those who hold much go.
+    pub held_bytes: usize,
     pub protocols: Vec<Protocol>,
     pub transports: Vec<TransportType>,
     pub naming: NamingPolicy,
@@ -65,7 +65,7 @@ impl Default for Options {
             messages_per_second: 10_000,
             parallel_invocations: 1,
             outbox: OutboxLimits::default(),
-            backlog: 1 << 30,
+            held_bytes: 1 << 30,
             protocols: vec![Protocol::Json, Protocol::MessagePack],
             transports: vec![
                 TransportType::WebSockets,

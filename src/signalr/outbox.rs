@@ -4,11 +4,10 @@
 //! frames that come together leave together: one system call, not one each. On a plain socket the
 //! flush happens right there; the connection's own task is woken only where the socket is full.
 
-mod backlog;
 mod queue;
 mod replay;
 
-pub use backlog::Backlog;
+use crate::signalr::budget::MemoryBudget;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use queue::FrameQueue;
@@ -57,18 +56,19 @@ pub struct Outbox {
     waker: AtomicWaker,
     /// Wakes the connection, where another task writes.
     owner: AtomicWaker,
-    backlog: Arc<Backlog>,
+    budget: Arc<MemoryBudget>,
 }
 
-/// Frames that may be queued before they are counted with those of all connections.
+/// Frames, and their bytes, that may be queued before they are counted with what all clients hold.
 const UNCOUNTED: usize = 64;
+const UNCOUNTED_BYTES: usize = 16 << 10;
 
 impl Outbox {
     /// `direct` is the socket where frames go as they are; without it only the connection's task writes.
     pub fn new(
         limits: OutboxLimits,
         direct: Option<Arc<TcpStream>>,
-        backlog: Arc<Backlog>,
+        budget: Arc<MemoryBudget>,
     ) -> Self {
         Outbox {
             queue: Mutex::new(FrameQueue {
@@ -79,7 +79,7 @@ impl Outbox {
             overflowed: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             owner: AtomicWaker::new(),
-            backlog,
+            budget,
         }
     }
 
@@ -126,7 +126,7 @@ impl Outbox {
         }
         let full = queue.frames.len() >= self.limits.messages
             || queue.bytes + frame.len() > self.limits.bytes;
-        if full || (queue.counted > 0 && self.backlog.is_too_much(queue.cost())) {
+        if full || (queue.counted > 0 && self.budget.is_too_much(queue.cost())) {
             drop(queue);
             self.overflowed.store(true, Ordering::Relaxed);
             self.wake();
@@ -138,7 +138,9 @@ impl Outbox {
             replay.queued(&frame, counted);
         }
         queue.frames.push_back(frame);
-        if queue.frames.len().is_multiple_of(UNCOUNTED) {
+        if queue.frames.len().is_multiple_of(UNCOUNTED)
+            || queue.bytes > queue.counted + UNCOUNTED_BYTES
+        {
             self.recount(&mut queue);
         }
         match first {
@@ -150,7 +152,7 @@ impl Outbox {
 
     fn recount(&self, queue: &mut FrameQueue) {
         let now = queue.cost();
-        self.backlog.recount(&mut queue.counted, now);
+        self.budget.recount(&mut queue.counted, now);
     }
 
     /// From now on counted frames are kept until they are acknowledged; at most `limit` bytes of
@@ -241,7 +243,7 @@ impl Outbox {
                 Err(error) => break Err(error),
             }
         };
-        if queue.counted > 0 {
+        if queue.counted > 0 || queue.replay.is_some() {
             self.recount(&mut queue);
         }
         written
@@ -325,6 +327,6 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         let queue = self.queue.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.backlog.recount(&mut queue.counted, 0);
+        self.budget.recount(&mut queue.counted, 0);
     }
 }

@@ -1,9 +1,13 @@
 //! A stream whose peer must read what is sent to it: responses have a minimum rate, as Kestrel's
-//! have. Without it a client that never reads keeps its response in memory for ever.
+//! have. Without it a client that never reads keeps its response in memory for ever. What it has
+//! sent and was not answered yet counts with what all clients make the server hold.
 
+use crate::signalr::budget::{Account, MemoryBudget};
+use crate::signalr::request::MAXIMUM_HEAD;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
@@ -11,6 +15,9 @@ use tokio::time::{Instant, Sleep};
 /// Bytes a second, and the time before they are asked for: Kestrel's defaults, both ways.
 const MINIMUM_RATE: u64 = 240;
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Bytes of a request that are not counted: most have no more.
+const UNCOUNTED: usize = 2 << 10;
 
 /// When so many bytes must have been moved since `since`.
 pub fn deadline(since: Instant, bytes: u64) -> Instant {
@@ -21,6 +28,9 @@ pub struct Paced<S> {
     stream: S,
     /// Set while the peer reads more slowly than is written.
     blocked: Option<Blocked>,
+    /// Bytes that were read since something was written: no more of them are kept than a head.
+    unanswered: usize,
+    account: Account,
 }
 
 struct Blocked {
@@ -30,15 +40,26 @@ struct Blocked {
 }
 
 impl<S> Paced<S> {
-    pub fn new(stream: S) -> Self {
+    pub fn new(stream: S, budget: Arc<MemoryBudget>) -> Self {
         Paced {
             stream,
             blocked: None,
+            unanswered: 0,
+            account: Account::new(budget),
         }
     }
 
     pub fn into_inner(self) -> S {
         self.stream
+    }
+
+    /// Counts what was read; an error if clients make the server hold too much.
+    fn count(&mut self, read: usize) -> io::Result<()> {
+        self.unanswered = self.unanswered.saturating_add(read).min(MAXIMUM_HEAD);
+        if self.unanswered > UNCOUNTED && !self.account.set(self.unanswered) {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        Ok(())
     }
 
     /// Looks at the clock after a write.
@@ -47,6 +68,10 @@ impl<S> Paced<S> {
         context: &mut Context<'_>,
         result: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        if let (Poll::Ready(Ok(1..)), 1..) = (&result, self.unanswered) {
+            self.unanswered = 0;
+            self.account.set(0);
+        }
         match (&mut self.blocked, &result) {
             (Some(blocked), Poll::Ready(Ok(written))) => {
                 blocked.written += *written as u64;
@@ -77,7 +102,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        Poll::Ready(self.count(buffer.filled().len() - before))
     }
 }
 

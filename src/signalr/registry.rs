@@ -1,10 +1,15 @@
 //! Who is connected, and which groups they are in.
 
+mod groups;
+
 use crate::signalr::broadcast::Broadcast;
+use crate::signalr::budget::MemoryBudget;
 use crate::signalr::outbox::{Outbox, Queued};
 use crate::signalr::protocol::Protocol;
+use groups::Groups;
+pub use groups::{Full, GroupLimits};
 use indexmap::IndexMap;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -81,51 +86,9 @@ impl Client {
     }
 }
 
-/// The groups that one client is in.
-#[derive(Default)]
-struct Groups {
-    names: HashSet<Arc<str>>,
-    /// The names' bytes, which are the client's own choice.
-    bytes: usize,
-    /// The client is over and joins no more.
-    closed: bool,
-}
-
-/// How many groups one client may be in, and how long their names may be together.
-#[derive(Debug, Clone, Copy)]
-pub struct GroupLimits {
-    pub count: usize,
-    pub name_bytes: usize,
-    /// Bytes of the names of all clients' groups together.
-    pub name_bytes_in_all: usize,
-}
-
-impl Default for GroupLimits {
-    /// A browser listens to a board and a handful of cards.
-    fn default() -> Self {
-        GroupLimits {
-            count: 1000,
-            name_bytes: 256 << 10,
-            name_bytes_in_all: 256 << 20,
-        }
-    }
-}
-
-/// A client is in as many groups as it may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Full {
-    #[error("the connection is in {0} groups already")]
-    Groups(usize),
-    #[error("the names of the connection's groups are {0} bytes already")]
-    Names(usize),
-    #[error("the names of all clients' groups are {0} bytes already")]
-    NamesOfAll(usize),
-}
-
 type Members = IndexMap<Arc<str>, Arc<Client>>;
 
 /// All clients of this process and their groups.
-#[derive(Default)]
 pub struct Registry {
     clients: RwLock<HashMap<Arc<str>, Arc<Client>>>,
     groups: [RwLock<HashMap<Arc<str>, Members>>; SHARDS],
@@ -134,13 +97,19 @@ pub struct Registry {
     /// Bytes of group names, counted for each member.
     name_bytes: AtomicUsize,
     limits: GroupLimits,
+    budget: Arc<MemoryBudget>,
 }
 
 impl Registry {
-    pub fn new(limits: GroupLimits) -> Self {
+    pub fn new(limits: GroupLimits, budget: Arc<MemoryBudget>) -> Self {
         Registry {
+            clients: RwLock::default(),
+            groups: Default::default(),
+            hasher: RandomState::new(),
+            count: AtomicUsize::new(0),
+            name_bytes: AtomicUsize::new(0),
             limits,
-            ..Registry::default()
+            budget,
         }
     }
 
@@ -163,6 +132,7 @@ impl Registry {
         let bytes = std::mem::take(&mut own.bytes);
         self.name_bytes.fetch_sub(bytes, Ordering::Relaxed);
         let groups: Vec<_> = std::mem::take(&mut own.names).into_iter().collect();
+        self.budget.recount(&mut own.counted, 0);
         drop(own);
         for group in &groups {
             self.take_out(client, group);
@@ -182,6 +152,10 @@ impl Registry {
         if groups.bytes + group.len() > self.limits.name_bytes {
             return Err(Full::Names(groups.bytes));
         }
+        let cost = groups.cost_with(group);
+        if self.budget.is_too_much(cost) {
+            return Err(Full::Everything);
+        }
         let in_all = self.name_bytes.fetch_add(group.len(), Ordering::Relaxed);
         if in_all + group.len() > self.limits.name_bytes_in_all {
             self.name_bytes.fetch_sub(group.len(), Ordering::Relaxed);
@@ -189,6 +163,7 @@ impl Registry {
         }
         groups.bytes += group.len();
         groups.names.insert(group.clone());
+        self.budget.recount(&mut groups.counted, cost);
         drop(groups);
         let mut shard = self
             .shard(group)
@@ -208,6 +183,8 @@ impl Registry {
         if was_in {
             groups.bytes -= group.len();
             self.name_bytes.fetch_sub(group.len(), Ordering::Relaxed);
+            let cost = groups.cost();
+            self.budget.recount(&mut groups.counted, cost);
             drop(groups);
             self.take_out(client, group);
         }

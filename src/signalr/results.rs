@@ -12,6 +12,9 @@ use tokio::sync::oneshot;
 /// Answers that may be owed at a time.
 const MAXIMUM_PENDING: usize = 100_000;
 
+/// What another server's names of a result and of its own channel may take.
+const MAXIMUM_NAME: usize = 1 << 10;
+
 /// The error of a client that completes without a result.
 const NO_RESULT: &str = "Exception of type 'Microsoft.AspNetCore.SignalR.HubException' was thrown.";
 
@@ -85,10 +88,12 @@ impl Results {
         })
     }
 
-    /// Another server waits for an answer from one of our connections; false where too many do.
+    /// Another server waits for an answer from one of our connections; false where too many do, or
+    /// its names are too long.
     pub fn expect_for(&self, connection: &Arc<str>, id: &str, channel: &str) -> bool {
         let mut pending = self.lock();
-        let room = pending.len() < MAXIMUM_PENDING;
+        let short = id.len() <= MAXIMUM_NAME && channel.len() <= MAXIMUM_NAME;
+        let room = pending.len() < MAXIMUM_PENDING && short;
         if room {
             pending.insert(
                 id.to_owned(),

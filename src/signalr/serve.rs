@@ -104,6 +104,7 @@ async fn serve_connection(
     stop: CancellationToken,
 ) {
     let (secure, metrics) = (tls.is_some(), admitted.metrics().clone());
+    let budget = admitted.gate().budget.clone();
     let respond = move |mut request: Request<Incoming>| {
         // A WebSocket has still to shake hands.
         if !request.headers().contains_key(header::UPGRADE) {
@@ -133,13 +134,13 @@ async fn serve_connection(
     };
     let served = match tls {
         None => match refuse_http2(&stream, &stop).await {
-            Ok(()) => serve_http(Paced::new(stream), stop, respond)
+            Ok(()) => serve_http(Paced::new(stream, budget), stop, respond)
                 .await
                 .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         },
         Some(acceptor) => match tokio::time::timeout(TLS_WITHIN, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => serve_http(Paced::new(stream), stop, respond)
+            Ok(Ok(stream)) => serve_http(Paced::new(stream, budget), stop, respond)
                 .await
                 .map_err(|error| error.to_string()),
             Ok(Err(error)) => Err(format!("a TLS handshake failed: {error}")),

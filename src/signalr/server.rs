@@ -1,11 +1,11 @@
 //! What all connections of a hub share.
 
 use crate::signalr::backplane::{Backplane, BackplaneParts};
+use crate::signalr::budget::MemoryBudget;
 use crate::signalr::clients::{Asking, Clients};
 use crate::signalr::delivery::Delivery;
 use crate::signalr::metrics::Metrics;
 use crate::signalr::options::Options;
-use crate::signalr::outbox::Backlog;
 use crate::signalr::registry::Registry;
 use crate::signalr::results::Results;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct Server<H> {
     pub options: Options,
     pub clients: Clients,
     pub metrics: Arc<Metrics>,
-    pub(crate) backlog: Arc<Backlog>,
+    pub budget: Arc<MemoryBudget>,
     delivery: Delivery,
     stopping: AtomicBool,
 }
@@ -34,7 +34,8 @@ impl<H> Server<H> {
         options: Options,
         backplane: impl FnOnce(BackplaneParts) -> Backplane,
     ) -> Arc<Self> {
-        let registry = Arc::new(Registry::new(options.groups));
+        let budget = Arc::new(MemoryBudget::new(options.held_bytes));
+        let registry = Arc::new(Registry::new(options.groups, budget.clone()));
         let (metrics, results) = (Arc::<Metrics>::default(), Arc::<Results>::default());
         let delivery = Delivery::start(registry.clone(), metrics.clone());
         let backplane = Arc::new(backplane(BackplaneParts {
@@ -53,7 +54,7 @@ impl<H> Server<H> {
                 naming: options.naming,
                 asking: Asking::Anybody,
             },
-            backlog: Arc::new(Backlog::new(options.backlog)),
+            budget,
             options,
             metrics,
             delivery,

@@ -7,7 +7,7 @@ use futures_util::Stream;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
@@ -22,7 +22,7 @@ pub type Items = Pin<Box<dyn Stream<Item = Result<Value, HubError>> + Send>>;
 
 /// A stream that a client sends, as its method takes it.
 pub struct Upload {
-    items: mpsc::Receiver<Result<Value, HubError>>,
+    items: mpsc::Receiver<QueuedItem>,
     /// The client has said that nothing more comes.
     ended: Arc<AtomicBool>,
 }
@@ -35,14 +35,42 @@ impl Upload {
                 "OperationCanceledException",
                 "The underlying connection was closed.",
             ))),
-            item => item,
+            item => item.map(|item| item.value),
         }
+    }
+}
+
+/// An item that its method has not taken yet.
+struct QueuedItem {
+    value: Result<Value, HubError>,
+    _counted: CountedBytes,
+}
+
+/// Bytes that count until this is dropped.
+struct CountedBytes {
+    bytes: usize,
+    all: Arc<AtomicUsize>,
+}
+
+impl CountedBytes {
+    fn new(bytes: usize, all: &Arc<AtomicUsize>) -> Self {
+        all.fetch_add(bytes, Ordering::Relaxed);
+        CountedBytes {
+            bytes,
+            all: all.clone(),
+        }
+    }
+}
+
+impl Drop for CountedBytes {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
 /// The end of an upload that the client's items go into.
 struct UploadSender {
-    items: PollSender<Result<Value, HubError>>,
+    items: PollSender<QueuedItem>,
     ended: Arc<AtomicBool>,
     /// An item of it waits, and further ones behind that.
     held_back: bool,
@@ -57,6 +85,8 @@ struct Download {
 #[derive(Default)]
 pub struct Streams {
     uploads: HashMap<String, UploadSender>,
+    /// Bytes of items that no method has taken yet.
+    queued: Arc<AtomicUsize>,
     downloads: Vec<Download>,
 }
 
@@ -90,6 +120,7 @@ impl Streams {
         &mut self,
         context: &mut Context<'_>,
         id: &str,
+        bytes: usize,
         item: impl FnOnce() -> Result<Value, HubError>,
     ) -> Poll<()> {
         let Some(upload) = self.uploads.get_mut(id) else {
@@ -99,6 +130,10 @@ impl Streams {
             Poll::Pending => return Poll::Pending,
             // A method that wants no more items has let go of its end.
             Poll::Ready(reserved) => {
+                let item = || QueuedItem {
+                    value: item(),
+                    _counted: CountedBytes::new(bytes, &self.queued),
+                };
                 if reserved.is_err() || upload.items.send_item(item()).is_err() {
                     self.uploads.remove(id);
                 }
@@ -111,7 +146,7 @@ impl Streams {
     pub fn end(&mut self, context: &mut Context<'_>, id: &str, error: Option<&str>) -> Poll<()> {
         if let Some(error) = error
             && self
-                .item(context, id, || Err(HubError::shown(error)))
+                .item(context, id, error.len(), || Err(HubError::shown(error)))
                 .is_pending()
         {
             return Poll::Pending;
@@ -120,6 +155,10 @@ impl Streams {
             upload.ended.store(true, Ordering::Release);
         }
         Poll::Ready(())
+    }
+
+    pub fn queued_bytes(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
     }
 
     /// Whether an item of an upload may be handed over before messages that wait.

@@ -1,4 +1,4 @@
-// functional_browser.mjs NODE_MODULES URL: serves a page with the client's browser build, opens it in headless Chromium,
+// functional_browser.mjs NODE_MODULES URL [CLIENT MESSAGEPACK]: serves a page with the client's browser build, opens it in headless Chromium,
 // and prints what the page reports: a JSON line for each failure and a last one with "done".
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -7,7 +7,7 @@ import { connect, createServer as createDoor } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const [modules, url] = process.argv.slice(2);
+const [modules, url, client = "@microsoft/signalr", messagePack = "@microsoft/signalr-protocol-msgpack"] = process.argv.slice(2);
 // Where the page finds the hub: a way to it that can be cut.
 const sockets = new Set();
 const door = createDoor((socket) => {
@@ -25,8 +25,8 @@ functional({ signalR, messagePack: signalR.protocols.msgpack, url: location.hash
 const files = {
   "/": ["text/html", () => page],
   "/functional.mjs": ["text/javascript", () => readFileSync(new URL("./functional.mjs", import.meta.url))],
-  "/signalr.js": ["text/javascript", () => readFileSync(join(modules, "@microsoft/signalr/dist/browser/signalr.js"))],
-  "/messagepack.js": ["text/javascript", () => readFileSync(join(modules, "@microsoft/signalr-protocol-msgpack/dist/browser/signalr-protocol-msgpack.js"))],
+  "/signalr.js": ["text/javascript", () => readFileSync(join(modules, client, "dist/browser/signalr.js"))],
+  "/messagepack.js": ["text/javascript", () => readFileSync(join(modules, messagePack, "dist/browser/signalr-protocol-msgpack.js"))],
 };
 const profile = mkdtempSync(join(tmpdir(), "chromium-"));
 let browser;

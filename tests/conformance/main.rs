@@ -13,7 +13,10 @@ mod weather;
 
 use harmony::listen::ListenUrl;
 use harmony::platform;
+use harmony::signalr::budget::MemoryBudget;
+use harmony::signalr::forwarded::Proxies;
 use harmony::signalr::gate::{Gate, GateLimits};
+use harmony::signalr::options::Options;
 use harmony::signalr::serve::{self, ServerListener};
 use harmony::tls;
 use std::error::Error;
@@ -38,7 +41,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let site = Arc::new(site::Conformance::new(
         std::env::var("RedisConnectionString").ok().as_deref(),
     )?);
-    let gate = Gate::new(GateLimits::default(), Arc::default());
+    let gate = Gate::new(
+        Proxies::default(),
+        GateLimits::default(),
+        Arc::default(),
+        Arc::new(MemoryBudget::new(Options::default().held_bytes)),
+    );
     let (serving, connections) = (CancellationToken::new(), TaskTracker::new());
     let mut acceptor = None;
     for url in ListenUrl::parse_list(&urls)? {

@@ -4,8 +4,7 @@
 //! something new comes; an item of a stream that nobody opened ends its reading of that message, whatever follows;
 //! which spelling of a method's name an error has where a name was escaped, or streamed to in MessagePack; a target or
 //! arguments that a message has twice, where .NET binds the first arguments to the first target's parameters; a comma too
-//! many among arguments, of which it forgives one; what is answered first, a broadcast or a stream refused after it;
-//! and the result of a broadcast that a close follows at once, which .NET still tells.
+//! many among arguments, of which it forgives one.
 
 mod backplane;
 mod client;
@@ -96,11 +95,11 @@ fn compare(
         let differs = |[ours, theirs]: &[Vec<Value>; 2]| {
             ours != theirs && theirs.last().is_none_or(|end| end != CUT)
         };
-        // A method may be at work when a close comes behind it: whether its result is still told is a
-        // matter of moments, on either side. What differs always is a difference.
-        let mut tries = (0..6).map(|_| both());
-        let last = tries.find(|said| !differs(said)).is_none().then(both);
-        let [ours, theirs] = last.filter(differs)?;
+        // On a busy machine one of them may be late, once.
+        let [ours, theirs] = Some(both())
+            .filter(differs)
+            .map(|_| both())
+            .filter(differs)?;
         let said = words
             .iter()
             .map(|words| words.escape_ascii().to_string())
@@ -221,8 +220,7 @@ fn member(random: &mut Random) -> String {
     format!("\"{name}\":{value}")
 }
 
-/// In a conversation with streams nobody broadcasts.
-fn json_message(random: &mut Random, streams: bool) -> Vec<u8> {
+fn json_message(random: &mut Random) -> Vec<u8> {
     let mut members = Vec::new();
     if random.one_in(2) {
         members.extend((0..random.below(6)).map(|_| member(random)));
@@ -262,12 +260,6 @@ fn json_message(random: &mut Random, streams: bool) -> Vec<u8> {
             message.insert_str(place, odd);
         }
     }
-    let (unwanted, instead) = if streams {
-        ("SendGroup", "WhoAmI")
-    } else {
-        ("\"type\":4", "\"type\":1")
-    };
-    message = message.replace(unwanted, instead);
     message.push('\u{1e}');
     message.into_bytes()
 }
@@ -302,9 +294,8 @@ fn json_messages_good_and_bad_are_answered_alike() {
         said
     };
     let words = |random: &mut Random| {
-        let streams = random.one_in(2);
         (0..=random.below(3))
-            .map(|_| json_message(random, streams))
+            .map(|_| json_message(random))
             .collect()
     };
     both(&[&[b"{\"type\":null,\"type\":6}\x1e"], &[b"{\"type\":1,\"target\":null,\"target\":\"WhoAmI\",\"arguments\":[],\"invocationId\":null,\"invocationId\":\"1\"}\x1e"], &[b"{\"type\":3,\"invocationId\":\"1\",\"error\":null,\"error\":\"x\"}\x1e"], &[b"{\"type\":6,\"sequenceId\":null}\x1e"], &[b"{\"type\":8,\"sequenceId\":null}\x1e"]], words, converse);
@@ -377,6 +368,8 @@ fn message_pack_message(random: &mut Random) -> Vec<u8> {
                 json!(""),
                 json!(null),
                 json!("StopListeningForCardEvents"),
+                json!("SendGroup"),
+                json!("SendAll"),
             ];
             let arguments = [
                 json!([]),

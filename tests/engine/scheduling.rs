@@ -143,6 +143,27 @@ fn a_full_upload_holds_back_its_own_items_only_in_order() {
 }
 
 #[test]
+fn a_broadcast_is_answered_before_a_close_behind_it() {
+    let test = "a_broadcast_is_answered_before_a_close_behind_it";
+    on_both(test, false, |whose, address, _| {
+        let mut client = Talker::new(address, "/signalRHub");
+        client.say(&[
+            call("j", "ListenForBoardEvents", json!(["g"])),
+            call("b", "SendGroup", json!(["g", "Told", "x"])),
+            json!({ "type": 7 }),
+        ]);
+        let heard = [(); 4].map(|()| client.hear());
+        let expected = [
+            result("j", Value::Null),
+            json!({ "type": 1, "target": "Told", "arguments": ["x"] }),
+            result("b", Value::Null),
+            json!({ "type": 7 }),
+        ];
+        assert_eq!(heard, expected, "{whose}");
+    });
+}
+
+#[test]
 fn an_upload_whose_client_goes_away_ends_in_an_error() {
     let server = Conformance::start("");
     let mut client = Talker::new(server.address(), "/testhub");

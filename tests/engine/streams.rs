@@ -34,21 +34,21 @@ fn the_official_client_finds_everything_that_a_hub_can_do() {
     ) {
         return;
     }
+    by_both_versions("functional_node.mjs", "in Node");
+}
+
+/// Every check, over every transport and protocol, by two versions of the official client.
+fn by_both_versions(program: &str, place: &str) {
     let server = Conformance::start("");
     for (version, modules) in [
         ("8", &[][..]),
         ("10", &["signalr-10", "signalr-protocol-msgpack-10"]),
     ] {
-        let checks = suite(
-            "functional_node.mjs",
-            &[&[server.url.as_str()], modules].concat(),
-        );
+        let checks = suite(program, &[&[server.url.as_str()], modules].concat());
         let done = checks.last().expect("an end");
         assert_eq!(done["failed"], 0, "{checks:#?}");
-        eprintln!(
-            "{} checks by the official client {version} over every transport and protocol",
-            done["done"]
-        );
+        let done = &done["done"];
+        eprintln!("{done} checks by the official client {version} {place}");
     }
 }
 
@@ -58,11 +58,7 @@ fn a_real_browser_finds_it_too() {
     if !has("a_real_browser_finds_it_too", &[Part::Node, Part::Chromium]) {
         return;
     }
-    let server = Conformance::start("");
-    let checks = suite("functional_browser.mjs", &[&server.url]);
-    let done = checks.last().expect("an end");
-    assert_eq!(done["failed"], 0, "{checks:#?}");
-    eprintln!("{} checks by the official client in Chromium", done["done"]);
+    by_both_versions("functional_browser.mjs", "in Chromium");
 }
 
 #[test]

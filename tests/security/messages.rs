@@ -226,6 +226,11 @@ fn what_is_set_aside_is_never_refused_for_what_it_is() {
         .publish_to(EXCHANGE, b"\xff\xfe", &copied, b"not JSON: key");
     attacked.still_delivers();
     let rejected = attacked.rejected(100);
+    let queue = format!("/api/queues/{}/{REJECTED}", attacked.rabbitmq.virtual_host);
+    let queue = attacked.rabbitmq.ask("GET", &queue, "").body;
+    let queue: Value = serde_json::from_str(&queue).expect("JSON");
+    let bounds = json!({ "x-max-length": 10_000, "x-max-length-bytes": 256 << 20 });
+    assert_eq!(queue["arguments"], bounds);
     let bodies: Vec<_> = rejected.iter().map(|one| &one["payload"]).collect();
     // Copies make two of some, and no more than that.
     let count = |body: &str| bodies.iter().filter(|found| ***found == body).count();

@@ -103,6 +103,16 @@ pub(super) fn metrics(hub: &HubSite) -> HttpResponse {
             &engine.too_slow,
         ),
         counter(
+            "connections_held_too_much",
+            "Clients closed because all together made the hub hold too much",
+            &engine.held_too_much,
+        ),
+        gauge(
+            "held_bytes",
+            "Bytes that clients make the hub hold: what waits either way, uploads, groups",
+            hub.server.budget.bytes() as u64,
+        ),
+        counter(
             "invocations",
             "Hub methods called by clients",
             &engine.invocations,

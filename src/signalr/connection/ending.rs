@@ -17,6 +17,8 @@ pub enum Ending {
     Lapsed(&'static str),
     /// The client did not read what was sent to it.
     Slow,
+    /// All clients together make the server hold too much, and this one no little of it.
+    TooMuch,
     /// The backplane or the hub refused the client.
     Unreachable,
     /// The server stops.
@@ -42,6 +44,12 @@ impl Ending {
             Ending::Unreachable => (Some(ERROR.to_owned()), false),
             Ending::Slow => (
                 Some(format!("{ERROR} It does not read what is sent to it.")),
+                true,
+            ),
+            Ending::TooMuch => (
+                Some(format!(
+                    "{ERROR} The server holds too much for its clients."
+                )),
                 true,
             ),
             Ending::Breach(_) | Ending::Lapsed(_) => {

@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// Bytes that may wait for one connection before its transport reads no more, as in .NET.
 const ROOM: usize = 64 << 10;
 
+/// Input that is not counted with what all clients make the server hold.
+const UNCOUNTED: usize = 1 << 10;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 impl<H: Hub> Connection<H> {
@@ -25,6 +28,24 @@ impl<H: Hub> Connection<H> {
         // Part of a message must never fill the room that its rest needs.
         let most = ROOM.max(self.server.options.maximum_message + 1);
         !matches!(self.phase, Phase::Ended) && waiting < ROOM && self.inbound.len() < most
+    }
+
+    /// Counts the input that waits with what all clients make the server hold.
+    pub(super) fn count_input(&mut self) -> Result<(), Ending> {
+        let waiting = self.work.as_ref().map_or(0, |work| work.input_bytes());
+        let held = self.inbound.capacity() + waiting;
+        let held = if held > UNCOUNTED { held } else { 0 };
+        if held == self.counted {
+            return Ok(());
+        }
+        let grew = held > self.counted;
+        self.server.budget.recount(&mut self.counted, held);
+        if grew && self.server.budget.is_too_much(held) {
+            let metric = &self.server.metrics.held_too_much;
+            metric.fetch_add(1, Ordering::Relaxed);
+            return Err(Ending::TooMuch);
+        }
+        Ok(())
     }
 
     /// Looks at the messages that came.

@@ -72,7 +72,7 @@ impl<H: Hub> Connection<H> {
             ClientMessage::Cancel { id } => self.cancel(id),
             ClientMessage::StreamItem { id, item } => {
                 if let Some(work) = &mut self.work {
-                    return Ok(work.streams.item(context, id, || {
+                    return Ok(work.streams.item(context, id, raw.len(), || {
                         let unreadable = || HubError::new("an item can't be read");
                         item.value().ok_or_else(unreadable)
                     }));

@@ -1,8 +1,9 @@
-//! Methods whose client is gone: they finish, and those that waited run, as in .NET. Nobody hears
-//! their results.
+//! Methods whose client is gone: they finish, and those that waited run, as in .NET, unless the
+//! server holds too much already. Nobody hears their results.
 
 use super::ending::Ending;
 use super::work::ClientWork;
+use crate::signalr::budget::Account;
 use crate::signalr::hub::{Call, Caller, Hub, StartedMethod, Task};
 use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::{ClientMessage, Cut, Protocol};
@@ -23,7 +24,12 @@ pub(super) fn finish<H: Hub>(
         return;
     }
     let (running, held, waiting) = (work.running, work.held, work.waiting);
+    let mut account = Account::new(server.budget.clone());
+    if !account.set(waiting.capacity()) {
+        return;
+    }
     tokio::spawn(async move {
+        let _counted = account;
         if let Some(connecting) = connecting
             && connecting.await.is_err()
         {

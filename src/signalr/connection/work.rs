@@ -27,6 +27,11 @@ impl ClientWork {
         self.running.is_empty() && !self.is_blocked() && self.streams.is_empty()
     }
 
+    /// What of the client's input waits for methods.
+    pub(super) fn input_bytes(&self) -> usize {
+        self.waiting.capacity() + self.streams.queued_bytes()
+    }
+
     /// Whether a message waits, and new invocations behind it.
     pub(super) fn is_blocked(&self) -> bool {
         self.held.is_some() || !self.waiting.is_empty()

@@ -74,7 +74,7 @@ impl<H: Hub> HubEndpoint<H> {
         let session = self.sessions.bind(token, |negotiated| {
             let client = Arc::new(Client::new(
                 negotiated.id,
-                Outbox::new(server.options.outbox, None, server.backlog.clone()),
+                Outbox::new(server.options.outbox, None, server.budget.clone()),
             ));
             let connection = Connection::new(server.clone(), client.clone(), transport, visitor);
             Session::Http {

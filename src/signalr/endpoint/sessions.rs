@@ -1,6 +1,7 @@
 //! Connections by their token: negotiated, bound to a transport, over.
 
 use crate::secret::{RandomError, RandomSource, random};
+use crate::signalr::budget::{Account, MemoryBudget};
 use crate::signalr::connection::WayBack;
 use crate::signalr::transport::http::HttpTransport;
 use crate::signalr::transport::websocket::Handover;
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 /// Bytes that may be sent before a connection is opened: to one, and to all.
 const MAXIMUM_EARLY: usize = 64 << 10;
 const MAXIMUM_EARLY_IN_ALL: usize = 64 << 20;
+/// What a connection costs that waits to be opened.
+const WAITING: usize = 512;
 /// A table that is full is not swept more often than this.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -47,17 +50,17 @@ pub struct Negotiated {
 }
 
 /// All connections that have a token.
-#[derive(Default)]
 pub struct Sessions {
     table: Mutex<Table>,
 }
 
-#[derive(Default)]
 struct Table {
     sessions: HashMap<Box<str>, Session>,
     /// Those of them that wait to be opened, and the bytes that were sent to them.
     waiting: usize,
     early: usize,
+    /// Both, counted with what all clients make the server hold.
+    account: Account,
     /// How many there may be before the table is swept again, and when it was last.
     sweep_at: usize,
     swept: Option<Instant>,
@@ -85,7 +88,13 @@ impl Table {
         if let Session::Negotiated(negotiated) = session {
             self.waiting -= 1;
             self.early -= negotiated.early.len();
+            self.count();
         }
+    }
+
+    /// Counts those that wait, and what was sent to them; false if that is too much.
+    fn count(&mut self) -> bool {
+        self.account.set(self.waiting * WAITING + self.early)
     }
 
     fn remove(&mut self, token: &str) {
@@ -96,6 +105,20 @@ impl Table {
 }
 
 impl Sessions {
+    pub fn new(budget: Arc<MemoryBudget>) -> Self {
+        let table = Table {
+            sessions: HashMap::new(),
+            waiting: 0,
+            early: 0,
+            account: Account::new(budget),
+            sweep_at: 0,
+            swept: None,
+        };
+        Sessions {
+            table: Mutex::new(table),
+        }
+    }
+
     /// Remembers a negotiated connection, of which so many may wait to be opened; false where there are too many.
     pub fn negotiated(
         &self,
@@ -110,13 +133,16 @@ impl Sessions {
             && table
                 .swept
                 .is_none_or(|swept| swept.elapsed() > SWEEP_EVERY);
-        if full || table.sessions.len() >= table.sweep_at {
+        // What nobody opens is not kept for much longer than it is good.
+        let stale = table.waiting > 0 && table.swept.is_none_or(|swept| swept.elapsed() > lifetime);
+        if full || stale || table.sessions.len() >= table.sweep_at {
             table.sweep(lifetime);
         }
         if table.waiting >= most {
             return false;
         }
         table.waiting += 1;
+        table.count();
         table.sessions.insert(
             token.into(),
             Session::Negotiated(Negotiated {
@@ -167,7 +193,7 @@ impl Sessions {
             {
                 negotiated.early.extend_from_slice(bytes);
                 table.early += bytes.len();
-                true
+                table.count()
             }
             _ => false,
         }

@@ -128,7 +128,7 @@ impl<H: Hub> HubEndpoint<H> {
                 ClientSocket::Plain(stream) if further.is_none() => Some(stream.clone()),
                 _ => None,
             };
-            let outbox = Outbox::new(server.options.outbox, direct, server.backlog.clone());
+            let outbox = Outbox::new(server.options.outbox, direct, server.budget.clone());
             let client = Arc::new(Client::new(id, outbox));
             let websockets = TransportType::WebSockets;
             let mut connection = Connection::new(server.clone(), client, websockets, visitor);

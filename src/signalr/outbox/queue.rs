@@ -1,6 +1,5 @@
 //! The frames that wait for one connection, and writing as many as fit.
 
-use super::backlog;
 use super::replay::Replay;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
@@ -15,6 +14,8 @@ const BYTES_BEHIND: usize = 2 << 20;
 const FRAMES_PER_WRITE: usize = 64;
 /// The room for frames that an idle connection keeps: what the first of them allocates.
 const ROOM_KEPT: usize = 4;
+/// What a frame costs beside its bytes.
+const FRAME: usize = std::mem::size_of::<Bytes>();
 
 #[derive(Default)]
 pub(super) struct FrameQueue {
@@ -38,7 +39,11 @@ pub(super) struct FrameQueue {
 impl FrameQueue {
     /// What it takes of the memory.
     pub(super) fn cost(&self) -> usize {
-        self.bytes + self.frames.len() * backlog::FRAME
+        let unacknowledged = self
+            .replay
+            .as_ref()
+            .map_or(0, |replay| replay.written_bytes());
+        self.bytes + self.frames.len() * FRAME + unacknowledged
     }
 
     /// Whether a frame may go out beside the queue.

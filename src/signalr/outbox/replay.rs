@@ -32,6 +32,11 @@ impl Replay {
         self.written_bytes > self.limit
     }
 
+    /// What was written and may be wanted again.
+    pub(super) fn written_bytes(&self) -> usize {
+        self.written_bytes
+    }
+
     /// A frame goes into the queue.
     pub(super) fn queued(&mut self, frame: &Bytes, counted: bool) {
         self.counted.push_back(counted);

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Pieces of bodies that may wait for the connection; a POST waits while there are more.
-const PIECES: usize = 8;
+const PIECES: usize = 1;
 
 /// One connection over a http transport, as its requests see it.
 pub struct HttpTransport {

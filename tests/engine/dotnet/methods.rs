@@ -1,14 +1,14 @@
-//! Conversations with running methods, over each transport in both protocols: calls, questions to
-//! the caller and to another client, answers, streams where none are taken, cancellations, and an
+//! Conversations with running methods, over each transport in both protocols: calls, broadcasts,
+//! questions to the caller and to another client, answers, streams where none are taken, cancellations, and an
 //! end of some kind while methods run. Both hubs answer alike.
 //!
 //! What is said in one burst runs side by side, so the answers to it are compared in any order. A
 //! burst is over when everything it is owed has come.
 
 use super::{compare, wanted};
-use crate::harness::Random;
 use crate::harness::raw::{Answer, WebSocket, connect, http, masked, read_answer};
 use crate::harness::services::{Part, has};
+use crate::harness::{Random, unique};
 use rmp_serde::encode::to_vec_named as pack;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -317,11 +317,16 @@ fn id(message: &Value) -> &Value {
     message.get("invocationId").unwrap_or(&message[2])
 }
 
+/// The id of a question, which is an invocation that wants an answer.
+fn question(message: &Value) -> Option<&str> {
+    (kind(message) == 1).then(|| id(message).as_str())?
+}
+
 /// Without the ids that no two hubs share.
 fn plain(message: &Value, ids: &[String]) -> Value {
     let mut text = message.to_string();
-    if kind(message) == 1 {
-        text = text.replace(id(message).as_str().unwrap_or_default(), "question");
+    if let Some(id) = question(message) {
+        text = text.replace(id, "question");
     }
     for id in ids {
         text = text.replace(id, "an id");
@@ -334,6 +339,8 @@ struct Talk<'a> {
     client: Client<'a>,
     peer: Client<'a>,
     ids: [String; 2],
+    /// A group that the client alone is in.
+    board: String,
     next: u64,
     /// Questions that were not answered, to the client and to the peer.
     open: VecDeque<String>,
@@ -343,6 +350,11 @@ struct Talk<'a> {
 
 fn call(id: &str, target: &str, arguments: Value) -> Value {
     json!({ "type": 1, "invocationId": id, "target": target, "arguments": arguments })
+}
+
+/// A broadcast to a group that the client is in.
+fn told(board: &str, id: &str) -> Value {
+    call(id, "SendGroup", json!([board, "Told", "x"]))
 }
 
 fn answer(question: &str, how: &str) -> Value {
@@ -365,11 +377,16 @@ impl<'a> Talk<'a> {
             let result = heard[0].get("result").unwrap_or(&heard[0][4]);
             result.as_str().expect("an id").to_owned()
         });
-        let [client, peer] = clients;
+        let [mut client, peer] = clients;
+        // Other conversations go on beside this one.
+        let board = unique("board");
+        client.say(&[call("in", "ListenForBoardEvents", json!([board]))]);
+        client.hear(1);
         Talk {
             client,
             peer,
             ids,
+            board,
             next: 0,
             open: VecDeque::new(),
             peer_open: VecDeque::new(),
@@ -386,6 +403,10 @@ impl<'a> Talk<'a> {
             let id = self.next.to_string();
             match word {
                 "call" => messages.push(call(&id, "WhoAmI", json!([]))),
+                "tell" => {
+                    messages.push(told(&self.board, &id));
+                    owed += 1;
+                }
                 "ask" => messages.push(call(&id, "AskOther", json!([self.ids[0], "?"]))),
                 "unknown" => messages.push(call(&id, "Nope", json!([1]))),
                 "wrong" => messages.push(call(&id, "WhoAmI", json!(["x"]))),
@@ -435,8 +456,8 @@ impl<'a> Talk<'a> {
         }
         self.client.say(&messages);
         self.peer.say(&peer_says);
-        for question in self.peer.hear(peer_owed) {
-            let id = id(&question).as_str().unwrap_or_default();
+        for message in self.peer.hear(peer_owed) {
+            let id = question(&message).unwrap_or_default();
             self.peer_open.push_back(id.to_owned());
         }
         self.heard(owed)
@@ -452,10 +473,8 @@ impl<'a> Talk<'a> {
 
     fn heard(&mut self, owed: usize) -> Vec<Value> {
         let heard = self.client.hear(owed);
-        for message in heard.iter().filter(|message| kind(message) == 1) {
-            let id = id(message).as_str().unwrap_or_default();
-            self.open.push_back(id.to_owned());
-        }
+        let questions = heard.iter().filter_map(question);
+        self.open.extend(questions.map(str::to_owned));
         let mut heard: Vec<_> = heard
             .iter()
             .map(|message| plain(message, &self.ids))
@@ -468,6 +487,10 @@ impl<'a> Talk<'a> {
         let invalid = json!({ "type": 3, "invocationId": "z", "result": 1, "error": "e" });
         match how {
             "close" => self.client.say(&[json!({ "type": 7 })]),
+            "tell-and-close" => {
+                let told = told(&self.board, "last");
+                self.client.say(&[told, json!({ "type": 7 })]);
+            }
             "garbage" if self.client.packed => self.client.write(b"\x01\xc1"),
             "garbage" => self.client.write(b"x\x1e"),
             // Of MessagePack .NET waits for as much as it takes, ours believes the length.
@@ -495,10 +518,12 @@ impl<'a> Talk<'a> {
     }
 }
 
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 22] = [
     "call",
     "call",
     "call",
+    "tell",
+    "tell",
     "ask",
     "ask",
     "ask",
@@ -518,7 +543,14 @@ const WORDS: [&str; 20] = [
     "mistyped",
 ];
 const SILENT: [&str; 4] = ["quiet", "cancel", "stray", "ping"];
-const ENDS: [&str; 5] = ["close", "garbage", "big", "invalid", "leave"];
+const ENDS: [&str; 6] = [
+    "close",
+    "tell-and-close",
+    "garbage",
+    "big",
+    "invalid",
+    "leave",
+];
 const WAYS: [&str; 5] = [
     "websocket json",
     "websocket messagepack",

@@ -1,7 +1,7 @@
 //! AMQP frames as RabbitMQ would pass them on from a hostile publisher: any bytes, cut anywhere.
 #![no_main]
 
-use harmony::broker::envelope::{EnvelopeReader, Envelope};
+use harmony::broker::envelope::{Envelope, EnvelopeReader};
 
 libfuzzer_sys::fuzz_target!(|input: (&[u8], u8)| {
     let (bytes, cut) = input;
