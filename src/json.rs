@@ -6,8 +6,13 @@
 //! characters while skipped, but for UTF-8 and surrogate pairs only when their value is asked for.
 //! Settings files are read by the same rules with comments and trailing commas allowed.
 
+mod number;
+mod string;
+mod write;
+
+pub use write::write_string;
+
 use std::borrow::Cow;
-use unicode_general_category::{GeneralCategory, get_general_category};
 
 /// System.Text.Json's default limit: objects and arrays inside one another.
 pub const MAXIMUM_DEPTH: usize = 64;
@@ -128,52 +133,6 @@ impl<'a> Reader<'a> {
         self.list(b'[', b']', "an array is expected", item)
     }
 
-    /// A string's value; borrowed where it holds no escape.
-    pub fn string(&mut self) -> Result<Cow<'a, str>> {
-        let raw = self.raw_string()?;
-        let text =
-            std::str::from_utf8(raw).map_err(|_| self.error("a string that is not UTF-8"))?;
-        if memchr::memchr(b'\\', raw).is_none() {
-            return Ok(Cow::Borrowed(text));
-        }
-        self.unescape(text).map(Cow::Owned)
-    }
-
-    /// A number's text, checked against JSON's grammar.
-    pub fn number(&mut self) -> Result<&'a str> {
-        self.skip_whitespace();
-        let start = self.at;
-        self.take(b'-');
-        match self.bytes.get(self.at) {
-            Some(b'0') => {
-                self.at += 1;
-                if matches!(self.bytes.get(self.at), Some(b'0'..=b'9')) {
-                    return Err(self.error("a number with a leading zero"));
-                }
-            }
-            Some(b'1'..=b'9') => self.skip_digits(),
-            _ => return Err(self.error("a digit is expected")),
-        }
-        if self.take(b'.') {
-            self.some_digits()?;
-        }
-        if self.take(b'e') || self.take(b'E') {
-            let _ = self.take(b'+') || self.take(b'-');
-            self.some_digits()?;
-        }
-        // What follows a number must end it; `1x` is refused here rather than one token later.
-        if let Some(byte) = self.bytes.get(self.at)
-            && !matches!(
-                byte,
-                b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n' | b'/'
-            )
-        {
-            return Err(self.error("a number with an invalid end"));
-        }
-        std::str::from_utf8(&self.bytes[start..self.at])
-            .map_err(|_| self.error("an invalid number"))
-    }
-
     /// `true`, `false` or `null`, by its spelling.
     pub fn literal(&mut self, spelling: &'static str) -> Result<()> {
         self.skip_whitespace();
@@ -283,86 +242,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes between two quotes: escapes and control characters checked, nothing decoded.
-    fn raw_string(&mut self) -> Result<&'a [u8]> {
-        self.skip_whitespace();
-        if !self.take(b'"') {
-            return Err(self.error("a string is expected"));
-        }
-        let start = self.at;
-        loop {
-            match self.bytes.get(self.at) {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(&self.bytes[start..self.at - 1]);
-                }
-                Some(b'\\') => match self.bytes.get(self.at + 1) {
-                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-                    Some(b'u') => {
-                        let digits = self.bytes.get(self.at + 2..self.at + 6).unwrap_or_default();
-                        if digits.len() != 4 || !digits.iter().all(u8::is_ascii_hexdigit) {
-                            return Err(self.error("an escape without four hexadecimal digits"));
-                        }
-                        self.at += 6;
-                    }
-                    _ => return Err(self.error("an invalid escape")),
-                },
-                Some(0..0x20) => return Err(self.error("a control character inside a string")),
-                Some(_) => self.at += 1,
-                None => return Err(self.error("a string without an end")),
-            }
-        }
-    }
-
-    fn unescape(&self, text: &str) -> Result<String> {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(backslash) = memchr::memchr(b'\\', rest.as_bytes()) {
-            out.push_str(&rest[..backslash]);
-            let escape = rest.as_bytes()[backslash + 1];
-            rest = &rest[backslash + 2..];
-            out.push(match escape {
-                b'b' => '\u{8}',
-                b'f' => '\u{c}',
-                b'n' => '\n',
-                b'r' => '\r',
-                b't' => '\t',
-                b'u' => {
-                    let (unit, after) = self.code_unit(rest)?;
-                    rest = after;
-                    match unit {
-                        0xD800..0xDC00 => {
-                            let low = rest
-                                .strip_prefix("\\u")
-                                .ok_or_else(|| self.error("half a surrogate pair"))?;
-                            let (low, after) = self.code_unit(low)?;
-                            if !(0xDC00..0xE000).contains(&low) {
-                                return Err(self.error("half a surrogate pair"));
-                            }
-                            rest = after;
-                            let scalar = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                            char::from_u32(scalar)
-                                .ok_or_else(|| self.error("half a surrogate pair"))?
-                        }
-                        unit => char::from_u32(unit)
-                            .ok_or_else(|| self.error("half a surrogate pair"))?,
-                    }
-                }
-                other => other as char, // `"`, `\` and `/`, checked by `raw_string`
-            });
-        }
-        out.push_str(rest);
-        Ok(out)
-    }
-
-    fn code_unit<'t>(&self, text: &'t str) -> Result<(u32, &'t str)> {
-        let digits = text
-            .get(..4)
-            .ok_or_else(|| self.error("an escape without four hexadecimal digits"))?;
-        let unit = u32::from_str_radix(digits, 16).map_err(|_| self.error("an invalid escape"))?;
-        Ok((unit, &text[4..]))
-    }
-
     /// Passes over what may stand before a token. A comment that .NET refuses is left in place.
     fn skip_to_token(&mut self) {
         self.skip_whitespace();
@@ -385,22 +264,6 @@ impl<'a> Reader<'a> {
         self.at += usize::from(found);
         found
     }
-
-    fn skip_digits(&mut self) {
-        while matches!(self.bytes.get(self.at), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-    }
-
-    fn some_digits(&mut self) -> Result<()> {
-        let start = self.at;
-        self.skip_digits();
-        if self.at == start {
-            Err(self.error("a digit is expected"))
-        } else {
-            Ok(())
-        }
-    }
 }
 
 /// How many bytes the comment takes that a text begins with; `None` where there is none, or one
@@ -417,53 +280,4 @@ fn comment(text: &[u8]) -> Option<usize> {
         }
         _ => None,
     }
-}
-
-/// Appends `text` as a JSON string, quotes included, escaping what ASP.NET Core's relaxed encoder escapes (spec:
-/// signalr.md D2).
-pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    let mut from = 0;
-    for (at, character) in text.char_indices() {
-        let short = match character {
-            '"' => b'"',
-            '\\' => b'\\',
-            '\n' => b'n',
-            '\r' => b'r',
-            '\t' => b't',
-            '\u{8}' => b'b',
-            '\u{c}' => b'f',
-            ' '..='~' => continue,
-            // Looked up in no table: a message may consist of them.
-            '\0'..='\u{1f}' | '\u{7f}' => b'u',
-            _ if is_plain(character) => continue,
-            _ => b'u',
-        };
-        out.extend_from_slice(&text.as_bytes()[from..at]);
-        if short == b'u' {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                let digit = |shift: u16| b"0123456789ABCDEF"[usize::from((*unit >> shift) & 15)];
-                out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
-            }
-        } else {
-            out.extend_from_slice(&[b'\\', short]);
-        }
-        from = at + character.len_utf8();
-    }
-    out.extend_from_slice(&text.as_bytes()[from..]);
-    out.push(b'"');
-}
-
-/// Whether the encoder lets a character beyond ASCII stand: no control, no other space, no byte order mark, nothing
-/// private or unknown, and nothing beyond the first 65,536.
-fn is_plain(character: char) -> bool {
-    use GeneralCategory::{
-        Control, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Unassigned,
-    };
-    let category = get_general_category(character);
-    let escaped = matches!(
-        category,
-        Control | LineSeparator | ParagraphSeparator | PrivateUse | SpaceSeparator | Unassigned
-    );
-    character <= '\u{ffff}' && character != '\u{feff}' && !escaped
 }

@@ -7,11 +7,13 @@
 mod edit;
 mod excerpt;
 mod lines;
+mod new_value;
 mod place;
 mod style;
 mod syntax_error;
 mod tree;
 
+pub use new_value::NewValue;
 pub use syntax_error::{Position, SyntaxError};
 pub use tree::Entry;
 
@@ -27,39 +29,6 @@ use tree::{Node, NodeValue, Span, flatten, parse, to_json};
 pub struct Document {
     text: EncodedText,
     root: Node,
-}
-
-/// A value to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NewValue {
-    Text(String),
-    /// A text that is written in quotes even where a bare value reads the same.
-    Quoted(String),
-    Integer(i64),
-    /// Any other number, as JSON spells it.
-    Number(String),
-    Boolean(bool),
-}
-
-impl NewValue {
-    /// The text that .NET reads back.
-    pub fn as_read(&self) -> String {
-        match self {
-            NewValue::Text(text) | NewValue::Quoted(text) | NewValue::Number(text) => text.clone(),
-            NewValue::Integer(number) => number.to_string(),
-            NewValue::Boolean(true) => "True".into(),
-            NewValue::Boolean(false) => "False".into(),
-        }
-    }
-
-    fn literal(&self) -> String {
-        match self {
-            NewValue::Text(text) | NewValue::Quoted(text) => quoted(text),
-            NewValue::Number(text) => text.clone(),
-            NewValue::Integer(number) => number.to_string(),
-            NewValue::Boolean(value) => value.to_string(),
-        }
-    }
 }
 
 /// An edit that the document's shape does not allow.

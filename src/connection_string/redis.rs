@@ -1,9 +1,16 @@
 //! StackExchange.Redis connection strings: endpoints and options, separated by commas (spec: signalr.md G).
 
+mod error;
+mod rewrite;
+mod unsupported;
+
+pub use error::{RedisStringError, Unsupported};
+pub use rewrite::{masked, newer_keywords, respelt, rewrite, without_credentials};
+
 use super::Endpoint;
 use super::keywords::{self, Keyword, KeywordType};
-use super::masking;
 use crate::secret::Secret;
+use error::{misspelt, unknown};
 use std::time::Duration;
 
 /// What a connection string says, with StackExchange.Redis's defaults for what it doesn't.
@@ -38,79 +45,6 @@ pub struct RedisOptions {
     pub without_effect: Vec<&'static str>,
     /// What was asked for that this hub cannot do.
     pub unsupported: Option<Unsupported>,
-}
-
-/// An option of StackExchange.Redis that has no counterpart here.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{keyword} is not supported by this hub: {why}")]
-pub struct Unsupported {
-    keyword: String,
-    why: &'static str,
-}
-
-/// Commands that this hub sends; one with another name, or none, cannot be sent.
-const COMMANDS: [&str; 24] = [
-    "AUTH",
-    "CLIENT",
-    "DEL",
-    "ECHO",
-    "EVAL",
-    "EXEC",
-    "EXISTS",
-    "EXPIRE",
-    "GET",
-    "GETDEL",
-    "HELLO",
-    "INFO",
-    "MULTI",
-    "PING",
-    "PUBLISH",
-    "PUBSUB",
-    "ROLE",
-    "SELECT",
-    "SENTINEL",
-    "SET",
-    "SUBSCRIBE",
-    "UNSUBSCRIBE",
-    "XADD",
-    "XRANGE",
-];
-
-/// A string that StackExchange.Redis refuses too, or takes and can never connect with. No error
-/// shows what may be a part of a password.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RedisStringError {
-    #[error("the connection string is empty")]
-    Empty,
-    #[error("the connection string names no endpoint")]
-    NoEndpoint,
-    #[error("the port {0} is not one from 0 to 65535")]
-    Port(i32),
-    #[error("'{shown}' is not HOST:PORT{}", right_spelling(.suggestion.as_deref()))]
-    Endpoint {
-        shown: String,
-        suggestion: Option<String>,
-    },
-    #[error("Keyword '{keyword}' is not supported.{}", did_you_mean(*.near))]
-    UnknownKeyword {
-        keyword: String,
-        near: Option<&'static str>,
-    },
-    #[error("options are separated by commas here{}", right_spelling(.0.as_deref()))]
-    Semicolons(Option<String>),
-    #[error("Keyword '{keyword}' requires {expected}; the value given is not one.")]
-    Value {
-        keyword: &'static str,
-        expected: &'static str,
-    },
-}
-
-fn right_spelling(suggestion: Option<&str>) -> String {
-    suggestion.map_or_else(String::new, |text| format!("; write {text}"))
-}
-
-fn did_you_mean(near: Option<&str>) -> String {
-    near.map_or_else(String::new, |near| format!(" Did you mean '{near}'?"))
 }
 
 /// Hosts of managed services whose defaults differ.
@@ -168,6 +102,12 @@ impl RedisOptions {
         }
         options.complete(&given)?;
         Ok(options)
+    }
+
+    /// Whether connecting to the servers sends anything to another machine.
+    pub fn leaves_this_machine(&self) -> bool {
+        let mut places = self.endpoints.iter().chain(&self.tunnel);
+        places.any(|place| !place.is_loopback())
     }
 
     /// Takes one option.
@@ -277,62 +217,6 @@ impl RedisOptions {
     }
 }
 
-impl RedisOptions {
-    /// Whether connecting to the servers sends anything to another machine.
-    pub fn leaves_this_machine(&self) -> bool {
-        let mut places = self.endpoints.iter().chain(&self.tunnel);
-        places.any(|place| !place.is_loopback())
-    }
-
-    /// Refuses what this hub cannot do, and StackExchange.Redis can.
-    pub fn check_supported(&self) -> Result<(), Unsupported> {
-        self.unsupported.clone().map_or(Ok(()), Err)
-    }
-
-    /// `$COMMAND=other`: only what this hub sends matters to it.
-    fn rename(&mut self, key: &str) {
-        let is_sent = |sent: &&str| key[1..].trim().eq_ignore_ascii_case(sent);
-        if COMMANDS.iter().any(is_sent) {
-            self.refuse(key, "it sends this command by its own name");
-        }
-    }
-
-    fn take_unsupported(&mut self, keyword: &'static str, value: &str) {
-        let is_on = keywords::boolean(value) == Some(true);
-        match keyword {
-            "checkCertificateRevocation" if is_on => self.refuse(
-                keyword,
-                "revocation is not looked up; leave it out, or say false",
-            ),
-            "highIntegrity" if is_on => self.refuse(keyword, "answers carry no checksums"),
-            "proxy" if !matches!(value.trim().to_ascii_lowercase().as_str(), "none" | "0") => {
-                self.refuse(keyword, "such proxies carry no channels");
-            }
-            "checkCertificateRevocation" | "highIntegrity" | "proxy" => {}
-            _ => self.without_effect.push(keyword),
-        }
-    }
-
-    fn refuse(&mut self, keyword: &str, why: &'static str) {
-        let keyword = keyword.to_owned();
-        self.unsupported.get_or_insert(Unsupported { keyword, why });
-    }
-
-    fn allow_tls(&mut self, names: &str) {
-        let names = names
-            .split('|')
-            .map(|name| name.trim().to_ascii_lowercase());
-        self.tls_versions = names.filter(|name| !name.is_empty()).collect();
-        let safe = |name: &String| ["none", "tls12", "tls13"].contains(&name.as_str());
-        if !self.tls_versions.is_empty() && !self.tls_versions.iter().any(safe) {
-            self.refuse("sslProtocols", "only tls12 and tls13 are safe");
-        }
-        if self.tls_versions.iter().any(|name| name == "none") {
-            self.tls_versions.clear();
-        }
-    }
-}
-
 /// What a string said, where defaults depend on it.
 #[derive(Default)]
 struct Given<'t> {
@@ -342,22 +226,6 @@ struct Given<'t> {
     sync_timeout: Option<i32>,
     async_timeout: Option<i32>,
     connect_timeout: Option<i32>,
-}
-
-/// Warnings about keywords that Harmony's own version does not know.
-pub fn newer_keywords(text: &str) -> Vec<String> {
-    let keywords = text.split(',').filter_map(|token| token.split_once('='));
-    keywords
-        .filter_map(|(key, _)| {
-            let keyword = Keyword::named(key.trim())?;
-            let needs = keyword.since?;
-            Some(format!(
-                "the keyword '{}' needs {needs}; Harmony's .NET hub has StackExchange.Redis 2.7.27 \
-                 and would not start",
-                keyword.name
-            ))
-        })
-        .collect()
 }
 
 /// An address: `None` for one that StackExchange.Redis passes over. One that it takes for the name
@@ -397,121 +265,6 @@ fn endpoint(address: &str) -> Result<Option<Endpoint>, RedisStringError> {
 fn tunnel(value: &str) -> Option<Endpoint> {
     let proxy = endpoint(value.strip_prefix("http:")?).ok().flatten()?;
     (proxy.port != 0 && proxy.socket_path().is_none()).then_some(proxy)
-}
-
-fn unknown(key: &str, text: &str) -> RedisStringError {
-    if text.contains(';') {
-        return RedisStringError::Semicolons(respelt(text));
-    }
-    if key.contains("://") {
-        return misspelt(text);
-    }
-    let keyword = if masking::is_plain(key) {
-        key.to_owned()
-    } else {
-        crate::secret::MASK.to_owned()
-    };
-    RedisStringError::UnknownKeyword {
-        near: Keyword::near(key),
-        keyword,
-    }
-}
-
-fn misspelt(text: &str) -> RedisStringError {
-    RedisStringError::Endpoint {
-        shown: masking::connection_string(text),
-        suggestion: respelt(text),
-    }
-}
-
-/// How StackExchange.Redis spells a URL or `Host=h;Port=p`, secrets masked.
-pub fn respelt(text: &str) -> Option<String> {
-    let mut parts = Vec::new();
-    let mut option = |name: &str, value: &str| parts.push(format!("{name}={value}"));
-    let address = if let Ok(url) = url::Url::parse(text.trim()) {
-        if !matches!(url.scheme(), "redis" | "rediss" | "tcp") {
-            return None;
-        }
-        if !url.username().is_empty() {
-            option("user", url.username());
-        }
-        if url.password().is_some() {
-            option("password", crate::secret::MASK);
-        }
-        if url.scheme() == "rediss" {
-            option("ssl", "true");
-        }
-        let database = url.path().trim_matches('/');
-        if database.parse::<u16>().is_ok_and(|number| number > 0) {
-            option("defaultDatabase", database);
-        }
-        format!("{}:{}", url.host_str()?, url.port().unwrap_or(6379))
-    } else {
-        let (mut host, mut port) = (None, "6379");
-        for (name, value) in text.split(';').filter_map(|part| part.split_once('=')) {
-            match name.trim().to_ascii_lowercase().as_str() {
-                "host" | "server" | "endpoint" | "data source" => host = Some(value.trim()),
-                "port" => port = value.trim(),
-                "password" | "pwd" => option("password", crate::secret::MASK),
-                "user" | "username" | "uid" => option("user", value.trim()),
-                "ssl" | "usessl" => option("ssl", value.trim()),
-                _ => {}
-            }
-        }
-        let host = host?;
-        if host.contains(':') {
-            host.to_owned()
-        } else {
-            format!("{host}:{port}")
-        }
-    };
-    parts.insert(0, address);
-    Some(parts.join(","))
-}
-
-/// The string with another first endpoint and password; every other option stays as it was.
-pub fn rewrite(text: &str, endpoint: &Endpoint, password: Option<&Secret>) -> String {
-    let mut parts = vec![endpoint.to_string()];
-    for token in text
-        .split(',')
-        .map(str::trim)
-        .filter(|token| !token.is_empty())
-    {
-        match token.split_once('=') {
-            // What begins with `=` has no key, and so is an endpoint.
-            Some((key, _)) if !key.is_empty() && !key.trim().eq_ignore_ascii_case("password") => {
-                parts.push(token.to_owned())
-            }
-            _ => {}
-        }
-    }
-    if let Some(password) = password {
-        parts.push(format!("password={}", password.reveal()));
-    }
-    parts.join(",")
-}
-
-/// The string without what belongs to one server alone: who it knows, and the way to it.
-pub fn without_credentials(text: &str) -> String {
-    const OWN: [&str; 6] = [
-        "user",
-        "password",
-        "serviceName",
-        "sentinelUser",
-        "sentinelPassword",
-        "tunnel",
-    ];
-    let is_own = |token: &&str| {
-        let key = token.split_once('=').map_or("", |(key, _)| key.trim());
-        OWN.iter().any(|own| own.eq_ignore_ascii_case(key))
-    };
-    let kept: Vec<_> = text.split(',').filter(|token| !is_own(token)).collect();
-    kept.join(",")
-}
-
-/// The string with its secrets masked, also where a password stands in a wrong place.
-pub fn masked(text: &str) -> String {
-    masking::redis(text)
 }
 
 fn milliseconds(number: i32) -> Duration {

@@ -82,3 +82,21 @@ pub fn defaults(schema: &Value) -> Vec<(String, String)> {
     }
     found
 }
+
+/// The known key that differs in one name by a letter or two.
+pub fn nearest(schema: &Value, key: &str) -> Option<String> {
+    let mut place = schema;
+    let mut spelt = Vec::new();
+    for name in key.split(':') {
+        let known = place["properties"].as_object()?;
+        let distance =
+            |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
+        let (best, property) = known.iter().min_by_key(|(known, _)| distance(known))?;
+        if distance(best) > best.len() / 5 + 1 {
+            return None;
+        }
+        spelt.push(best.clone());
+        place = property;
+    }
+    Some(spelt.join(":"))
+}

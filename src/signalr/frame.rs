@@ -3,6 +3,17 @@
 //! Data is handed on as it comes, frame by frame: SignalR's messages are cut by their own
 //! separators, not by frames, so nothing is held back to assemble a message.
 
+mod error;
+mod utf8;
+mod write;
+
+pub use error::FrameError;
+pub use write::{
+    accept_key, binary_frame, close_frame, payload, pong_frame, text_frame, write_head,
+};
+
+use utf8::Utf8;
+
 /// Frame types that a peer may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opcode {
@@ -28,24 +39,6 @@ pub enum Event<'a> {
     Ping(&'a [u8]),
     /// The peer closes.
     Close,
-}
-
-/// A breach of the protocol, with the close code that answers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
-    #[error("a frame that breaks RFC 6455: {0}")]
-    Protocol(&'static str),
-    #[error("a text frame that is not UTF-8")]
-    Utf8,
-}
-
-impl FrameError {
-    pub fn close_code(self) -> u16 {
-        match self {
-            FrameError::Protocol(_) => 1002,
-            FrameError::Utf8 => 1007,
-        }
-    }
 }
 
 /// Takes frames apart, whatever pieces they arrive in.
@@ -237,116 +230,4 @@ fn check_close(payload: &[u8]) -> Result<(), FrameError> {
             }
         }
     }
-}
-
-/// Checks UTF-8 that arrives in pieces; up to three bytes wait for the rest of their character.
-#[derive(Default)]
-struct Utf8 {
-    waiting: [u8; 4],
-    length: usize,
-}
-
-impl Utf8 {
-    fn check(&mut self, mut piece: &[u8]) -> Result<(), FrameError> {
-        while self.length > 0 {
-            let Some((first, rest)) = piece.split_first() else {
-                return Ok(());
-            };
-            self.waiting[self.length] = *first;
-            self.length += 1;
-            piece = rest;
-            match std::str::from_utf8(&self.waiting[..self.length]) {
-                Ok(_) => self.length = 0,
-                Err(error) if error.error_len().is_some() || self.length == 4 => {
-                    return Err(FrameError::Utf8);
-                }
-                Err(_) => {}
-            }
-        }
-        match std::str::from_utf8(piece) {
-            Ok(_) => Ok(()),
-            Err(error) if error.error_len().is_some() => Err(FrameError::Utf8),
-            Err(error) => {
-                let tail = &piece[error.valid_up_to()..];
-                self.waiting[..tail.len()].copy_from_slice(tail);
-                self.length = tail.len();
-                Ok(())
-            }
-        }
-    }
-
-    fn end(&mut self) -> Result<(), FrameError> {
-        if self.length == 0 {
-            Ok(())
-        } else {
-            Err(FrameError::Utf8)
-        }
-    }
-}
-
-/// Appends the head of an unmasked, final frame: `0x81` text, `0x82` binary.
-pub fn write_head(out: &mut Vec<u8>, first: u8, length: usize) {
-    out.push(first);
-    match length {
-        0..=125 => out.push(length as u8),
-        126..=0xffff => {
-            out.push(126);
-            out.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(127);
-            out.extend((length as u64).to_be_bytes());
-        }
-    }
-}
-
-/// A whole text frame.
-pub fn text_frame(payload: &[u8]) -> Vec<u8> {
-    data_frame(0x81, payload)
-}
-
-/// A whole binary frame.
-pub fn binary_frame(payload: &[u8]) -> Vec<u8> {
-    data_frame(0x82, payload)
-}
-
-fn data_frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(payload.len() + 10);
-    write_head(&mut frame, first, payload.len());
-    frame.extend_from_slice(payload);
-    frame
-}
-
-/// What a data frame of ours carries; nothing for any other frame.
-pub fn payload(frame: &[u8]) -> &[u8] {
-    match frame {
-        [0x81 | 0x82, 126, _, _, payload @ ..] => payload,
-        [0x81 | 0x82, 127, _, _, _, _, _, _, _, _, payload @ ..] => payload,
-        [0x81 | 0x82, _, payload @ ..] => payload,
-        _ => &[],
-    }
-}
-
-/// The pong that answers a ping.
-pub fn pong_frame(payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(payload.len() + 2);
-    write_head(&mut frame, 0x8a, payload.len());
-    frame.extend_from_slice(payload);
-    frame
-}
-
-/// A close frame without a reason, as ASP.NET Core sends it.
-pub fn close_frame(code: u16) -> Vec<u8> {
-    let mut frame = vec![0x88, 2];
-    frame.extend(code.to_be_bytes());
-    frame
-}
-
-/// `Sec-WebSocket-Accept` for a client's key.
-pub fn accept_key(key: &[u8]) -> String {
-    use base64::Engine;
-    let mut digest = ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
-    digest.update(key);
-    digest.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    base64::engine::general_purpose::STANDARD.encode(digest.finish())
 }

@@ -25,7 +25,7 @@ pub fn connector(
                 path: path.to_owned(),
                 error,
             };
-            let bytes = super::read(path)?;
+            let bytes = super::identity::read(path)?;
             for certificate in CertificateDer::pem_slice_iter(&bytes) {
                 let certificate = certificate.map_err(|error| pem(error.to_string()))?;
                 roots

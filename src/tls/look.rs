@@ -1,6 +1,8 @@
 //! Looking at a certificate without serving it: until when it is valid, whether this machine trusts it.
 
-use super::{CertificateSource, DOTNET_STORE, TlsError, find_dotnet_certificate, load};
+use super::development::{DOTNET_STORE, find_dotnet_certificate};
+use super::identity::load;
+use super::{CertificateSource, TlsError};
 use std::path::{Path, PathBuf};
 
 /// A development certificate as it is.

@@ -10,9 +10,15 @@
 //! A Redis that was started anew has lost its log, and says so by another epoch: each hub then appends again what it
 //! published last, and tells the others where that stands.
 
-use crate::redis::{
-    ErrorKind, RedisConnection, RedisError, RedisValue, ServerErrorKind, cmd, pipe,
-};
+mod append;
+mod counts;
+mod pages;
+mod place;
+mod refusal;
+
+pub(super) use place::LogPlace;
+pub(super) use refusal::{is_forbidden, is_full};
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,44 +42,6 @@ const HELD: usize = 20_000;
 const HELD_BYTES: usize = 64 << 20;
 /// Entries that one command reads or appends, at most.
 pub(super) const CHUNK: usize = 256;
-/// Entries of the first page that is read, and bytes of one above which the next is shorter.
-const FIRST_PAGE: usize = 16;
-const PAGE_BYTES: usize = 1 << 20;
-
-/// Ends the log at KEPT_SECONDS, names its epoch and its last entry, and publishes both as a mark, with its number.
-const MARK: &str = "
-local epoch = redis.call('GET', KEYS[2])
-if not epoch then epoch = ARGV[1] end
-redis.call('SET', KEYS[2], epoch, 'EX', 3600)
-local now = redis.call('TIME')
-redis.pcall('XTRIM', KEYS[1], 'MINID', '~', (now[1] - tonumber(ARGV[2])) .. '000')
-redis.call('EXPIRE', KEYS[1], 3600)
-local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-local id = last[1] and last[1][1] or '0-0'
-redis.call('PUBLISH', ARGV[3], epoch .. ' ' .. id .. ' ' .. ARGV[4])
-return {epoch, id}";
-
-/// A place in the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct LogPlace(u64, u64);
-
-impl LogPlace {
-    pub(super) fn read(text: &str) -> Option<Self> {
-        let (milliseconds, number) = text.split_once('-')?;
-        Some(LogPlace(milliseconds.parse().ok()?, number.parse().ok()?))
-    }
-
-    /// The place where the log was so much earlier.
-    pub(super) fn before(self, milliseconds: u64) -> Self {
-        LogPlace(self.0.saturating_sub(milliseconds), 0)
-    }
-}
-
-impl std::fmt::Display for LogPlace {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}-{}", self.0, self.1)
-    }
-}
 
 /// The log's end at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +50,6 @@ pub(super) struct Mark {
     pub(super) end: LogPlace,
 }
 
-/// An entry of the stream: its place, and its fields by name.
-type LogEntry = (String, Vec<(String, Vec<u8>)>);
 /// Channel and payload.
 pub(super) type LogMessage = (String, Vec<u8>);
 
@@ -170,85 +136,6 @@ impl Log {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends messages and publishes them, as one transaction.
-    pub(super) async fn publish(
-        &self,
-        redis: &mut RedisConnection,
-        messages: &[LogMessage],
-    ) -> Result<(), RedisError> {
-        if self.is_available() {
-            match self.append(redis, messages, true).await {
-                Err(error) if is_full(&error) => {
-                    tracing::warn!(%error, "Redis is full; its log of messages is emptied");
-                    cmd("DEL").arg(&self.key).query_async::<()>(redis).await?;
-                }
-                Err(error) if is_forbidden(&error) => {
-                    self.unavailable.store(true, Ordering::Relaxed);
-                    tracing::warn!(%error, "Redis keeps no log for us: what is published while a hub is cut off, its clients miss");
-                }
-                appended => return appended,
-            }
-        }
-        let mut pipeline = pipe();
-        for (channel, payload) in messages {
-            pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
-        }
-        pipeline.query_async(redis).await
-    }
-
-    pub(super) async fn append(
-        &self,
-        redis: &mut RedisConnection,
-        messages: &[LogMessage],
-        publish: bool,
-    ) -> Result<(), RedisError> {
-        let mut pipeline = pipe();
-        // Spelled out: the library's transactions don't say why EXEC was refused, as by a full Redis.
-        pipeline.cmd("MULTI").ignore();
-        for (channel, payload) in messages {
-            pipeline
-                .cmd("XADD")
-                .arg(&self.key)
-                .arg("*")
-                .arg("c")
-                .arg(channel)
-                .arg("p")
-                .arg(payload)
-                .ignore();
-            if publish {
-                pipeline.cmd("PUBLISH").arg(channel).arg(payload).ignore();
-            }
-        }
-        pipeline
-            .cmd("XTRIM")
-            .arg(&self.key)
-            .arg("MAXLEN")
-            .arg("~")
-            .arg(self.length(messages))
-            .ignore();
-        pipeline.cmd("EXEC");
-        let (done,) = pipeline.query_async::<(Vec<RedisValue>,)>(redis).await?;
-        // Only XADD answers with a text.
-        let last = done.iter().rev().find_map(|answer| match answer {
-            RedisValue::BulkString(id) => std::str::from_utf8(id).ok(),
-            _ => None,
-        });
-        if let Some(place) = last.and_then(LogPlace::read) {
-            let mut state = self.lock();
-            state.own_last = state.own_last.max(place);
-        }
-        Ok(())
-    }
-
-    /// How many messages of the usual size the log may have.
-    fn length(&self, messages: &[LogMessage]) -> usize {
-        let mut state = self.lock();
-        for (channel, payload) in messages {
-            state.mean = (state.mean * 63 + channel.len() + payload.len() + ENTRY_BYTES) / 64;
-        }
-        (LOG_BYTES / state.mean.max(1)).clamp(CHUNK, LOG_ENTRIES)
-    }
-
     /// Keeps what was just published, against a Redis that loses its log: all that not everybody has heard, and some
     /// of the rest. `until` counts what was published in all, `heard` what of that all have heard.
     pub(super) fn published(&self, messages: Vec<LogMessage>, until: u64, heard: u64) {
@@ -276,27 +163,6 @@ impl Log {
         let number = crate::secret::arbitrary() % (1 << 32) + 1;
         catching_up.awaited = Some(number);
         Some(number)
-    }
-
-    /// Has Redis publish a mark with a number to a channel; the place that it names.
-    pub(super) async fn ask_for_mark(
-        &self,
-        redis: &mut RedisConnection,
-        channel: &str,
-        number: u64,
-    ) -> Result<Mark, RedisError> {
-        let mut command = cmd("EVAL");
-        command.arg(MARK).arg(2).arg(&self.key).arg(&self.epoch_key);
-        command
-            .arg(format!("{:016x}", crate::secret::arbitrary()))
-            .arg(KEPT_SECONDS)
-            .arg(channel)
-            .arg(number);
-        let (epoch, end) = command.query_async::<(String, String)>(redis).await?;
-        Ok(Mark {
-            epoch,
-            end: LogPlace::read(&end).unwrap_or_default(),
-        })
     }
 
     /// The listening connection is gone: what comes next is held back.
@@ -424,109 +290,4 @@ impl Log {
             Log::heard_since(&state, if same { count } else { 0 }),
         ))
     }
-
-    /// What was heard since a count, by its digests.
-    pub(super) fn heard_since(state: &LogState, count: usize) -> Counts {
-        let known = state
-            .heard_count
-            .saturating_sub(count)
-            .min(state.heard.len());
-        let mut counts = Counts::new();
-        state
-            .heard
-            .iter()
-            .skip(state.heard.len() - known)
-            .for_each(|(_, digest)| *counts.entry(*digest).or_default() += 1);
-        counts
-    }
-
-    /// Counts a message.
-    pub(super) fn count(&self, counts: &mut Counts, (channel, payload): &LogMessage) {
-        *counts
-            .entry(self.hasher.hash_one((channel.as_str(), payload.as_slice())))
-            .or_default() += 1;
-    }
-
-    /// Whether a message is one of those counted, which it then is once less.
-    pub(super) fn take(&self, counts: &mut Counts, (channel, payload): &LogMessage) -> bool {
-        match counts.get_mut(&self.hasher.hash_one((channel.as_str(), payload.as_slice()))) {
-            Some(times) if *times > 0 => {
-                *times -= 1;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The log's messages behind one place, up to another, a page at a time.
-    pub(super) fn pages(&self, after: Option<LogPlace>, end: LogPlace) -> LogPages<'_> {
-        LogPages {
-            key: &self.key,
-            from: after.map_or_else(|| "-".to_owned(), |after| format!("({after}")),
-            end,
-            count: FIRST_PAGE,
-        }
-    }
-}
-
-/// A walk through the log.
-pub(super) struct LogPages<'l> {
-    key: &'l str,
-    from: String,
-    end: LogPlace,
-    /// Entries of the next page: fewer where they are large.
-    count: usize,
-}
-
-impl LogPages<'_> {
-    /// The next messages; none at the end.
-    pub(super) async fn next(
-        &mut self,
-        redis: &mut RedisConnection,
-    ) -> Result<Vec<LogMessage>, RedisError> {
-        let mut messages = Vec::new();
-        // A page may hold nothing but entries that are not ours.
-        while messages.is_empty() {
-            let mut command = cmd("XRANGE");
-            command
-                .arg(self.key)
-                .arg(&self.from)
-                .arg(self.end.to_string())
-                .arg("COUNT")
-                .arg(self.count);
-            let entries: Vec<LogEntry> = command.query_async(redis).await?;
-            let Some((last, _)) = entries.last() else {
-                return Ok(messages);
-            };
-            self.from = format!("({last}");
-            let mut bytes = 0;
-            for (_, fields) in entries {
-                bytes += fields.iter().map(|(_, value)| value.len()).sum::<usize>();
-                if let [(_, channel), (_, payload)] = &mut { fields }[..] {
-                    messages.push((
-                        String::from_utf8_lossy(channel).into_owned(),
-                        std::mem::take(payload),
-                    ));
-                }
-            }
-            self.count = match bytes {
-                ..PAGE_BYTES => (self.count * 2).min(CHUNK),
-                _ => (self.count / 4).max(1),
-            };
-        }
-        Ok(messages)
-    }
-}
-
-pub(super) fn is_full(error: &RedisError) -> bool {
-    // Of a transaction the error's code is another.
-    error.code() == Some("OOM") || error.to_string().contains("OOM")
-}
-
-/// What will not be better the next time: no streams, no scripts, no permission for them.
-pub(super) fn is_forbidden(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
-        || ["NOPERM", "unknown command", "WRONGTYPE"]
-            .iter()
-            .any(|part| error.to_string().contains(part))
 }

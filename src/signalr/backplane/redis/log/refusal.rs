@@ -1,0 +1,16 @@
+//! Why Redis keeps no log: it is full, or does not allow it.
+
+use crate::redis::{ErrorKind, RedisError, ServerErrorKind};
+
+pub(in crate::signalr::backplane::redis) fn is_full(error: &RedisError) -> bool {
+    // Of a transaction the error's code is another.
+    error.code() == Some("OOM") || error.to_string().contains("OOM")
+}
+
+/// What will not be better the next time: no streams, no scripts, no permission for them.
+pub(in crate::signalr::backplane::redis) fn is_forbidden(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
+        || ["NOPERM", "unknown command", "WRONGTYPE"]
+            .iter()
+            .any(|part| error.to_string().contains(part))
+}
