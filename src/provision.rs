@@ -18,6 +18,7 @@ pub mod ready;
 pub mod reconcile;
 pub mod report;
 pub mod request;
+pub mod retries;
 pub mod servers;
 pub mod take_down;
 pub mod undo;
@@ -39,15 +40,12 @@ use progress::Progress;
 use questions::Questions;
 use report::{DownReport, Report, ServiceState};
 use request::{Data, Installation, Request};
+use retries::Retries;
 use std::time::{Duration, Instant};
 use url::Url;
 use world::World;
 
-/// How often a port may be taken by others between looking and using it.
-const PORT_RACES: usize = 4;
 const PORT_PAUSE: Duration = Duration::from_millis(300);
-/// The exit code of a container that was killed.
-const KILLED: i64 = 137;
 /// How long `status` waits for a server.
 const STATUS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -97,36 +95,6 @@ pub async fn up_if<E: From<Error>>(
             }
             Err(error) if retries.may_help(&error) => tokio::time::sleep(PORT_PAUSE).await,
             Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// How often a run was planned anew.
-#[derive(Default)]
-struct Retries {
-    ports: usize,
-    killed: usize,
-}
-
-impl Retries {
-    /// Whether the world changed between looking and acting, so that planning anew may help.
-    fn may_help(&mut self, error: &Error) -> bool {
-        match error {
-            // Free when it was looked at, taken when it was used: another one is chosen.
-            Error::Docker(DockerError::PortTaken { .. }) => {
-                self.ports += 1;
-                self.ports < PORT_RACES
-            }
-            // Found running, and then killed: the engine was still at an earlier run's request.
-            Error::ContainerDied {
-                code: KILLED,
-                was_running: true,
-                ..
-            } => {
-                self.killed += 1;
-                self.killed == 1
-            }
-            _ => false,
         }
     }
 }

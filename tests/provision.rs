@@ -7,5 +7,6 @@ mod hub;
 mod library;
 mod ports;
 mod refused;
+mod retries;
 mod scene;
 mod undo;

@@ -144,7 +144,7 @@ impl Run<'_> {
                 found,
                 self.work.plan.step(&target),
             ) {
-                let ready = self.await_ready(engine, spec, &found.id).await;
+                let ready = self.await_found(engine, spec, &found.id).await;
                 ready
                     .map_err(was_running)
                     .inspect_err(|_| self.ended.cancel())?;

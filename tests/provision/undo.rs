@@ -1,6 +1,6 @@
 //! A failure stays the first thing that is told, whatever rolling back meets.
 
-use crate::command::bare::{Down, json};
+use crate::command::bare::{Down, bare, json};
 use crate::command::docker::{docker, leftovers, with};
 use crate::harness::program::{run, text};
 use crate::harness::services::{Part, has, registry};
@@ -38,6 +38,42 @@ fn no_password_is_made_without_random_numbers() {
     };
     let made = Secret::generate_from(counting).expect("a password");
     assert_eq!(made.reveal(), "BCDEFGHIJKLMNOPQRSTUVWXYZabcdefg");
+}
+
+#[test]
+fn a_hub_that_is_replaced_comes_back_where_its_successor_fails() {
+    const SETTINGS: &str = "harmony/Harmony.SignalR/appsettings.json";
+    let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
+    let url = format!("http://localhost:{}", free_port());
+    let first = json(&mut bare(&folder, &["up", "--yes", "--hub-url", &url]));
+    // By HTTP the hub needs no certificate; by HTTPS it does not start with this one.
+    let broken = folder.read(SETTINGS).replacen(
+        '{',
+        r#"{ "Kestrel": { "Certificates": { "Default": { "Path": "missing.pfx" } } },"#,
+        1,
+    );
+    folder.write(SETTINGS, &broken);
+    let moved = format!("https://localhost:{}", free_port());
+    let output = run(bare(&folder, &["up", "--yes", "--hub-url", &moved]).arg("--json"));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(answer["error"]["code"], "hubDied", "{answer}");
+    assert!(
+        answer["error"]["why"].to_string().contains("missing.pfx"),
+        "{answer}"
+    );
+    // The hub that was there runs again, at its address and with its settings.
+    let status = json(&mut bare(&folder, &["status"]));
+    assert_eq!(
+        [&status["hub"]["state"], &status["hub"]["url"]],
+        ["running", url.as_str()],
+        "{status}"
+    );
+    assert_ne!(status["hub"]["pid"], first["hub"]["pid"]);
+    assert_eq!(folder.read(SETTINGS), broken);
+    let client = folder.read("harmony/Harmony.Client/wwwroot/appsettings.json");
+    assert!(client.contains(&url), "{client}");
+    assert_eq!(json(&mut bare(&folder, &["verify"]))["ok"], true);
 }
 
 #[test]

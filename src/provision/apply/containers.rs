@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// A hub gets this long to respond even where others used the time up.
 const HUB_WITHIN: Duration = Duration::from_secs(5);
+/// A wait that is shorter is not worth a line.
+const TELL_AFTER: Duration = Duration::from_secs(1);
 
 impl Run<'_> {
     /// Brings one container to what is planned and waits until it is ready.
@@ -149,6 +151,20 @@ impl Run<'_> {
         });
         let pulled = pulled.await;
         going.end(pulled)
+    }
+
+    /// Waits for a container that runs, which is told only where it does not respond at once.
+    pub(super) async fn await_found(
+        &self,
+        engine: &Engine,
+        spec: &ContainerSpec,
+        id: &str,
+    ) -> Result<(), Error> {
+        let mut ready = std::pin::pin!(self.await_ready(engine, spec, id));
+        match tokio::time::timeout(TELL_AFTER, &mut ready).await {
+            Ok(ready) => ready,
+            Err(_) => self.going(self.waiting(spec.service)).end(ready.await),
+        }
     }
 
     /// Waits until a container responds as it should, within the time that is left.
