@@ -52,6 +52,9 @@ pub struct State {
     pub without_redis: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_rabbitmq: bool,
+    /// The user runs a hub of their own, such as the one of .NET: kept until another is asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_hub: bool,
     /// Containers that are no longer wanted could not be removed yet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub containers_remain: bool,

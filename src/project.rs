@@ -3,11 +3,15 @@
 mod application;
 mod error;
 mod gateway;
+mod hub_url;
+mod launch_profile;
 pub mod published;
 
 pub use application::{ApplicationSettings, EditedFiles, Scope};
 pub use error::ProjectError;
 pub use gateway::GatewayError;
+pub use hub_url::{HUB_URL, parse_hub_url};
+pub use launch_profile::LaunchProfile;
 
 use crate::appsettings::document::{EditError, NewValue};
 use crate::appsettings::layers::Layers;
@@ -24,9 +28,6 @@ use url::Url;
 const HUB: &str = "Harmony.SignalR";
 const CLIENT: &str = "Harmony.Client";
 
-/// Where Harmony's client looks for the hub unless its settings say otherwise.
-pub const HUB_URL: &str = "https://localhost:7262";
-
 /// The two keys that Serilog reads the log level from.
 const LOG_LEVELS: [&str; 2] = ["Serilog:MinimumLevel:Default", "Serilog:MinimumLevel"];
 
@@ -40,6 +41,8 @@ pub struct Project {
     gateway: Option<SettingsFile>,
     /// The gateway's routes inside Harmony's own compose file.
     docker_gateway: Option<SettingsFile>,
+    /// How F5 starts the hub of .NET, where a file says it.
+    pub profile: Option<LaunchProfile>,
 }
 
 /// Where the address of the hub was written.
@@ -70,6 +73,7 @@ impl Project {
                 others: Vec::new(),
                 gateway: None,
                 docker_gateway: None,
+                profile: None,
             });
         }
         let routes = |name: &str| {
@@ -87,6 +91,12 @@ impl Project {
             others: others.collect::<Result<_, _>>()?,
             gateway: routes("ocelot.json")?,
             docker_gateway: routes("ocelot.docker.json")?,
+            profile: LaunchProfile::read(
+                &checkout.hub,
+                Links::Within(checkout.boundary(&checkout.hub)),
+            )
+            .ok()
+            .and_then(|profiles| LaunchProfile::default(&profiles).cloned()),
         })
     }
 
@@ -277,17 +287,4 @@ pub fn log_level(layers: &Layers) -> (&'static str, &str) {
         .map(|key| (key, layers.get(key)))
         .find(|(_, level)| !level.is_empty());
     set.unwrap_or((LOG_LEVELS[0], "Information"))
-}
-
-/// Reads the address of a hub as people write it.
-pub fn parse_hub_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text.trim())
-        .map_err(|error| format!("{error}; expected an address such as {HUB_URL}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("only http and https are possible".into());
-    }
-    if url.port() == Some(0) {
-        return Err("a hub cannot be reached at port 0".into());
-    }
-    Ok(url)
 }

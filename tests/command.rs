@@ -14,6 +14,8 @@ mod faults;
 mod gateways;
 mod generations;
 mod help;
+mod launch_profiles;
+mod lifecycle;
 mod ordinary_user;
 mod pipelines;
 mod publish;

@@ -154,31 +154,37 @@ pub fn trust(context: &Context) -> Result<(), Failure> {
 }
 
 fn clean(context: &Context) -> Result<(), Failure> {
-    let kept = certificates()?;
     if !context.dry_run {
-        for store in browsers::stores(context.home.as_deref()) {
-            store.remove();
-        }
-        for name in ["localhost.pem", "localhost.key"] {
-            let path = kept.join(name);
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    let message = format!("cannot delete {}", path.display());
-                    return Err(
-                        Failure::new(Exit::Failed, "certificate", message).why(error.to_string())
-                    );
-                }
-                _ => {}
-            }
-        }
-        if advice::is_trusted() {
-            context.terminal.note(
-                "This machine still trusts it; delete \
-                 /usr/local/share/ca-certificates/harmony.crt and run update-ca-certificates.",
-            );
-        }
+        forget(context)?;
     }
     context.terminal.result(&report(context, found(context)?)?);
+    Ok(())
+}
+
+/// Deletes our certificate, also from the browsers of this user.
+pub fn forget(context: &Context) -> Result<(), Failure> {
+    for store in browsers::stores(context.home.as_deref()) {
+        store.remove();
+    }
+    let kept = certificates()?;
+    for name in ["localhost.pem", "localhost.key"] {
+        let path = kept.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let message = format!("cannot delete {}", path.display());
+                return Err(
+                    Failure::new(Exit::Failed, "certificate", message).why(error.to_string())
+                );
+            }
+            _ => {}
+        }
+    }
+    if advice::is_trusted() {
+        context.terminal.note(
+            "This machine still trusts it; delete \
+             /usr/local/share/ca-certificates/harmony.crt and run update-ca-certificates.",
+        );
+    }
     Ok(())
 }
 

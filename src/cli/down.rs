@@ -1,5 +1,7 @@
 //! `harmony down`: stop the hub and the containers; data only where that was asked for.
 
+mod everything;
+
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::progress::TerminalProgress;
@@ -12,9 +14,15 @@ pub struct DownArguments {
     /// Also delete the data that is kept in volumes
     #[arg(long)]
     volumes: bool,
+    /// Delete everything of ours: every instance with its data and logs, and our certificate
+    #[arg(long)]
+    everything: bool,
 }
 
 pub async fn run(context: &Context, arguments: DownArguments) -> Result<(), Failure> {
+    if arguments.everything {
+        return everything::run(context).await;
+    }
     let installation = context.installation()?;
     let data = if arguments.volumes {
         Data::Deleted

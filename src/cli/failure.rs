@@ -2,7 +2,7 @@
 
 mod docker;
 mod hub;
-mod port;
+pub mod port;
 mod provision;
 mod settings;
 

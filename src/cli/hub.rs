@@ -1,5 +1,6 @@
 //! `harmony hub`: serve in the foreground, configured as the .NET hub is.
 
+mod certificate;
 mod doors;
 
 use super::failure::{Exit, Failure};
@@ -125,12 +126,16 @@ async fn serve(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let mut listeners = Vec::new();
+    let mut uses_own_certificate = false;
     let mut addresses = Vec::new();
     for KestrelEndpoint { url, certificate } in &settings.endpoints {
         let acceptor = match certificate {
             _ if !url.tls => None,
             Some(source) => Some(tls::acceptor(source)?),
-            None => Some(tls::acceptor(&development_certificate()?)?),
+            None => {
+                uses_own_certificate = true;
+                Some(tls::acceptor(&certificate::development()?)?)
+            }
         };
         let bound = url.bind()?;
         addresses.push(url.announced(&bound));
@@ -138,6 +143,9 @@ async fn serve(
             listener,
             tls: acceptor.clone(),
         }));
+    }
+    if uses_own_certificate {
+        tokio::spawn(certificate::renew());
     }
     let admin = match &settings.admin {
         Some(url) => url.bind()?,
@@ -217,18 +225,6 @@ fn watch(arguments: &[String], folder: Option<&Path>) -> Result<(), Failure> {
     } else {
         Err(Failure::new(Exit::Failed, "hubDied", "the hub ended").shown())
     }
-}
-
-fn development_certificate() -> Result<tls::CertificateSource, Failure> {
-    let kept = super::context::certificates()?;
-    let development = tls::development_certificate(platform::home_folder().as_deref(), &kept)?;
-    let maker = if development.by_dotnet {
-        "ASP.NET Core's"
-    } else {
-        "a self-made"
-    };
-    tracing::info!(path = %development.source.path.display(), "HTTPS with {maker} development certificate");
-    Ok(development.source)
 }
 
 async fn stop_on_signal(stop: CancellationToken) {

@@ -52,6 +52,9 @@ fn hub_line(hub: &HubReport) -> String {
     if let Some(container) = &hub.container {
         line.push_str(&format!("  container {container}"));
     }
+    if let Some(holder) = &hub.held_by {
+        line.push_str(&format!("  {holder}"));
+    }
     if let Some(started_at) = hub.started_at {
         let seconds = now().saturating_sub(started_at);
         line.push_str(&format!("  for {}", duration(seconds)));

@@ -50,7 +50,12 @@ enum SettingsCommand {
     /// List every key, its value and where it comes from
     List,
     /// Show each layer's value of a key, and which one wins
-    Why { key: String },
+    Why {
+        key: String,
+        /// Launch profile of Properties/launchSettings.json, as Visual Studio and dotnet run use it
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
+    },
     /// Check the settings of every application
     Validate,
     /// Undo the last change, or several
@@ -124,7 +129,13 @@ pub fn run(context: &Context, arguments: SettingsArguments) -> Result<(), Failur
         SettingsCommand::Set(arguments) => write::set(context, &application, arguments),
         SettingsCommand::Unset(arguments) => write::unset(context, &application, arguments),
         SettingsCommand::List => read::list(context, &application, &secrets),
-        SettingsCommand::Why { key } => read::why(context, &application, &secrets, key),
+        SettingsCommand::Why { key, profile } => {
+            let layers = match profile {
+                Some(profile) => application.layers_of_profile(context, profile)?,
+                None => application.layers(context)?,
+            };
+            read::why(context, &application, &layers, &secrets, key)
+        }
         SettingsCommand::Edit { .. }
         | SettingsCommand::Validate
         | SettingsCommand::Undo(_)

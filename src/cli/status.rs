@@ -1,18 +1,24 @@
 //! `harmony status`: what runs, where, since when, and whether it is healthy.
 
 use super::context::Context;
+use super::failure::port::is_dotnet_hub;
 use super::failure::{Exit, Failure};
 use super::render::Shown;
 use super::variables::{self, Syntax};
 use crate::appsettings::layers::Layers;
 use crate::broker::Broker;
 use crate::hub::settings::broker_address;
-use crate::project::{ApplicationSettings, Scope};
+use crate::hub_client::HubClient;
+use crate::platform;
+use crate::project::{ApplicationSettings, HUB_URL, Project, Scope};
 use crate::provision;
-use crate::provision::report::{Report, ServiceState};
+use crate::provision::plan::Plan;
+use crate::provision::report::{HubReport, Report, ServiceState};
+use crate::provision::request::Request;
 use serde::Serialize;
 use std::io::Write;
 use std::time::Duration;
+use url::Url;
 
 const ASK_WITHIN: Duration = Duration::from_secs(2);
 
@@ -51,22 +57,38 @@ impl Format {
 struct StatusReport<'r> {
     #[serde(flatten)]
     report: &'r Report,
+    /// What the next `up` would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'r Plan>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'r Failure>,
 }
 
 pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Failure> {
     let layers = layers(context)?;
-    let (report, failure) = look_with(context, &layers).await?;
+    let (mut report, failure) = look_with(context, &layers).await?;
+    let plan = match (&failure, arguments.format.syntax()) {
+        (None, None) => pending(context).await,
+        _ => None,
+    };
+    report.changes = plan.as_ref().map_or(0, |plan| plan.changes);
     let report = &report;
     let json = arguments.format == Format::Json || context.terminal.json;
     match arguments.format.syntax() {
         Some(syntax) => show_variables(context, report, &layers, syntax)?,
         _ if json => context.terminal.json_result(&StatusReport {
             report,
+            plan: plan.as_ref(),
             error: failure.as_ref(),
         }),
-        _ => context.terminal.result(&Shown(report)),
+        _ => {
+            context.terminal.result(&Shown(report));
+            if report.changes > 0 {
+                let (changes, command) = (report.changes, context.command("up --dry-run"));
+                let message = format!("'harmony up' would change {changes} things: {command}");
+                context.terminal.note(&message);
+            }
+        }
     }
     match failure {
         None => Ok(()),
@@ -93,7 +115,49 @@ async fn look_with(
     ) {
         rabbitmq.rejected_messages = rejected(layers).await;
     }
+    if status.report.hub.state == ServiceState::Absent
+        && let Some(another) = another_hub(context).await
+    {
+        status.report.hub = another;
+    }
     Ok((status.report, status.engine_failure.map(Failure::from)))
+}
+
+/// What the next `up` would do to an instance that was brought up; `None` where that cannot be told.
+async fn pending(context: &Context) -> Option<Plan> {
+    let state = context.instance.state().ok()?;
+    if state.checkout.as_os_str().is_empty() {
+        return None;
+    }
+    let checkout = context.known_checkout().ok()?;
+    let mut scope = context.scope();
+    if !context.only_environment {
+        scope.environment = state.environment;
+    }
+    let request = Request::new(context.installation().ok()?, checkout, scope);
+    let proposal = provision::propose(&request, &()).await.ok()?;
+    Some(proposal.plan)
+}
+
+/// A hub that is not ours and answers where ours would, such as the one that F5 starts.
+async fn another_hub(context: &Context) -> Option<HubReport> {
+    let state = context.instance.state().ok()?;
+    let configured = || {
+        let checkout = context.known_checkout().ok()?;
+        Project::read(&checkout, &context.scope()).ok()?.hub_url()
+    };
+    let known = Url::parse(&state.hub_url).ok().or_else(configured);
+    let url = known.or_else(|| Url::parse(HUB_URL).ok())?;
+    let holder = platform::port_holder(url.port_or_known_default()?)?;
+    HubClient::connect(&url, ASK_WITHIN).await.ok()?;
+    let what = match is_dotnet_hub(&holder) {
+        true => format!("the .NET hub: {holder}"),
+        false => format!("another hub: {holder}"),
+    };
+    Some(HubReport::of_another(
+        url.as_str().trim_end_matches('/').to_owned(),
+        what,
+    ))
 }
 
 /// How many messages were set aside; `None` where RabbitMQ does not say.

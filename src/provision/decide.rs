@@ -7,14 +7,17 @@ mod image;
 mod rabbitmq;
 mod redis;
 
+use crate::appsettings::SettingsFile;
+use crate::appsettings::layers::ProcessInputs;
 use crate::containers::Service;
 use crate::instance::State;
-use crate::project::{CacheAddress, Project, ProjectError};
+use crate::project::{CacheAddress, EditedFiles, Project, ProjectError};
 use crate::provision::decision::{Decision, RabbitMqDecision, RedisDecision};
 use crate::provision::error::Error;
 use crate::provision::ports::LOOPBACK;
 use crate::provision::questions::{hub_in_container, hub_url};
-use crate::provision::request::Request;
+use crate::provision::request::{HubChoice, Request};
+use crate::provision::variables::overriding;
 use crate::provision::warning::Warning;
 use crate::provision::world::{EngineLook, World};
 use basis::Basis;
@@ -34,6 +37,7 @@ pub fn decide(request: &Request, mut project: Project, world: &World) -> Result<
     };
     warnings.extend(edit(&mut project, request, &redis, &rabbitmq, &url)?);
     project.check_changes()?;
+    warnings.extend(not_read_by_f5(&project, request));
     let mut state = state(&basis, &url, &redis, &rabbitmq);
     state.admin_port = hub::admin_port(&basis);
     state.hub_in_container = hub_in_container(&basis.wanted, &world.known);
@@ -111,6 +115,41 @@ fn edit(
     Ok(warnings)
 }
 
+/// What the launch profile of the .NET hub hides of the settings that were written.
+fn not_read_by_f5(project: &Project, request: &Request) -> Vec<Warning> {
+    let Some(profile) = &project.profile else {
+        return Vec::new();
+    };
+    let name = &profile.name;
+    let inputs = ProcessInputs {
+        variables: profile.variables.clone(),
+        arguments: Vec::new(),
+    };
+    let environment = inputs.environment();
+    let mut why = Vec::new();
+    let is_written = project.hub.files().iter().any(SettingsFile::is_changed);
+    let only_ours = request.scope.edits == EditedFiles::OnlyTheEnvironment;
+    if is_written && only_ours && environment != request.scope.environment {
+        why.push(format!(
+            "the launch profile {name} sets the environment {environment}, in which it does not \
+             read what is written for {}",
+            request.scope.environment
+        ));
+    }
+    let variables: Vec<_> = profile
+        .variables
+        .iter()
+        .map(|(name, _)| name.clone())
+        .collect();
+    let hiding = overriding(&variables)
+        .into_iter()
+        .filter(|name| !name.to_ascii_uppercase().contains("URLS"));
+    why.extend(hiding.map(|variable| {
+        format!("the launch profile {name} sets {variable}, which wins over the settings")
+    }));
+    why.into_iter().map(Warning::NotReadByF5).collect()
+}
+
 /// What to remember.
 fn state(
     basis: &Basis<'_>,
@@ -145,6 +184,7 @@ fn state(
             .filter(|bind| *bind != LOOPBACK),
         without_redis: basis.wanted.redis == Some(basis::WITHOUT),
         without_rabbitmq: basis.wanted.rabbitmq == Some(basis::WITHOUT),
+        without_hub: basis.wanted.hub == Some(HubChoice::None),
         containers_remain: unreachable && known.has_containers(),
         ..State::default()
     }

@@ -146,6 +146,9 @@ pub fn remembered(wanted: &Wanted, known: &State) -> Wanted {
     };
     without(&mut wanted.redis, known.without_redis);
     without(&mut wanted.rabbitmq, known.without_rabbitmq);
+    if wanted.hub.is_none() && known.without_hub {
+        wanted.hub = Some(HubChoice::None);
+    }
     wanted
 }
 

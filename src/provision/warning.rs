@@ -54,6 +54,8 @@ pub enum Warning {
     RedisWithoutPassword,
     /// Docker cannot be asked, so containers of earlier runs stay.
     ContainersRemain(String),
+    /// What F5 starts does not read what is written.
+    NotReadByF5(String),
     /// A password goes to another machine that a file names, not the user.
     SecretGoesTo(Service, Endpoint),
     /// The checkout that the instance belonged to is gone.
@@ -100,6 +102,10 @@ impl fmt::Display for Warning {
                 formatter,
                 "containers of an earlier run were not removed, because Docker is not reachable: \
                  {why}"
+            ),
+            Warning::NotReadByF5(why) => write!(
+                formatter,
+                "Visual Studio and 'dotnet run' start Harmony.SignalR otherwise: {why}"
             ),
             Warning::SecretGoesTo(service, endpoint) => write!(
                 formatter,

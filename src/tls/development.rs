@@ -16,6 +16,8 @@ pub struct DevelopmentCertificate {
     pub by_dotnet: bool,
 }
 
+/// Days before its end at which our certificate is made anew.
+const RENEWED_BEFORE: i64 = 30;
 /// The extension by which `dotnet dev-certs` marks its certificates.
 const DEVELOPMENT_MARK: &str = "1.3.6.1.4.1.311.84.1.1";
 
@@ -39,9 +41,10 @@ pub fn development_certificate(
         password: None,
     };
     let usable = |first: CertificateDer<'_>| is_valid_now(&first) && !is_authority(&first);
-    let is_usable = || first(&source).is_some_and(usable);
-    let is_exported = || platform::export_dotnet_certificate(&source.path) && is_usable();
-    if !is_usable() {
+    let is_fresh = first(&source).is_some_and(|first| lasts(&first) && usable(first));
+    let is_exported =
+        || platform::export_dotnet_certificate(&source.path) && first(&source).is_some_and(usable);
+    if !is_fresh {
         fs::create_dir_all(kept).map_err(|error| TlsError::Write {
             path: kept.to_owned(),
             error,
@@ -92,6 +95,14 @@ fn is_marked(certificate: &CertificateDer<'_>) -> bool {
 fn is_valid_now(certificate: &CertificateDer<'_>) -> bool {
     x509_parser::parse_x509_certificate(certificate)
         .is_ok_and(|(_, certificate)| certificate.validity().is_valid())
+}
+
+/// Whether a certificate need not be renewed yet.
+fn lasts(certificate: &CertificateDer<'_>) -> bool {
+    x509_parser::parse_x509_certificate(certificate).is_ok_and(|(_, certificate)| {
+        let left = certificate.validity().time_to_expiration();
+        left.is_some_and(|left| left.whole_days() >= RENEWED_BEFORE)
+    })
 }
 
 /// Whether a certificate may sign others, as those of our first version could.

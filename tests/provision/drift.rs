@@ -131,3 +131,18 @@ fn down_takes_the_hub_in_a_container_before_its_servers() {
     let plan = reconcile::down(&scene.world, Data::Kept);
     assert_eq!(plan.steps[1].needs.len(), 1, "{plan:?}");
 }
+
+#[test]
+fn status_says_that_a_newer_image_is_here() {
+    use harmony::appsettings::layers::Layers;
+    use harmony::containers::readiness::NotReady;
+    let mut scene = Scene::up();
+    scene.found(Service::Redis).image_moved = true;
+    scene.redis_says("127.0.0.1:6379", Ok(()));
+    scene.rabbitmq_says("127.0.0.1:5672", "u", Err(NotReady::Refused));
+    let report = harmony::provision::report::Report::of_world(&scene.world, &Layers::default(), 0);
+    let drift = report.redis.drift.expect("a drift");
+    assert!(drift.contains("stands for a newer image"), "{drift}");
+    let drift = report.rabbitmq.drift.expect("a drift");
+    assert!(drift.contains("does not respond"), "{drift}");
+}

@@ -2,7 +2,7 @@
 
 use crate::harness::Folder;
 use crate::harness::program::{Hub, address, run, text};
-use harmony::tls::development_certificate;
+use harmony::tls::{self, development_certificate};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -158,4 +158,38 @@ fn who_trusts_the_development_certificate_reaches_the_hub() {
         "-brief",
     ]);
     assert!(trusted, "{said}");
+}
+
+#[test]
+fn our_certificate_is_made_anew_before_it_ends() {
+    let folder = Folder::new();
+    let (pem, key) = (
+        folder.path().join("localhost.pem"),
+        folder.path().join("localhost.key"),
+    );
+    for (days, is_kept) in [("40", true), ("20", false)] {
+        let (made, said) = openssl(&[
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            days,
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            path(&key),
+            "-out",
+            path(&pem),
+        ]);
+        assert!(made, "{said}");
+        let before = std::fs::read(&pem).expect("a certificate");
+        let found = development_certificate(None, folder.path()).expect("a certificate");
+        let after = std::fs::read(&pem).expect("a certificate");
+        assert_eq!(before == after, is_kept, "{days} days");
+        assert!(tls::acceptor(&found.source).is_ok());
+    }
 }

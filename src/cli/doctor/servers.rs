@@ -3,6 +3,7 @@
 use super::check::{Check, CheckStatus};
 use crate::appsettings::layers::Layers;
 use crate::broker::Broker;
+use crate::cli::failure::port::is_dotnet_hub;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
 use crate::containers::readiness::NotReady;
@@ -137,7 +138,7 @@ pub async fn hub(world: &World, project: &Project) -> Check {
         .map(|found| format!("container {}", found.name));
     match process.or(container) {
         Some(what) => responds(&url, &what).await,
-        None => not_running(world, &url),
+        None => not_running(world, &url).await,
     }
 }
 
@@ -151,7 +152,7 @@ async fn responds(url: &Url, what: &str) -> Check {
         .fix("look at 'harmony logs hub', then run 'harmony up'")
 }
 
-fn not_running(world: &World, url: &Url) -> Check {
+async fn not_running(world: &World, url: &Url) -> Check {
     let port = url.port_or_known_default().unwrap_or_default();
     let PortState::Taken(holder) = world.port(PortAddress::Localhost, port) else {
         let message = format!("not running; 'harmony up' starts it at {url}");
@@ -159,6 +160,15 @@ fn not_running(world: &World, url: &Url) -> Check {
     };
     let holder = holder.as_ref().map(ToString::to_string);
     let holder = holder.unwrap_or_else(|| "another program".into());
+    if HubClient::connect(url, WITHIN).await.is_ok() {
+        let whose = match is_dotnet_hub(&holder) {
+            true => "the .NET hub",
+            false => "another hub",
+        };
+        let message = format!("{whose} responds at {url} ({holder})");
+        return Check::new("hub", "hub", CheckStatus::Warning, message)
+            .fix("to use it, run 'harmony up --hub none'; else stop it");
+    }
     let message = format!("not running, and {holder} uses its port {port}");
     Check::new("hub", "hub", CheckStatus::Failed, message)
         .fix("stop that program, or give the hub another address: harmony up --hub-url URL")

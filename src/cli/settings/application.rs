@@ -6,6 +6,7 @@ use crate::appsettings::{Links, SettingsFile};
 use crate::checkout::Checkout;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
+use crate::project::LaunchProfile;
 use crate::schema::{self, APPLICATIONS};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,37 @@ impl ChosenApplication {
             &context.environment,
             &ProcessInputs::here(Vec::new()),
         )?)
+    }
+
+    /// What the application reads that a launch profile starts.
+    pub(super) fn layers_of_profile(
+        &self,
+        context: &Context,
+        name: &str,
+    ) -> Result<Layers, Failure> {
+        let links = Links::Within(&self.boundary);
+        let profiles = LaunchProfile::read(&self.folder, links)?;
+        let Some(profile) = profiles.iter().find(|profile| same(&profile.name, name)) else {
+            let names: Vec<_> = profiles
+                .iter()
+                .map(|profile| profile.name.as_str())
+                .collect();
+            let message = format!("{} has no launch profile '{name}'", self.name);
+            let failure = Failure::new(Exit::Usage, "unknownProfile", message);
+            return Err(match names.as_slice() {
+                [] => failure.fix("add Properties/launchSettings.json to its project"),
+                names => failure.fix(format!("choose one of: {}", names.join(", "))),
+            });
+        };
+        let mut inputs = ProcessInputs::here(Vec::new());
+        let is_set = |name: &str| profile.variables.iter().any(|(known, _)| same(known, name));
+        inputs.variables.retain(|(name, _)| !is_set(name));
+        inputs.variables.extend(profile.variables.iter().cloned());
+        let environment = match context.only_environment {
+            true => context.environment.clone(),
+            false => inputs.environment(),
+        };
+        Ok(Layers::load(&self.folder, links, &environment, &inputs)?)
     }
 
     /// The file that is changed: the base, or the named environment's.

@@ -3,7 +3,7 @@
 use super::answer::{Layer, List, OneSetting, Secrets, Validation, Why};
 use super::application::{ChosenApplication, as_meant};
 use crate::appsettings::key_path::fold;
-use crate::appsettings::layers::{Setting, Source};
+use crate::appsettings::layers::{Layers, Setting, Source};
 use crate::checkout::Checkout;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
@@ -78,14 +78,14 @@ fn concerns(schema: &Value, setting: &Setting) -> bool {
 pub(super) fn why(
     context: &Context,
     application: &ChosenApplication,
+    layers: &Layers,
     secrets: &Secrets<'_>,
     key: &str,
 ) -> Result<(), Failure> {
-    let layers = application.layers(context)?;
-    let key = as_meant(&layers, key);
+    let key = as_meant(layers, key);
     let winner = layers
         .setting(&key)
-        .ok_or_else(|| application.unknown_key(&layers, &key))?;
+        .ok_or_else(|| application.unknown_key(layers, &key))?;
     let layer = |setting: &&Setting| Layer {
         source: setting.source.clone(),
         value: secrets.show(&setting.key, setting.value.as_deref()),

@@ -28,6 +28,9 @@ pub struct HubReport {
     pub started_at: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_url: Option<String>,
+    /// The program that has the hub's port in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
 }
 
 impl HubReport {
@@ -40,6 +43,16 @@ impl HubReport {
             version: None,
             started_at: None,
             admin_url: None,
+            held_by: None,
+        }
+    }
+
+    /// Another hub, which clients find at the URL.
+    pub fn of_another(url: String, holder: String) -> Self {
+        HubReport {
+            url: Some(url),
+            held_by: Some(holder),
+            ..HubReport::new(ServiceState::External)
         }
     }
 

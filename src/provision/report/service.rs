@@ -67,10 +67,16 @@ impl ServiceReport {
     fn of_found(choice: ServiceOrigin, health: Health, world: &World, service: Service) -> Self {
         let found = world.found(service);
         let (state, drift) = found_state(choice, health, found, &world.engine);
+        let moved = found.filter(|found| found.image_moved).map(|found| {
+            format!(
+                "its tag {} stands for a newer image here; 'harmony down' and 'harmony up' take it",
+                found.image
+            )
+        });
         ServiceReport {
             container: found.map(|found| found.name.clone()),
             image: found.map(|found| found.image.clone()),
-            drift: drift.map(str::to_owned),
+            drift: drift.map(str::to_owned).or(moved),
             ..ServiceReport::new(state)
         }
     }
