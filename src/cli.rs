@@ -34,6 +34,7 @@ mod up;
 mod usage;
 mod variables;
 mod verify;
+mod version;
 mod wait;
 
 use crate::terminal::{Colour, Terminal};
@@ -57,6 +58,10 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Invocation::Command(cli) => cli,
         Invocation::Text(text) => {
             Terminal::new(false, false, false, Colour::Auto).text(&text);
+            return ExitCode::SUCCESS;
+        }
+        Invocation::Version { json, verbose } => {
+            version::show(&Terminal::new(json, false, verbose, Colour::Auto));
             return ExitCode::SUCCESS;
         }
         Invocation::Wrong {

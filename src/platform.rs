@@ -2,6 +2,8 @@
 //!
 //! `unix` and `windows` offer the same functions; what reads alike on every system stands here.
 
+#[cfg(target_env = "musl")]
+mod allocator;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]

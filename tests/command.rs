@@ -27,3 +27,4 @@ mod setup;
 mod shells;
 mod terminal;
 mod verify;
+mod version;

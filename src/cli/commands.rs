@@ -74,7 +74,7 @@ pub enum Command {
     },
     /// Print the manual page of a command
     Man(ManArguments),
-    /// Print the version
+    /// Print the version; with --verbose also commit, target, profile and package
     #[command(hide = true)]
     Version,
 }

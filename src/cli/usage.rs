@@ -1,7 +1,8 @@
-//! From arguments to a command: help and version as text, a usage error in the format that was asked for.
+//! From arguments to a command: help as text, a usage error in the format that was asked for.
 
 use super::commands::{Cli, Command};
 use super::failure::{Exit, Failure};
+use super::global::Global;
 use super::help;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
@@ -10,8 +11,12 @@ use std::ffi::OsString;
 /// What the arguments ask for.
 pub enum Invocation {
     Command(Box<Cli>),
-    /// Help or the version.
+    /// Help.
     Text(String),
+    Version {
+        json: bool,
+        verbose: bool,
+    },
     /// Nothing that can be run: what is wrong, for people and for scripts.
     Wrong {
         text: String,
@@ -44,8 +49,8 @@ pub fn read(arguments: &[OsString]) -> Invocation {
         },
         Ok(Cli {
             command: Some(Command::Version),
-            ..
-        }) => Invocation::Text(format!("harmony {}", env!("CARGO_PKG_VERSION"))),
+            global: Global { json, verbose, .. },
+        }) => Invocation::Version { json, verbose },
         Ok(cli) => Invocation::Command(Box::new(cli)),
         // The full help is built only when it is shown: it costs as much as many a command.
         Err(_) => match help::complete(Cli::command()).try_get_matches_from(arguments) {
@@ -58,15 +63,21 @@ pub fn read(arguments: &[OsString]) -> Invocation {
 fn shown(error: &clap::Error, arguments: &[OsString]) -> Invocation {
     let text = error.render().ansi().to_string();
     let text = text.trim_end().to_owned();
+    // clap stops where it finds --help, --version or an error, so it has not read what follows.
+    let has = |flags: &[&str]| {
+        let mut given = arguments.iter().take_while(|argument| *argument != "--");
+        given.any(|argument| flags.iter().any(|flag| argument == flag))
+    };
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Invocation::Text(text),
+        ErrorKind::DisplayHelp => Invocation::Text(text),
+        ErrorKind::DisplayVersion => Invocation::Version {
+            json: has(&["--json"]),
+            verbose: has(&["--verbose", "-v", "-vV", "-Vv"]),
+        },
         _ => Invocation::Wrong {
             failure: failure(&error.render().to_string()),
             text,
-            json: arguments
-                .iter()
-                .take_while(|argument| *argument != "--")
-                .any(|argument| argument == "--json"),
+            json: has(&["--json"]),
         },
     }
 }
