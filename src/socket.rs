@@ -3,6 +3,7 @@
 use crate::connection_string::Endpoint;
 use crate::platform;
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -22,12 +23,24 @@ pub async fn connect(
         return Ok(Box::new(platform::connect_local(path).await?));
     }
     let next = proxy.unwrap_or(endpoint);
-    let mut stream = TcpStream::connect((next.host.as_str(), next.port)).await?;
+    let mut stream = connect_tcp(&next.host, next.port).await?;
     stream.set_nodelay(true)?;
     if proxy.is_some() {
         ask_proxy(&mut stream, endpoint).await?;
     }
     Ok(Box::new(stream))
+}
+
+/// Connects to a port of a host. `localhost` is this machine, also where neither file nor server of names says so.
+pub async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    if !host.eq_ignore_ascii_case("localhost") {
+        return TcpStream::connect((host, port)).await;
+    }
+    let own: [SocketAddr; 2] = [
+        (Ipv4Addr::LOCALHOST, port).into(),
+        (Ipv6Addr::LOCALHOST, port).into(),
+    ];
+    TcpStream::connect(own.as_slice()).await
 }
 
 /// Asks an HTTP proxy for a way to a server, which it also looks up.

@@ -1,12 +1,11 @@
 //! A TCP connection to a hub, with TLS where its URL asks for it.
 
 use super::error::ClientError;
-use crate::socket::ByteStream;
+use crate::socket::{ByteStream, connect_tcp};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use std::sync::Arc;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
@@ -30,7 +29,7 @@ impl Address {
 
     pub async fn connect(&self) -> Result<Box<dyn ByteStream>, ClientError> {
         let address = self.to_string();
-        let stream = match TcpStream::connect((self.host.as_str(), self.port)).await {
+        let stream = match connect_tcp(&self.host, self.port).await {
             Ok(stream) => stream,
             Err(error) => return Err(ClientError::Unreachable { address, error }),
         };
