@@ -58,6 +58,29 @@ fn sources(folder: &str) -> BTreeMap<String, String> {
     found
 }
 
+#[test]
+fn the_top_level_holds_what_was_agreed() {
+    const AGREED: [&str; 9] = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "LICENSE",
+        "README.md",
+        "schemas",
+        "src",
+        "target",
+        "templates",
+        "tests",
+    ];
+    let entries = std::fs::read_dir(root()).expect("the root");
+    for entry in entries.map(|entry| entry.expect("an entry")) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(
+            name.starts_with('.') || AGREED.contains(&&*name),
+            "{name} does not belong to the top level"
+        );
+    }
+}
+
 /// The module of `src` that a file belongs to.
 fn module(path: &str) -> &str {
     let path = path.trim_start_matches("src/").trim_end_matches(".rs");

@@ -61,6 +61,8 @@ impl SecureRabbitMq {
         let node = format!("{}@localhost", crate::harness::unique("harmony-tls"));
         let mut command = Command::new("/usr/lib/rabbitmq/bin/rabbitmq-server");
         command
+            // Where Erlang leaves a dump if it ends badly.
+            .current_dir(folder.path())
             .env("HOME", folder.path())
             .env("ERL_EPMD_PORT", mapper.to_string())
             .env("RABBITMQ_NODENAME", node)

@@ -52,6 +52,7 @@ impl OwnRabbitMq {
         let path = |name: &str| self.folder.path().join(name);
         let mut command = self.command("rabbitmq-server");
         command
+            .current_dir(self.folder.path())
             .env("RABBITMQ_CONFIG_FILE", path("rabbitmq"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", path("plugins"));
         command.env("RABBITMQ_DIST_PORT", free_port().to_string());
