@@ -57,7 +57,7 @@ pub async fn run(
             Backplane::Redis(RedisBackplane::start(options, HUB_NAME, name, parts))
         }
     });
-    let hub = Arc::new(HubSite::new(&settings, server));
+    let hub = Arc::new(HubSite::new(&settings, server, stop.clone()));
     let gate = Gate::new(
         settings.proxies,
         hub.server.options.gate,

@@ -5,11 +5,14 @@ pub mod supervisor;
 
 pub use error::HubProcessError;
 
+use crate::admin_token;
+use crate::hub_client::http::{self, Exchange};
 use crate::hub_client::{ClientError, HubClient};
 use crate::instance::Instance;
 use crate::instance::lock::Lock;
 use crate::platform::{self, Detached};
 use error::file_error;
+use hyper::Method;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -144,11 +147,8 @@ pub async fn stop(
     if has_ended(instance, running, Duration::ZERO).await? {
         return supervisor::end(instance).await;
     }
-    // The lock says that the process is still ours, so the number means nobody else. Where it can't
-    // be asked, it has no time to lose.
-    if platform::ask_to_end(running.pid).await.is_ok()
-        && has_ended(instance, running, within).await?
-    {
+    // Where it can't be asked, it has no time to lose.
+    if ask_to_end(instance, running).await && has_ended(instance, running, within).await? {
         return supervisor::end(instance).await;
     }
     // Else the hub that is killed would be started again.
@@ -158,6 +158,23 @@ pub async fn stop(
         return Ok(());
     }
     Err(HubProcessError::DoesNotEnd(running.pid))
+}
+
+/// Asks a hub to end; whether it was asked.
+async fn ask_to_end(instance: &Instance, running: &Running) -> bool {
+    // The lock says that the process is still ours, so the number means nobody else.
+    if platform::terminate(running.pid).is_ok() {
+        return true;
+    }
+    let token = admin_token::read(&instance.folder.join(admin_token::FILE));
+    let url = Url::parse(&running.admin_url).and_then(|url| url.join("/stop"));
+    let (Ok(token), Ok(url)) = (token, url) else {
+        return false;
+    };
+    let authorization = format!("Bearer {}", token.reveal());
+    let request = Exchange::new(Method::POST, &url).header("Authorization", &authorization);
+    let response = http::send(&request, ANSWER_WITHIN).await;
+    response.is_ok_and(|response| response.successful(&url).is_ok())
 }
 
 /// Waits, for a time, for a hub to end.

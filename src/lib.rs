@@ -17,7 +17,7 @@
 //! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, redis, secret, hex, platform |
 //! | [`templates`]: files made where there are none | |
 //! | [`instance`]: what was chosen, and where it is remembered | platform |
-//! | [`hub_process`]: the hub in the background | hub_client, instance, platform |
+//! | [`hub_process`]: the hub in the background | hub_client, admin_token, instance, platform |
 //! | [`admin_token`]: the token of the admin listener | secret, platform |
 //! | [`hub_client`]: a small SignalR client, as proof | connection_string, socket |
 //! | **the server** | |

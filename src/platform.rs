@@ -15,11 +15,12 @@ use unix as system;
 use windows as system;
 
 pub use system::{
-    Detached, InputMode, Interruption, ProcessGroup, advice, ask_to_end, canonicalize, connect,
-    connect_local, copy_access, create_file, create_private_file, create_private_folder,
-    docker_host, export_dotnet_certificate, free_space, has_input, is_foreign, is_port_taken,
+    Detached, InputMode, Interruption, advice, canonicalize, connect, connect_local, copy_access,
+    create_file, create_private_file, create_private_folder, docker_host,
+    export_dotnet_certificate, free_space, has_input, is_foreign, is_port_taken, is_shared,
     is_writable, kill, kill_with_children, lead_group, loaded_libraries, other_names,
     prepare_listener, raise_file_limit, replace, spawn_detached, state_folder, sync_folder,
+    terminate,
 };
 
 use listeners::{Protocol, SocketState};

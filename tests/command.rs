@@ -1,6 +1,7 @@
 //! The command line, as users and scripts see it.
 
 mod answers;
+#[cfg(unix)]
 mod bad_input;
 pub mod bare;
 mod binding;
@@ -9,21 +10,28 @@ mod codes;
 pub mod docker;
 mod doctor;
 mod drift;
+#[cfg(unix)]
 mod edit;
+#[cfg(unix)]
 mod faults;
 mod gateways;
 mod generations;
 mod help;
 mod launch_profiles;
 mod lifecycle;
+#[cfg(unix)]
 mod ordinary_user;
 mod pipelines;
 mod publish;
 mod published;
 mod rehost;
+#[cfg(unix)]
 mod rules;
+#[cfg(unix)]
 mod scripts;
+#[cfg(unix)]
 mod setup;
+#[cfg(unix)]
 mod shells;
 mod terminal;
 mod verify;

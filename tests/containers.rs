@@ -4,5 +4,6 @@ mod engine;
 mod generation;
 mod readiness;
 mod redis_configuration;
+#[cfg(unix)]
 mod ssh;
 mod whereabouts;

@@ -4,10 +4,12 @@ mod autobahn;
 mod dotnet;
 mod envelope;
 mod half;
+#[cfg(unix)]
 mod hostile;
 mod json;
 mod message_pack;
 mod reference;
+#[cfg(unix)]
 mod scheduling;
 mod streams;
 mod websocket;

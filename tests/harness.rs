@@ -6,7 +6,11 @@ pub mod proxies;
 pub mod raw;
 pub mod redis;
 pub mod services;
+pub mod system;
+#[cfg(unix)]
 pub mod terminal;
+#[cfg(unix)]
+pub mod wine;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -38,6 +42,13 @@ pub fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 
 /// A folder of the test's own, with a home inside, removed when the test ends.
 pub struct Folder(tempfile::TempDir);
+
+#[cfg(unix)]
+impl Drop for Folder {
+    fn drop(&mut self) {
+        wine::end(&self.path().join("home"));
+    }
+}
 
 impl Folder {
     pub fn new() -> Self {

@@ -3,15 +3,22 @@
 // What tests measured is shown with --nocapture.
 #![allow(clippy::print_stderr)]
 
+#[cfg(unix)]
 mod cluster;
 mod command;
 mod containers;
 mod engine;
 mod harness;
 mod hub;
+#[cfg(unix)]
 mod picture;
+#[cfg(windows)]
+mod pipe;
+#[cfg(unix)]
 mod prompt;
 mod provision;
 mod security;
 mod settings;
 mod tidy;
+#[cfg(unix)]
+mod windows;

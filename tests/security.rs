@@ -4,9 +4,11 @@ mod admin;
 mod answers;
 mod broker_tls;
 mod certificate;
+#[cfg(unix)]
 mod checkout;
 mod envelope;
 mod holdings;
+#[cfg(unix)]
 mod machine;
 mod messages;
 mod proxies;

@@ -12,3 +12,4 @@ mod questions;
 mod schemas;
 mod secrets;
 mod tokens;
+pub mod transcript;

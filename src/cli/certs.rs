@@ -4,10 +4,12 @@ mod browsers;
 
 use super::context::{Context, certificates};
 use super::failure::{Exit, Failure};
+use crate::hex;
 use crate::platform::advice;
 use crate::tls::development_certificate;
 use crate::tls::look::{self, CertificateLook};
 use browsers::BrowserStore;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -163,6 +165,8 @@ fn clean(context: &Context) -> Result<(), Failure> {
 
 /// Deletes our certificate, also from the browsers of this user.
 pub fn forget(context: &Context) -> Result<(), Failure> {
+    let is_ours_and_trusted = |one: &CertificateLook| !one.by_dotnet && look::is_trusted_here(one);
+    let trusted = found(context)?.filter(is_ours_and_trusted);
     for store in browsers::stores(context.home.as_deref()) {
         store.remove();
     }
@@ -179,11 +183,12 @@ pub fn forget(context: &Context) -> Result<(), Failure> {
             _ => {}
         }
     }
-    if advice::is_trusted() {
-        context.terminal.note(
-            "This machine still trusts it; delete \
-             /usr/local/share/ca-certificates/harmony.crt and run update-ca-certificates.",
-        );
+    if let Some(certificate) = trusted {
+        let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, &certificate.der);
+        let command = advice::distrust(&hex::encode(digest.as_ref()));
+        context.terminal.note(&format!(
+            "This machine still trusts it; to end that run: {command}"
+        ));
     }
     Ok(())
 }

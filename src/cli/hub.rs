@@ -38,8 +38,9 @@ Settings are read from appsettings.json, then appsettings.NAME.json, then enviro
 command line. The last one wins.
 
 It serves /signalRHub, /healthz/ready and /healthz/live; / where HubPage:Enabled is true; and on
-Admin:Url, an address of this machine, /metrics, and POST /notifications where no RabbitMQ is used,
-for requests with the token that it names at the start. Metrics:Url serves /metrics to everybody.
+Admin:Url, an address of this machine, /metrics, POST /stop, and POST /notifications where no
+RabbitMQ is used, for requests with the token that it names at the start. Metrics:Url serves
+/metrics to everybody.
 
 Examples:
   # Serve the settings of a folder

@@ -111,11 +111,16 @@ where
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/metrics") => metrics::metrics(hub),
         (&Method::POST, "/notifications") if hub.has_inbox => inbox::notify(hub, request).await,
-        (_, "/metrics") => text(StatusCode::METHOD_NOT_ALLOWED, ""),
+        // As a signal does, which not every system has.
+        (&Method::POST, "/stop") => {
+            hub.stop.cancel();
+            text(StatusCode::ACCEPTED, "")
+        }
+        (_, "/metrics" | "/stop") => text(StatusCode::METHOD_NOT_ALLOWED, ""),
         (_, "/notifications") if hub.has_inbox => text(StatusCode::METHOD_NOT_ALLOWED, ""),
         _ => text(
             StatusCode::NOT_FOUND,
-            "There is /metrics, and POST /notifications where no RabbitMQ is used.",
+            "There is /metrics, POST /stop, and POST /notifications where no RabbitMQ is used.",
         ),
     }
 }

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, StatusCode};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What requests are answered from.
 pub struct HubSite {
@@ -30,6 +31,8 @@ pub struct HubSite {
     origins: AllowedOrigins,
     /// Whether notifications come in by the inbox.
     pub(super) has_inbox: bool,
+    /// Ends the hub in an orderly way.
+    pub(super) stop: CancellationToken,
 }
 
 impl Site for HubSite {
@@ -66,7 +69,11 @@ impl Site for HubSite {
 }
 
 impl HubSite {
-    pub fn new(settings: &HubSettings, server: Arc<Server<HarmonyHub>>) -> Self {
+    pub fn new(
+        settings: &HubSettings,
+        server: Arc<Server<HarmonyHub>>,
+        stop: CancellationToken,
+    ) -> Self {
         HubSite {
             endpoint: HubEndpoint::new(server.clone(), HUB_PATH),
             server,
@@ -77,6 +84,7 @@ impl HubSite {
             notifications: settings.notifications,
             origins: settings.origins.clone(),
             has_inbox: settings.broker.is_none(),
+            stop,
         }
     }
 

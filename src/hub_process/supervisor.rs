@@ -39,7 +39,7 @@ pub fn run(arguments: &[String], folder: &Path) -> io::Result<ExitStatus> {
 }
 
 fn watch(arguments: &[String], folder: &Path, log: &mut File) -> io::Result<ExitStatus> {
-    let _group = platform::lead_group()?;
+    platform::lead_group()?;
     let own = std::process::id().to_string();
     let _lock = Lock::take(&folder.join(PID_FILE), &own)?
         .ok_or_else(|| io::Error::other("another process does so already"))?;

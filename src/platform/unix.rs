@@ -78,14 +78,11 @@ impl Detached {
     }
 }
 
-/// Held by a process that leads a group.
-pub struct ProcessGroup;
-
 /// Makes this process the head of a group, which `kill_with_children` ends as one.
-pub fn lead_group() -> io::Result<ProcessGroup> {
+pub fn lead_group() -> io::Result<()> {
     // Fails where it leads a session already, which is as good.
     let _ = rustix::process::setsid();
-    Ok(ProcessGroup)
+    Ok(())
 }
 
 fn pid(number: u32) -> io::Result<Pid> {
@@ -96,7 +93,7 @@ fn pid(number: u32) -> io::Result<Pid> {
 }
 
 /// Asks a process to end in an orderly way.
-pub async fn ask_to_end(number: u32) -> io::Result<()> {
+pub fn terminate(number: u32) -> io::Result<()> {
     Ok(rustix::process::kill_process(pid(number)?, Signal::TERM)?)
 }
 
@@ -247,6 +244,11 @@ pub fn prepare_listener(socket: &Socket) -> io::Result<()> {
 /// Whether an address could not be bound because its port is in use.
 pub fn is_port_taken(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrInUse
+}
+
+/// Whether a port that could be listened on is somebody's all the same: never here.
+pub fn is_shared(_port: u16) -> bool {
+    false
 }
 
 /// Connects to a server on this machine by the file of its socket.

@@ -6,8 +6,7 @@ mod process;
 
 pub use input_mode::{InputMode, has_input};
 pub use process::{
-    Detached, Interruption, ProcessGroup, ask_to_end, kill, kill_with_children, lead_group,
-    spawn_detached,
+    Detached, Interruption, kill, kill_with_children, lead_group, spawn_detached, terminate,
 };
 
 use super::Readers;
@@ -73,7 +72,9 @@ fn keep_private(path: &Path) -> io::Result<()> {
     let mut icacls = Command::new("icacls");
     icacls.arg(path).args(["/inheritance:r", "/grant:r"]);
     icacls.arg(format!("{}:F", user.trim_start_matches('\\')));
-    let status = icacls.stdout(Stdio::null()).status()?;
+    icacls.stdin(Stdio::null());
+    icacls.stdout(Stdio::null()).stderr(Stdio::null());
+    let status = icacls.status()?;
     match status.success() {
         true => Ok(()),
         false => Err(io::Error::other(
@@ -179,7 +180,7 @@ fn open_pipe(path: &str) -> io::Result<()> {
     }
 }
 
-/// Windows reserves what listens for the process that does, without being told.
+/// Windows gives a port to nobody else on the same address, without being told.
 pub fn prepare_listener(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
@@ -191,6 +192,12 @@ pub fn is_port_taken(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
     )
+}
+
+/// Whether a port that could be listened on is somebody's all the same: Windows lets one program
+/// listen on an address while another listens on all of them.
+pub fn is_shared(port: u16) -> bool {
+    super::port_holder(port).is_some()
 }
 
 /// Lets `dotnet dev-certs` write the certificate that Windows keeps in the user's store as PEM.

@@ -45,7 +45,7 @@ pub fn development_certificate(
     let is_exported =
         || platform::export_dotnet_certificate(&source.path) && first(&source).is_some_and(usable);
     if !is_fresh {
-        fs::create_dir_all(kept).map_err(|error| TlsError::Write {
+        platform::create_private_folder(kept).map_err(|error| TlsError::Write {
             path: kept.to_owned(),
             error,
         })?;
@@ -83,7 +83,7 @@ pub(super) fn find_dotnet_certificate(store: &Path) -> Option<CertificateSource>
         })
 }
 
-fn is_marked(certificate: &CertificateDer<'_>) -> bool {
+pub(super) fn is_marked(certificate: &CertificateDer<'_>) -> bool {
     x509_parser::parse_x509_certificate(certificate).is_ok_and(|(_, certificate)| {
         certificate
             .extensions()

@@ -1,6 +1,6 @@
 //! Looking at a certificate without serving it: until when it is valid, whether this machine trusts it.
 
-use super::development::{DOTNET_STORE, find_dotnet_certificate};
+use super::development::{DOTNET_STORE, find_dotnet_certificate, is_marked};
 use super::identity::load;
 use super::{CertificateSource, TlsError};
 use std::path::{Path, PathBuf};
@@ -22,10 +22,7 @@ pub fn development_certificate(
     kept: &Path,
 ) -> Result<Option<CertificateLook>, TlsError> {
     if let Some(source) = home.and_then(|home| find_dotnet_certificate(&home.join(DOTNET_STORE))) {
-        return Ok(Some(CertificateLook {
-            by_dotnet: true,
-            ..look(&source)?
-        }));
+        return look(&source).map(Some);
     }
     let source = CertificateSource {
         path: kept.join("localhost.pem"),
@@ -54,9 +51,9 @@ fn look(source: &CertificateSource) -> Result<CertificateLook, TlsError> {
         .unwrap_or_default();
     Ok(CertificateLook {
         path: source.path.clone(),
+        by_dotnet: chain.first().is_some_and(is_marked),
         der,
         not_after,
-        by_dotnet: false,
     })
 }
 

@@ -156,6 +156,7 @@ fn the_javascript_client_comes_back_after_a_restart_of_the_hub() {
     client.wait_for_line("\"heard\"");
 }
 
+#[cfg(unix)]
 #[test]
 fn without_docker_and_servers_up_falls_back_to_embedded_and_says_so() {
     if !rustix::process::geteuid().is_root() {
@@ -372,6 +373,7 @@ fn a_certificate_that_changes_is_served_without_a_restart() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn a_hub_that_dies_is_started_again() {
     let folder = Folder::new();

@@ -284,6 +284,7 @@ fn guarded_registry(folder: &Folder) -> (Program, String) {
     (program, address)
 }
 
+#[cfg(unix)]
 #[test]
 #[ignore = "needs Docker: run tests/run"]
 fn a_registry_that_asks_who_we_are_is_told_by_dockers_own_files() {
@@ -621,6 +622,7 @@ fn a_taken_port_is_named_with_its_holder() {
     assert!(!folder.path().join("harmony").exists());
 }
 
+#[cfg(unix)]
 #[test]
 #[ignore = "needs Docker: run tests/run"]
 fn an_interrupted_up_ends_with_130_and_the_next_one_repairs() {

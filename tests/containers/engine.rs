@@ -368,6 +368,7 @@ async fn dockers_own_registry_is_found_under_each_of_its_names() {
 }
 
 /// Where a helper's wait stopped the whole program, Ctrl-C was heard only after it.
+#[cfg(unix)]
 #[test]
 #[ignore = "needs Docker: run tests/run"]
 fn a_credential_helper_that_waits_does_not_hold_up_ctrl_c() {

@@ -1,6 +1,8 @@
 //! Programs that run while a test does.
 
-use super::{Folder, wait_for};
+#[cfg(unix)]
+use super::wine;
+use super::{Folder, system, wait_for};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -66,6 +68,7 @@ impl Program {
         self.child.id()
     }
 
+    #[cfg(unix)]
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.child.id() as i32).expect("a pid");
         rustix::process::kill_process(pid, signal).expect("a signal");
@@ -77,7 +80,7 @@ impl Program {
 
     /// Asks it to end and waits for that; its exit code.
     pub fn stop(&mut self) -> Option<i32> {
-        self.signal(rustix::process::Signal::TERM);
+        system::ask_to_end(&mut self.child);
         self.wait()
     }
 
@@ -136,6 +139,7 @@ impl Hub {
         let url = program.wait_for_line("Now listening on: ");
         let admin = program.wait_for_line("Admin listening on: ");
         let (admin, token) = admin.split_once(", token in ").expect("a token's file");
+        let token = named(folder.path(), token);
         let token = std::fs::read_to_string(token).expect("a token");
         let admin = admin.to_owned();
         program.wait_for_line("Application started.");
@@ -251,20 +255,46 @@ pub fn address(url: &str) -> &str {
 
 /// `harmony` in a folder, with nothing of this machine's user around it.
 pub fn harmony(folder: &Path) -> Command {
-    let mut command = Command::new(HARMONY);
     let home = folder.join("home");
     std::fs::create_dir_all(&home).expect("a home");
+    let mut command = of_this_system(&home);
     command
         .current_dir(folder)
-        .env_clear()
-        .env("HOME", home)
+        .envs(system::home(&home))
         .env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command
 }
 
+/// The program under test, its environment empty: of this system, or the one of Windows under Wine.
+fn of_this_system(home: &Path) -> Command {
+    #[cfg(unix)]
+    if wine::is_used() {
+        return wine::command(home, &wine::harmony());
+    }
+    let _ = home;
+    let mut command = Command::new(HARMONY);
+    command.env_clear();
+    command
+}
+
+/// Where a file is that the program under test names.
+fn named(folder: &Path, path: &str) -> PathBuf {
+    #[cfg(unix)]
+    if wine::is_used() {
+        return wine::unix_path(&folder.join("home"), path);
+    }
+    let _ = folder;
+    path.into()
+}
+
 /// Runs a command to its end.
 pub fn run(command: &mut Command) -> Output {
-    command.stdin(Stdio::null()).output().expect("a program")
+    command.stdin(Stdio::null());
+    #[cfg(unix)]
+    if wine::runs(command) {
+        return wine::output(command);
+    }
+    command.output().expect("a program")
 }
 
 /// An output as text.

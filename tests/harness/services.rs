@@ -27,6 +27,7 @@ pub enum Part {
     Fish,
     Man,
     Certutil,
+    Wine,
 }
 
 impl Part {
@@ -46,6 +47,7 @@ impl Part {
             Part::Python => std::env::var_os("HARMONY_TEST_PYTHON").is_some(),
             Part::Peer => super::program::peer().is_some(),
             Part::Ssh => std::path::Path::new("/usr/sbin/sshd").exists(),
+            Part::Wine => std::env::var_os("HARMONY_TEST_WINDOWS").is_some(),
         };
         if here {
             return Ok(());
@@ -68,6 +70,7 @@ impl Part {
             Part::HaProxy => "haproxy is not installed; tests/run installs it on Debian, as root",
             Part::Node => "the JavaScript client is not installed; tests/run does that, with npm",
             Part::Ssh => "sshd is not installed; tests/run installs it on Debian, as root",
+            Part::Wine => "the Windows program was not built; tests/run does, on Debian, as root",
             Part::Peer => "the .NET peer is not here; HARMONY_PEER names its folder",
         })
     }
@@ -149,10 +152,12 @@ impl Redis {
     }
 
     /// Stops answering, until it goes on.
+    #[cfg(unix)]
     pub fn pause(&self) {
         self.program.signal(rustix::process::Signal::STOP);
     }
 
+    #[cfg(unix)]
     pub fn go_on(&self) {
         self.program.signal(rustix::process::Signal::CONT);
     }

@@ -5,6 +5,7 @@ use crate::harness::free_port;
 use crate::harness::program::{Hub, Program, address, harmony, run, text};
 use crate::harness::raw::{Answer, http};
 use crate::harness::services::{Part, RabbitMq, has};
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 
 fn ask(admin: &str, line: &str, headers: &str) -> Answer {
@@ -39,6 +40,19 @@ fn only_the_token_opens_the_admin_listener() {
     assert_eq!(status("GET /metrics", &rebound), 403);
 }
 
+#[test]
+fn the_admin_listener_stops_the_hub_in_an_orderly_way() {
+    let mut hub = Hub::embedded(&[]);
+    let local = "Host: localhost\r\nContent-Length: 0\r\n";
+    let token = format!("{local}Authorization: Bearer {}\r\n", hub.token);
+    assert_eq!(ask(&hub.admin, "POST /stop", local).status, 401);
+    assert_eq!(ask(&hub.admin, "GET /stop", &token).status, 405);
+    assert!(!hub.program.has_ended());
+    assert_eq!(ask(&hub.admin, "POST /stop", &token).status, 202);
+    assert_eq!(hub.program.wait(), Some(0));
+}
+
+#[cfg(unix)]
 #[test]
 fn the_token_is_readable_to_its_owner_alone() {
     let folder = Folder::new();

@@ -3,6 +3,7 @@
 use crate::harness::Folder;
 use crate::harness::program::{Hub, address, run, text};
 use harmony::tls::{self, development_certificate};
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -65,6 +66,7 @@ fn vouches_for_github(folder: &Folder, certificate: &Path, key: &Path) -> bool {
     taken
 }
 
+#[cfg(unix)]
 #[test]
 fn the_development_certificate_serves_localhost_and_vouches_for_nobody() {
     let folder = Folder::new();

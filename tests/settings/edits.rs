@@ -139,14 +139,14 @@ impl Writer {
 
 /// A file and its edit.
 #[derive(Debug)]
-struct Case {
-    before: Vec<u8>,
-    key: String,
+pub struct Case {
+    pub before: Vec<u8>,
+    pub key: String,
     /// `None` removes the key.
-    value: Option<NewValue>,
+    pub value: Option<NewValue>,
 }
 
-fn case(number: u64) -> Case {
+pub fn case(number: u64) -> Case {
     let mut random = Random(seed().wrapping_mul(7_919) + number);
     random.below(2);
     let one_line = random.one_in(6);

@@ -9,6 +9,7 @@ use crate::hub::settings::HubSettings;
 use crate::hub_process::now;
 use crate::platform::advice;
 use crate::project::{HUB_URL, Project};
+use crate::tls::look;
 use crate::{schema, tls};
 use std::path::Path;
 use url::Url;
@@ -84,7 +85,9 @@ pub fn certificate(context: &Context, project: &Project, layers: &Layers) -> Opt
         });
     }
     let made = certificates().ok()?.join("localhost.pem");
-    Some(if advice::is_trusted() {
+    let found = look::development_certificate(context.home.as_deref(), made.parent()?);
+    let found = found.ok().flatten();
+    Some(if found.is_some_and(|one| look::is_trusted_here(&one)) {
         Check::ok(
             "settings",
             "certificate",

@@ -50,7 +50,12 @@ pub fn trust(certificate: &Path) -> String {
     )
 }
 
-/// Whether the certificate that we made is among those that this machine trusts.
-pub fn is_trusted() -> bool {
-    Path::new("/usr/local/share/ca-certificates/harmony.crt").exists()
+/// How this machine stops trusting the certificate that we made, whose SHA-1 is `digest`.
+pub fn distrust(digest: &str) -> String {
+    if cfg!(target_os = "macos") {
+        return format!(
+            "security delete-certificate -Z {digest} ~/Library/Keychains/login.keychain-db"
+        );
+    }
+    "sudo rm /usr/local/share/ca-certificates/harmony.crt && sudo update-ca-certificates".to_owned()
 }

@@ -1,7 +1,6 @@
 //! What to do on Windows, in PowerShell or its settings, to put things right.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 pub const START_DOCKER: &str = "start Docker Desktop";
 pub const RESTART_DOCKER: &str = "restart Docker Desktop";
@@ -13,8 +12,6 @@ pub const HOSTS_FILE: &str = r"C:\Windows\System32\drivers\etc\hosts";
 /// The variable that moves the folder of our own files.
 pub const STATE_VARIABLE: &str = "LOCALAPPDATA";
 pub const HOME_VARIABLE: &str = "USERPROFILE";
-/// The name by which Windows shows the certificate that we make.
-const OWN_CERTIFICATE: &str = "localhost";
 
 /// How a user gets the right to write.
 pub fn make_writable(path: &Path) -> String {
@@ -34,11 +31,7 @@ pub fn trust(certificate: &Path) -> String {
     )
 }
 
-/// Whether the certificate that we made is among those that this user trusts.
-pub fn is_trusted() -> bool {
-    let mut certutil = Command::new("certutil");
-    certutil.args(["-user", "-verifystore", "Root", OWN_CERTIFICATE]);
-    certutil.stdin(Stdio::null());
-    certutil.stdout(Stdio::null()).stderr(Stdio::null());
-    certutil.status().is_ok_and(|status| status.success())
+/// How this user stops trusting the certificate that we made, whose SHA-1 is `digest`.
+pub fn distrust(digest: &str) -> String {
+    format!("Remove-Item Cert:\\CurrentUser\\Root\\{digest}")
 }

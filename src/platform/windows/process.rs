@@ -1,9 +1,7 @@
 //! Processes on Windows: detached ones, groups of them, and how they are asked to end.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 use tokio::signal::windows::{
     CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
 };
@@ -11,42 +9,21 @@ use win32job::{ExtendedLimitInfo, Job};
 use winsafe::guard::CloseHandlePiGuard;
 use winsafe::{HPROCESS, STARTUPINFO, SysResult, co};
 
-/// How often it is looked whether another program asks this one to end.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// The ways in which this process is asked to end. Windows has no signals: other programs ask by a
-/// file that is named after this process.
+/// The ways in which this process is asked to end.
 pub struct Interruption {
     interrupt: CtrlC,
     stop: CtrlBreak,
     close: CtrlClose,
     shutdown: CtrlShutdown,
-    request: PathBuf,
-}
-
-/// The file that asks a process to end, in a folder that is this user's alone.
-fn stop_request(number: u32) -> PathBuf {
-    std::env::temp_dir().join(format!("harmony-stop-{number}"))
-}
-
-/// Returns when a file is there, and removes it.
-async fn removed(file: &Path) {
-    while fs::remove_file(file).is_err() {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
 }
 
 impl Interruption {
     pub fn listen() -> io::Result<Self> {
-        let request = stop_request(std::process::id());
-        // An earlier process may have had the same number.
-        let _ = fs::remove_file(&request);
         Ok(Interruption {
             interrupt: ctrl_c()?,
             stop: ctrl_break()?,
             close: ctrl_close()?,
             shutdown: ctrl_shutdown()?,
-            request,
         })
     }
 
@@ -57,14 +34,13 @@ impl Interruption {
             _ = self.stop.recv() => {}
             _ = self.close.recv() => {}
             _ = self.shutdown.recv() => {}
-            () = removed(&self.request) => {}
         }
     }
 }
 
-/// Asks a process to end in an orderly way.
-pub async fn ask_to_end(number: u32) -> io::Result<()> {
-    fs::write(stop_request(number), "")
+/// Windows has no signal that asks another process to end.
+pub fn terminate(_number: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub(super) fn io_result<T>(result: SysResult<T>) -> io::Result<T> {
@@ -158,16 +134,13 @@ impl Detached {
     }
 }
 
-/// Held by a process that leads a group.
-pub struct ProcessGroup {
-    _job: Job,
-}
-
 /// Makes this process the head of a group, which `kill_with_children` ends as one.
-pub fn lead_group() -> io::Result<ProcessGroup> {
+pub fn lead_group() -> io::Result<()> {
     let mut limits = ExtendedLimitInfo::new();
     limits.limit_kill_on_job_close();
     let job = Job::create_with_limit_info(&limits).map_err(io::Error::other)?;
     job.assign_current_process().map_err(io::Error::other)?;
-    Ok(ProcessGroup { _job: job })
+    // Closed with the process: closing it sooner would end the process in the middle of its work.
+    std::mem::forget(job);
+    Ok(())
 }

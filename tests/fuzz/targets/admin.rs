@@ -47,7 +47,7 @@ fn start() -> Served {
     let server = Server::new(HarmonyHub::default(), settings.options.clone(), |parts| {
         Backplane::Local(parts.delivery)
     });
-    let hub = Arc::new(HubSite::new(&settings, server));
+    let hub = Arc::new(HubSite::new(&settings, server, Default::default()));
     let door = Door::Admin(AdminToken::new(&Secret::new(TOKEN)).expect("random numbers"));
     drop(entered);
     Served { runtime, hub, door }

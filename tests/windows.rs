@@ -1,0 +1,25 @@
+//! The Windows program under Wine: tests of this binary run again with `harmony.exe`, and tests of
+//! what only Windows has.
+//!
+//! Wine cannot show, and no test here claims:
+//! - access lists that keep a private file from other users: Wine's `icacls` changes nothing;
+//! - the certificate store of a user, where `dotnet dev-certs` and `Import-Certificate` put theirs;
+//! - ports that WinNAT reserves, and Docker Desktop itself: its pipe leads to this machine's engine;
+//! - the console of Windows: Wine draws its own on this machine's terminal;
+//! - virus scanners and editors that hold a file: a test holds one as they do;
+//! - a job that a terminal or a build server puts this program into.
+
+mod engine;
+mod suites;
+
+use crate::harness::{Folder, wine};
+use std::process::Command;
+
+/// The Windows program in a test's folder.
+fn windows(folder: &Folder, arguments: &[&str]) -> Command {
+    let home = folder.path().join("home");
+    std::fs::create_dir_all(&home).expect("a home");
+    let mut command = wine::command(&home, &wine::harmony());
+    command.current_dir(folder.path()).args(arguments);
+    command
+}
