@@ -87,7 +87,7 @@ pub async fn launch(
     arguments.extend_from_slice(&launch.arguments);
     let hidden = launch.hidden_variables.iter();
     arguments.extend(hidden.map(|name| format!("{}{name}", supervisor::WITHOUT)));
-    let executable = std::env::current_exe().map_err(HubProcessError::Spawn)?;
+    let executable = platform::own_program().map_err(HubProcessError::Spawn)?;
     let child =
         platform::spawn_detached(&executable, &arguments).map_err(HubProcessError::Spawn)?;
     let deadline = Instant::now() + within;

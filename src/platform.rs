@@ -24,6 +24,7 @@ pub use system::{
 };
 
 use listeners::{Protocol, SocketState};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use sysinfo::System;
@@ -64,6 +65,15 @@ pub fn available_memory() -> Option<u64> {
     let mut system = System::new().ok()?;
     system.refresh_memory();
     Some(system.available_memory()).filter(|bytes| *bytes > 0)
+}
+
+/// The program that runs. Where the system does not tell, as Linux without `/proc`, it is the path that it was started by.
+pub fn own_program() -> io::Result<PathBuf> {
+    std::env::current_exe().or_else(|error| {
+        let started_by = std::env::args_os().next().map(PathBuf::from);
+        let is_own = |path: &PathBuf| path.is_absolute() && path.is_file();
+        started_by.filter(is_own).ok_or(error)
+    })
 }
 
 /// The user's own folder.

@@ -35,7 +35,7 @@ pub fn show(terminal: &Terminal) {
 }
 
 fn build() -> Build {
-    let path = std::env::current_exe().and_then(|path| platform::canonicalize(&path));
+    let path = platform::own_program().and_then(|path| platform::canonicalize(&path));
     let path = path.ok();
     Build {
         version: env!("CARGO_PKG_VERSION"),

@@ -24,7 +24,7 @@ pub struct OwnImage {
 impl OwnImage {
     /// Looks at the program that runs; its libraries are those that it has loaded.
     pub fn of_this_program(instance: &str) -> io::Result<Self> {
-        let executable = std::env::current_exe()?;
+        let executable = platform::own_program()?;
         let libraries = platform::loaded_libraries()?;
         let digest = ring::digest::digest(&ring::digest::SHA256, &fs::read(&executable)?);
         let digest = crate::hex::encode(&digest.as_ref()[..8]);

@@ -45,7 +45,7 @@ fn watch(arguments: &[String], folder: &Path, log: &mut File) -> io::Result<Exit
         .ok_or_else(|| io::Error::other("another process does so already"))?;
     let hidden = |argument: &&String| argument.starts_with(WITHOUT);
     let (hidden, served): (Vec<_>, Vec<_>) = arguments.iter().partition(hidden);
-    let mut hub = Command::new(std::env::current_exe()?);
+    let mut hub = Command::new(platform::own_program()?);
     hub.arg("hub").args(served);
     for variable in hidden {
         hub.env_remove(&variable[WITHOUT.len()..]);
