@@ -9,6 +9,7 @@ mod encodings;
 mod environments;
 mod oracle;
 mod questions;
+mod redis_strings;
 mod schemas;
 mod secrets;
 mod tokens;

@@ -96,24 +96,82 @@ const STRAYS: [&[u8]; 12] = [
     b"\x80",
 ];
 
+/// What a file's texts are made of: letters that need one to four bytes.
+const LETTERS: [&str; 10] = [
+    "a", "ü", "é", "€", "漢", "😀", "\u{7f}", "\u{2028}", "\u{fffd}", "\u{10ffff}",
+];
+
+/// A file that is right in its encoding, but for strays where any text may be.
+struct Encoded<'r> {
+    random: &'r mut Random,
+    writing: Writing,
+    bytes: Vec<u8>,
+}
+
+impl Encoded<'_> {
+    fn put(&mut self, text: &str) {
+        // The mark stands at the beginning alone.
+        let mark = match self.bytes.is_empty() {
+            true => 0,
+            false => written("", self.writing).len(),
+        };
+        self.bytes.extend_from_slice(&written(text, self.writing)[mark..]);
+    }
+
+    /// Some letters, and perhaps a stray.
+    fn text(&mut self, choices: &[&str]) {
+        for _ in 0..self.random.below(4) {
+            let letter = *self.random.pick(choices);
+            self.put(letter);
+        }
+        if self.random.one_in(4) {
+            let stray: &[u8] = match self.writing {
+                Writing::Utf8 | Writing::Utf8Marked => STRAYS[self.random.below(8) as usize],
+                Writing::Utf16Little => b"\x00\xd8",
+                Writing::Utf16Big => b"\xd8\x00",
+                Writing::Utf32Little => b"\x00\x00\x11\x00",
+                Writing::Utf32Big => b"\x00\x11\x00\x00",
+            };
+            self.bytes.extend_from_slice(stray);
+        }
+    }
+
+    fn write(mut self) -> Vec<u8> {
+        self.put("{");
+        for name in 0..self.random.below(4) {
+            self.put(" /* ");
+            // .NET refuses this one in line comments only; we keep it out of all.
+            self.text(&LETTERS[..7]);
+            self.put(&format!("*/ \"{name}"));
+            self.text(&LETTERS);
+            self.put("\": \"");
+            self.text(&LETTERS);
+            self.put("\",\r\n");
+        }
+        self.put("}");
+        if self.random.one_in(3) {
+            self.put(" // ");
+            self.text(&LETTERS[..7]);
+        }
+        self.bytes
+    }
+}
+
 fn encoded(random: &mut Random) -> Vec<u8> {
-    let texts = [
-        "{\"a\":\"x\"}",
-        "{ // ü\n \"é\": \"😀\", }",
-        "{\"a\": {\"b\": [1, true]}}\r\n",
-        "\u{feff}{}",
-        "{\"a\":1} // end",
-        "",
-    ];
     let writing = *random.pick(&WRITINGS);
-    let mut bytes = written(random.pick::<&str>(&texts), writing);
-    for _ in 0..random.below(3) {
+    let bytes = Vec::new();
+    let mut bytes = Encoded {
+        random,
+        writing,
+        bytes,
+    }
+    .write();
+    if random.one_in(10) {
         let stray = *random.pick(&STRAYS);
         let at = random.below(bytes.len() as u64 + 1) as usize;
-        // Inside a comment or a string, or anywhere at all.
         bytes.splice(at..at, stray.iter().copied());
     }
-    if random.one_in(6) {
+    if random.one_in(20) {
         bytes.truncate(random.below(bytes.len() as u64 + 1) as usize);
     }
     bytes
