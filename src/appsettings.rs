@@ -8,6 +8,7 @@ mod error;
 pub mod key_path;
 pub mod layers;
 pub mod twins;
+pub mod user_secrets;
 
 pub use disk::{Links, check_access, save};
 pub use error::SettingsError;
@@ -64,6 +65,11 @@ impl SettingsFile {
         self.original.is_none()
     }
 
+    /// A new file that sets nothing is none.
+    pub fn is_nothing(&self) -> bool {
+        self.is_new() && self.document.entries().is_empty()
+    }
+
     /// The keys that are to have another value, be there, or be gone.
     pub fn changed_keys(&self) -> Vec<String> {
         let before = self.original().map(|document| document.entries());
@@ -106,11 +112,9 @@ pub fn write(files: &[SettingsFile], backups: &Path) -> Result<Vec<PathBuf>, Set
 
 /// What changed files are to hold.
 pub fn replacements(files: &[SettingsFile]) -> Vec<Replacement> {
-    // A new file that sets nothing is none.
-    let is_empty = |file: &SettingsFile| file.is_new() && file.document.entries().is_empty();
     let changed = files
         .iter()
-        .filter(|file| file.is_changed() && !is_empty(file));
+        .filter(|file| file.is_changed() && !file.is_nothing());
     changed
         .map(|file| Replacement {
             path: file.path.clone(),

@@ -3,6 +3,7 @@
 pub mod lock;
 
 use crate::platform;
+use crate::secret::SecretsStore;
 use lock::Lock;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -13,6 +14,9 @@ use std::path::{Path, PathBuf};
 pub const CERTIFICATES: &str = "https";
 /// What a hub in the background says.
 pub const LOG: &str = "hub.log";
+
+/// Passwords that the settings files do not hold.
+pub const SECRETS: &str = "secrets.json";
 
 /// A name for things that belong together: containers, volumes, the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,9 @@ pub struct State {
     /// The user runs a hub of their own, such as the one of .NET: kept until another is asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_hub: bool,
+    /// Where passwords are kept.
+    #[serde(skip_serializing_if = "SecretsStore::is_default")]
+    pub secrets: SecretsStore,
     /// Containers that are no longer wanted could not be removed yet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub containers_remain: bool,
@@ -150,6 +157,16 @@ impl Instance {
         self.folder.join(LOG)
     }
 
+    /// The passwords, where the settings files do not hold them.
+    pub fn secrets(&self) -> PathBuf {
+        self.folder.join(SECRETS)
+    }
+
+    /// The same as variables, for programs that are started with them.
+    pub fn secrets_as_variables(&self) -> PathBuf {
+        self.folder.join("secrets.env")
+    }
+
     pub fn backups(&self) -> PathBuf {
         self.folder.join("backups")
     }
@@ -184,7 +201,13 @@ impl Instance {
     /// Forgets everything but backups and the log.
     pub fn forget(&self) {
         // What is gone already needs no forgetting.
-        let _ = fs::remove_file(self.folder.join("state.json"));
+        for path in [
+            self.folder.join("state.json"),
+            self.secrets(),
+            self.secrets_as_variables(),
+        ] {
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// Keeps others from working on the instance until the guard is dropped.

@@ -10,13 +10,13 @@
 //! | [`terminal`]: the only code that prints and asks | platform |
 //! | **configuration and provisioning** | |
 //! | [`provision`]: bring Redis, RabbitMQ, settings and the hub to what was asked for | project, checkout, schema, appsettings, connection_string, containers, hub_process, hub_client, admin_token, instance, hub, tls, secret, hex, moment |
-//! | [`project`]: one checkout's settings, edited together | checkout, schema, appsettings, connection_string, templates |
+//! | [`project`]: one checkout's settings, edited together | checkout, schema, appsettings, connection_string, templates, secret |
 //! | [`checkout`]: finding Harmony and its files | |
 //! | [`schema`]: what settings may say | appsettings, connection_string, listen, secret |
 //! | [`appsettings`]: settings files, edited in place, layered as .NET layers them | json, hex, platform, secret |
 //! | [`containers`]: Redis and RabbitMQ by Docker; whether they answer | connection_string, broker, redis, secret, hex, platform |
 //! | [`templates`]: files made where there are none | |
-//! | [`instance`]: what was chosen, and where it is remembered | platform |
+//! | [`instance`]: what was chosen, and where it is remembered | secret, platform |
 //! | [`hub_process`]: the hub in the background | hub_client, admin_token, instance, platform |
 //! | [`admin_token`]: the token of the admin listener | secret, platform |
 //! | [`hub_client`]: a small SignalR client, as proof | connection_string, socket |

@@ -5,6 +5,7 @@ mod error;
 mod gateway;
 mod hub_url;
 mod launch_profile;
+mod log_level;
 pub mod published;
 
 pub use application::{ApplicationSettings, EditedFiles, Scope};
@@ -12,24 +13,22 @@ pub use error::ProjectError;
 pub use gateway::GatewayError;
 pub use hub_url::{HUB_URL, parse_hub_url};
 pub use launch_profile::LaunchProfile;
+pub use log_level::log_level;
 
 use crate::appsettings::document::{EditError, NewValue};
-use crate::appsettings::layers::Layers;
 use crate::appsettings::{self, Links, SettingsError, SettingsFile};
 use crate::checkout::Checkout;
 use crate::connection_string::Endpoint;
 use crate::connection_string::amqp::BrokerAddress;
-use crate::connection_string::redis::RedisOptions;
+use crate::connection_string::redis::{RedisOptions, without_password};
 use crate::schema::{self, APPLICATIONS, Violations};
 use crate::templates::SETTINGS;
+use std::collections::HashSet;
 use std::path::Path;
 use url::Url;
 
 const HUB: &str = "Harmony.SignalR";
 const CLIENT: &str = "Harmony.Client";
-
-/// The two keys that Serilog reads the log level from.
-const LOG_LEVELS: [&str; 2] = ["Serilog:MinimumLevel:Default", "Serilog:MinimumLevel"];
 
 /// The settings of a checkout's applications, read and written together.
 #[derive(Debug, Clone)]
@@ -84,7 +83,15 @@ impl Project {
             })
         };
         let read = |folder: &Path| ApplicationSettings::of(checkout, folder, scope);
-        let others = checkout.others.iter().map(|folder| read(folder));
+        // Ours are the hub's, which has all that others have.
+        let without_own = Scope {
+            own_secrets: None,
+            ..scope.clone()
+        };
+        let others = checkout
+            .others
+            .iter()
+            .map(|folder| ApplicationSettings::of(checkout, folder, &without_own));
         Ok(Project {
             hub: read(&checkout.hub)?,
             client: checkout.client.as_deref().map(read).transpose()?,
@@ -220,8 +227,9 @@ impl Project {
 
     /// Sets the hub's Redis.
     pub fn set_redis(&mut self, connection_string: &str) -> Result<(), EditError> {
-        let value = NewValue::Text(connection_string.to_owned());
-        self.hub.set("RedisConnectionString", value)
+        let harmless = without_password(connection_string);
+        self.hub
+            .set_secret("RedisConnectionString", connection_string, &harmless)
     }
 
     /// Whether an application keeps its cache in Redis.
@@ -253,7 +261,6 @@ impl Project {
             ("Host", text(&address.endpoint.host)),
             ("Port", NewValue::Integer(address.endpoint.port.into())),
             ("Username", text(&address.username)),
-            ("Password", text(address.password.reveal())),
         ];
         if address.virtual_host != "/" {
             values.push(("VirtualHost", text(&address.virtual_host)));
@@ -262,6 +269,8 @@ impl Project {
             for (name, value) in &values {
                 application.set(&format!("BrokerConfiguration:{name}"), value.clone())?;
             }
+            let password = address.password.reveal();
+            application.set_secret("BrokerConfiguration:Password", password, "")?;
         }
         Ok(())
     }
@@ -271,20 +280,15 @@ impl Project {
         let applications = std::iter::once(&self.hub)
             .chain(&self.client)
             .chain(&self.others);
-        applications
-            .flat_map(ApplicationSettings::files)
+        let mut files: Vec<_> = applications
+            .flat_map(ApplicationSettings::all_files)
             .chain(&self.gateway)
             .chain(&self.docker_gateway)
             .cloned()
-            .collect()
+            .collect();
+        // Applications may share their user secrets; the hub, which is first, has them all.
+        let mut known = HashSet::new();
+        files.retain(|file| known.insert(file.path.clone()));
+        files
     }
-}
-
-/// The key of the hub's log level, which Serilog reads in two forms, and its value.
-pub fn log_level(layers: &Layers) -> (&'static str, &str) {
-    let set = LOG_LEVELS
-        .into_iter()
-        .map(|key| (key, layers.get(key)))
-        .find(|(_, level)| !level.is_empty());
-    set.unwrap_or((LOG_LEVELS[0], "Information"))
 }

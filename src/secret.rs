@@ -101,3 +101,23 @@ impl Serialize for Secret {
         serializer.serialize_str(MASK)
     }
 }
+
+/// Where passwords are kept that are made or given for Redis and RabbitMQ.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretsStore {
+    /// In the settings files.
+    #[default]
+    Files,
+    /// In .NET's user secrets, which it reads in Development only.
+    UserSecrets,
+    /// In a file of ours, for variables of what is started.
+    Environment,
+}
+
+impl SecretsStore {
+    /// Whether it is where secrets are unless the user says otherwise.
+    pub fn is_default(&self) -> bool {
+        *self == SecretsStore::Files
+    }
+}

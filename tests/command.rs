@@ -30,6 +30,8 @@ mod rules;
 #[cfg(unix)]
 mod scripts;
 #[cfg(unix)]
+mod secrets_store;
+#[cfg(unix)]
 mod setup;
 #[cfg(unix)]
 mod shells;

@@ -1,56 +1,15 @@
 //! .NET's layering: the effective value of each key, and where it came from (spec: signalr.md H).
 
+mod setting;
+
 use super::disk::{Links, read_bytes};
 use super::document::{Document, Entry};
 use super::error::SettingsError;
 use super::key_path::{fold, same};
-use serde::Serialize;
+use super::user_secrets;
+pub use setting::{Setting, Source};
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::path::{Path, PathBuf};
-
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Source {
-    /// `ASPNETCORE_…` and `DOTNET_…` variables, whose prefix is taken off; the lowest layer.
-    Host {
-        variable: String,
-    },
-    File {
-        file: PathBuf,
-        line: usize,
-    },
-    Environment {
-        variable: String,
-    },
-    CommandLine {
-        argument: String,
-    },
-    /// No layer has the key; the application does as if.
-    Default,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::Host { variable } | Source::Environment { variable } => {
-                write!(formatter, "variable {variable}")
-            }
-            Source::File { file, line } => write!(formatter, "{}:{line}", file.display()),
-            Source::CommandLine { argument } => write!(formatter, "argument {argument}"),
-            Source::Default => formatter.write_str("default"),
-        }
-    }
-}
-
-/// One key's value in one layer; `None` hides what lower layers have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    pub key: String,
-    pub value: Option<String>,
-    pub source: Source,
-}
 
 /// All layers, lowest first.
 #[derive(Debug, Clone, Default)]
@@ -65,6 +24,8 @@ pub struct Layers {
 pub struct ProcessInputs {
     pub variables: Vec<(String, String)>,
     pub arguments: Vec<String>,
+    /// A file of ours with the secrets of its settings.
+    pub secrets: Option<PathBuf>,
 }
 
 impl ProcessInputs {
@@ -76,6 +37,7 @@ impl ProcessInputs {
         ProcessInputs {
             variables,
             arguments,
+            secrets: None,
         }
     }
 
@@ -109,12 +71,11 @@ impl Layers {
             command_line(&started.arguments),
         ];
         for name in file_names(environment) {
-            let path = folder.join(name);
-            if let Some(bytes) = read_bytes(&path, links)? {
-                let document =
-                    Document::parse(&bytes).map_err(|error| SettingsError::syntax(&path, error))?;
-                layers.push(file_settings(&path, &document));
-            }
+            layers.extend(read_layer(&folder.join(name), links)?);
+        }
+        let secrets = user_secrets::find(folder, links, environment)?.ok();
+        for path in secrets.iter().chain(&started.secrets) {
+            layers.extend(read_layer(path, Links::Followed)?);
         }
         layers.push(variables(&started.variables));
         layers.push(command_line(&started.arguments));
@@ -197,6 +158,15 @@ pub fn file_names(environment: &str) -> [String; 2] {
         "appsettings.json".to_owned(),
         format!("appsettings.{environment}.json"),
     ]
+}
+
+/// A file's settings, where it is there.
+fn read_layer(path: &Path, links: Links<'_>) -> Result<Option<Vec<Setting>>, SettingsError> {
+    let Some(bytes) = read_bytes(path, links)? else {
+        return Ok(None);
+    };
+    let document = Document::parse(&bytes).map_err(|error| SettingsError::syntax(path, error))?;
+    Ok(Some(file_settings(path, &document)))
 }
 
 fn file_settings(path: &Path, document: &Document) -> Vec<Setting> {

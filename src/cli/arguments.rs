@@ -1,11 +1,12 @@
 //! The flags of `up` and `setup`, and what provisioning is asked for by them.
 
 use super::edited_settings::{EditedSettings, changes};
+use super::flags::{HubFlag, PullFlag, SecretsFlag};
 use crate::connection_string::Endpoint;
 use crate::containers::Service;
 use crate::project::parse_hub_url;
 use crate::provision::request::{HubChoice, Pull, ServerChoice, Wanted};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretsStore};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -91,6 +92,10 @@ pub struct Answers {
     #[arg(long, value_name = "URL", value_parser = parse_hub_url)]
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_url")]
     pub hub_url: Option<Url>,
+    /// Where passwords go that are made for Redis and RabbitMQ [default: as before, at first files]
+    #[arg(long, value_name = "WHERE", value_enum)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<SecretsFlag>,
     /// Minimum log level of the hub
     #[arg(long, value_name = "LEVEL", value_parser = ["Verbose", "Debug", "Information", "Warning", "Error", "Fatal"])]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,44 +131,6 @@ pub struct Answers {
     #[arg(skip)]
     #[serde(skip)]
     pub rabbitmq_password: Option<Secret>,
-}
-
-/// How the hub runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum HubFlag {
-    Process,
-    Container,
-    None,
-}
-
-impl From<HubFlag> for HubChoice {
-    fn from(flag: HubFlag) -> Self {
-        match flag {
-            HubFlag::Process => HubChoice::Process,
-            HubFlag::Container => HubChoice::Container,
-            HubFlag::None => HubChoice::None,
-        }
-    }
-}
-
-/// When images are pulled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PullFlag {
-    Missing,
-    Always,
-    Never,
-}
-
-impl From<PullFlag> for Pull {
-    fn from(flag: PullFlag) -> Self {
-        match flag {
-            PullFlag::Missing => Pull::Missing,
-            PullFlag::Always => Pull::Always,
-            PullFlag::Never => Pull::Never,
-        }
-    }
 }
 
 /// What stands for no server, and the usual port of one.
@@ -254,6 +221,7 @@ impl Answers {
             use_anyway: self.use_anyway,
             adopt: self.adopt,
             rotate_credentials: self.rotate_credentials,
+            secrets: self.secrets.map(SecretsStore::from),
             passwords_from_file: self.passwords_from_file.clone(),
         }
     }

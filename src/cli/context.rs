@@ -1,8 +1,9 @@
 //! What every command starts from: flags and environment variables, read once.
 
+mod recovery;
+
 use super::failure::{Exit, Failure};
 use super::global::Global;
-use crate::appsettings::change::{self, Recovered};
 use crate::appsettings::layers::ProcessInputs;
 use crate::checkout::{self, Checkout};
 use crate::containers::whereabouts::Surroundings;
@@ -64,7 +65,7 @@ impl Context {
         let home = platform::home_folder();
         let instance = Instance::new(&global.instance, &states()?)?;
         if !global.dry_run {
-            recover(&instance, terminal)?;
+            recovery::recover(&instance, terminal)?;
         }
         Ok(Context {
             terminal,
@@ -118,12 +119,14 @@ impl Context {
 
     /// A run of `up`.
     pub fn request(&self, wanted: Wanted) -> Result<Request, Failure> {
+        let mut scope = self.scope()?;
+        scope.store = wanted.secrets.unwrap_or(scope.store);
         Ok(Request {
             wanted,
             timeout: self.timeout,
             cancellation: self.interrupted.clone(),
             trusts_checkout: self.trust_checkout,
-            ..Request::new(self.installation()?, self.find_checkout()?, self.scope())
+            ..Request::new(self.installation()?, self.find_checkout()?, scope)
         })
     }
 
@@ -167,15 +170,27 @@ impl Context {
     }
 
     /// Which environment's settings count, and which files an edit goes to.
-    pub fn scope(&self) -> Scope {
-        Scope {
+    pub fn scope(&self) -> Result<Scope, Failure> {
+        Ok(Scope {
             environment: self.environment.clone(),
             edits: if self.only_environment {
                 EditedFiles::OnlyTheEnvironment
             } else {
                 EditedFiles::WhereverItIsSet
             },
+            store: self.instance.state()?.secrets,
+            own_secrets: Some(self.instance.secrets()),
+        })
+    }
+
+    /// The same in the environment that the instance was brought up for.
+    pub fn scope_of_instance(&self) -> Result<Scope, Failure> {
+        let known = self.instance.state()?.environment;
+        let mut scope = self.scope()?;
+        if !known.is_empty() && !self.only_environment {
+            scope.environment = known;
         }
+        Ok(scope)
     }
 
     /// The checkout, there or still to be made.
@@ -232,27 +247,6 @@ fn foreign(checkout: &Checkout) -> Option<PathBuf> {
     let folders = checkout.applications().chain(&checkout.gateway);
     let mut folders = std::iter::once(&checkout.root).chain(folders);
     folders.find(|folder| platform::is_foreign(folder)).cloned()
-}
-
-/// Ends a change of settings that was interrupted, unless somebody is at it right now.
-fn recover(instance: &Instance, terminal: Terminal) -> Result<(), Failure> {
-    let backups = instance.backups();
-    if !change::is_interrupted(&backups)? {
-        return Ok(());
-    }
-    let Ok(_lock) = instance.lock() else {
-        return Ok(());
-    };
-    match change::recover(&backups)? {
-        Some(Recovered::Finished) => {
-            terminal.note("An interrupted change of the settings was finished.")
-        }
-        Some(Recovered::Undone) => {
-            terminal.note("An interrupted change of the settings was undone.")
-        }
-        None => {}
-    }
-    Ok(())
 }
 
 /// Where instances keep their state.

@@ -100,7 +100,11 @@ pub fn run(global: &Global, arguments: HubArguments, terminal: Terminal) -> Resu
         )
         .fix("name the folder that holds appsettings.json with --settings DIR"));
     }
-    let started = ProcessInputs::here(rest);
+    let background = own.background.as_ref();
+    let started = ProcessInputs {
+        secrets: background.map(|(folder, _)| folder.join(crate::instance::SECRETS)),
+        ..ProcessInputs::here(rest)
+    };
     let environment = started.environment();
     let layers = Layers::load(&folder, Links::Followed, &environment, &started)?;
     let settings = HubSettings::read(&layers, &environment, &folder)?;

@@ -186,7 +186,7 @@ fn published(
     folder: &Path,
     arguments: &RehostArguments,
 ) -> Result<Vec<SettingsFile>, Failure> {
-    let mut client = ApplicationSettings::read(folder, Links::Within(folder), &context.scope())?;
+    let mut client = ApplicationSettings::read(folder, Links::Within(folder), &context.scope()?)?;
     let key = client_key(&client, arguments.gateway);
     warn_of_mixed_content(context, &client, &arguments.url);
     client.set(key, NewValue::Text(shown(&arguments.url)))?;
@@ -199,7 +199,7 @@ fn checkout(
     arguments: &RehostArguments,
 ) -> Result<(PathBuf, Vec<SettingsFile>), Failure> {
     let checkout = context.known_checkout()?;
-    let mut settings = Project::read(&checkout, &context.scope())?;
+    let mut settings = Project::read(&checkout, &context.scope()?)?;
     match &settings.client {
         Some(client) => warn_of_mixed_content(context, client, &arguments.url),
         None if !settings.has_gateway() => {

@@ -8,7 +8,7 @@ use crate::connection_string::amqp::BrokerAddress;
 use crate::hub::settings::broker_address;
 use crate::hub_client::http::{self, Exchange};
 use crate::instance::ServiceOrigin;
-use crate::project::{ApplicationSettings, Scope};
+use crate::project::ApplicationSettings;
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -60,12 +60,7 @@ impl NotificationSource {
             return Ok(NotificationSource::Inbox(admin.ok_or_else(no_hub)?));
         }
         let checkout = context.known_checkout()?;
-        let environment = if state.environment.is_empty() {
-            &context.environment
-        } else {
-            &state.environment
-        };
-        let scope = Scope::of(&**environment);
+        let scope = context.scope_of_instance()?;
         let layers = ApplicationSettings::of(&checkout, &checkout.hub, &scope)?.layers();
         Ok(NotificationSource::RabbitMq {
             address: broker_address(&layers)?,

@@ -10,7 +10,7 @@ use crate::broker::Broker;
 use crate::hub::settings::broker_address;
 use crate::hub_client::HubClient;
 use crate::platform;
-use crate::project::{ApplicationSettings, HUB_URL, Project, Scope};
+use crate::project::{ApplicationSettings, HUB_URL, Project};
 use crate::provision;
 use crate::provision::plan::Plan;
 use crate::provision::report::{HubReport, Report, ServiceState};
@@ -130,10 +130,7 @@ async fn pending(context: &Context) -> Option<Plan> {
         return None;
     }
     let checkout = context.known_checkout().ok()?;
-    let mut scope = context.scope();
-    if !context.only_environment {
-        scope.environment = state.environment;
-    }
+    let scope = context.scope_of_instance().ok()?;
     let request = Request::new(context.installation().ok()?, checkout, scope);
     let proposal = provision::propose(&request, &()).await.ok()?;
     Some(proposal.plan)
@@ -144,7 +141,9 @@ async fn another_hub(context: &Context) -> Option<HubReport> {
     let state = context.instance.state().ok()?;
     let configured = || {
         let checkout = context.known_checkout().ok()?;
-        Project::read(&checkout, &context.scope()).ok()?.hub_url()
+        Project::read(&checkout, &context.scope().ok()?)
+            .ok()?
+            .hub_url()
     };
     let known = Url::parse(&state.hub_url).ok().or_else(configured);
     let url = known.or_else(|| Url::parse(HUB_URL).ok())?;
@@ -176,9 +175,7 @@ fn layers(context: &Context) -> Result<Layers, Failure> {
     let Ok(checkout) = context.known_checkout() else {
         return Ok(Layers::default());
     };
-    let known = context.instance.state()?.environment;
-    let environment = Some(known).filter(|known| !known.is_empty());
-    let scope = Scope::of(environment.unwrap_or_else(|| context.environment.clone()));
+    let scope = context.scope_of_instance()?;
     Ok(ApplicationSettings::of(&checkout, &checkout.hub, &scope)?.layers())
 }
 

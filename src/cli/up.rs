@@ -8,6 +8,7 @@ use super::failure::{Exit, Failure};
 use super::progress::TerminalProgress;
 use super::render::Shown;
 use super::render::plan::PlanText;
+use super::tracked::{is_tracked, secret_among};
 use crate::appsettings::{self, SettingsFile};
 use crate::provision::report::{Report, ServiceState};
 use crate::provision::{self, Proposal};
@@ -79,8 +80,26 @@ fn show(context: &Context, proposal: &Proposal, answers: &Answers) {
     for warning in &proposal.decision.warnings {
         context.terminal.warn(&warning.to_string());
     }
+    warn_of_tracked(context, proposal);
     if answers.diff {
         show_files(context, &proposal.decision.files);
+    }
+}
+
+/// Says once that a password goes into a file which git tracks.
+fn warn_of_tracked(context: &Context, proposal: &Proposal) {
+    let root = &proposal.decision.state.checkout;
+    let gets_secret = |file: &&SettingsFile| {
+        let changed = file.changed_keys();
+        secret_among(file, |key| changed.iter().any(|changed| changed == key)).is_some()
+    };
+    let mut files = proposal.decision.files.iter().filter(gets_secret);
+    if let Some(file) = files.find(|file| is_tracked(root, &file.path)) {
+        let path = file.path.display();
+        context.terminal.warn(&format!(
+            "git tracks {path}, which gets passwords: do not commit it, or keep them elsewhere \
+             with --secrets user-secrets or --secrets environment"
+        ));
     }
 }
 

@@ -5,7 +5,9 @@ mod rewrite;
 mod unsupported;
 
 pub use error::{RedisStringError, Unsupported};
-pub use rewrite::{masked, newer_keywords, respelt, rewrite, without_credentials};
+pub use rewrite::{
+    masked, newer_keywords, respelt, rewrite, without_credentials, without_password,
+};
 
 use super::Endpoint;
 use super::keywords::{self, Keyword, KeywordType};

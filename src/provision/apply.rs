@@ -3,6 +3,7 @@
 
 mod containers;
 mod hub;
+mod secrets;
 
 use crate::appsettings;
 use crate::containers::SERVICES;
@@ -90,6 +91,7 @@ pub async fn apply(work: &ApplyContext<'_>) -> Result<Applied, Error> {
         return Err(run.roll_back(error).await);
     }
     instance.remember(&work.decision.state)?;
+    secrets::write(instance, work.decision)?;
     run.remove_obsolete().await?;
     Ok(run
         .done

@@ -20,12 +20,14 @@ use crate::provision::request::{HubChoice, Request};
 use crate::provision::variables::overriding;
 use crate::provision::warning::Warning;
 use crate::provision::world::{EngineLook, World};
+use crate::secret::SecretsStore;
 use basis::Basis;
 use url::Url;
 
 /// Decides; the project's settings are edited on the way.
 pub fn decide(request: &Request, mut project: Project, world: &World) -> Result<Decision, Error> {
     let mut warnings = owner(request, world)?;
+    check_store(&project, request, &world.known)?;
     let layers = project.hub.layers();
     let basis = Basis::new(request, world, &layers);
     basis.check_engine()?;
@@ -38,6 +40,7 @@ pub fn decide(request: &Request, mut project: Project, world: &World) -> Result<
     warnings.extend(edit(&mut project, request, &redis, &rabbitmq, &url)?);
     project.check_changes()?;
     warnings.extend(not_read_by_f5(&project, request));
+    warnings.extend(read_as_variables(&project, request));
     let mut state = state(&basis, &url, &redis, &rabbitmq);
     state.admin_port = hub::admin_port(&basis);
     state.hub_in_container = hub_in_container(&basis.wanted, &world.known);
@@ -115,6 +118,40 @@ fn edit(
     Ok(warnings)
 }
 
+/// Refuses a store that a reader of the same settings would not see.
+fn check_store(project: &Project, request: &Request, known: &State) -> Result<(), Error> {
+    if request.scope.store != SecretsStore::UserSecrets {
+        return Ok(());
+    }
+    let not_read = |reader: String, why: &str| Error::SecretsNotRead {
+        reader,
+        why: why.to_owned(),
+    };
+    if hub_in_container(&request.wanted, known) {
+        let why = "it cannot read the files of this user";
+        return Err(not_read("the hub's container".to_owned(), why));
+    }
+    let mut readers = std::iter::once(&project.hub).chain(&project.others);
+    let blind = readers.find_map(|reader| Some((reader, reader.reads_no_user_secrets()?)));
+    match blind {
+        Some((reader, why)) => Err(not_read(reader.name(), why)),
+        None => Ok(()),
+    }
+}
+
+/// Whoever reads the same settings has to be started with the variables.
+fn read_as_variables(project: &Project, request: &Request) -> Option<Warning> {
+    let is_dotnet_hub = request.wanted.hub == Some(HubChoice::None);
+    let hub = is_dotnet_hub.then_some(&project.hub);
+    let readers: Vec<_> = hub
+        .into_iter()
+        .chain(&project.others)
+        .map(|one| one.name())
+        .collect();
+    let has_any = request.scope.store == SecretsStore::Environment && !readers.is_empty();
+    has_any.then_some(Warning::SecretsInVariables(readers))
+}
+
 /// What the launch profile of the .NET hub hides of the settings that were written.
 fn not_read_by_f5(project: &Project, request: &Request) -> Vec<Warning> {
     let Some(profile) = &project.profile else {
@@ -123,7 +160,7 @@ fn not_read_by_f5(project: &Project, request: &Request) -> Vec<Warning> {
     let name = &profile.name;
     let inputs = ProcessInputs {
         variables: profile.variables.clone(),
-        arguments: Vec::new(),
+        ..ProcessInputs::default()
     };
     let environment = inputs.environment();
     let mut why = Vec::new();
@@ -184,6 +221,7 @@ fn state(
             .filter(|bind| *bind != LOOPBACK),
         without_redis: basis.wanted.redis == Some(basis::WITHOUT),
         without_rabbitmq: basis.wanted.rabbitmq == Some(basis::WITHOUT),
+        secrets: request.scope.store,
         without_hub: basis.wanted.hub == Some(HubChoice::None),
         containers_remain: unreachable && known.has_containers(),
         ..State::default()

@@ -66,6 +66,8 @@ pub enum Error {
     HubOnAnotherMachine(String),
     #[error("Redis without a password would be reachable at {0}")]
     RedisWithoutPassword(String),
+    #[error("{reader} would not see the passwords: {why}")]
+    SecretsNotRead { reader: String, why: String },
     #[error("{} cannot have this password: {why}", service.title())]
     PasswordNotExpressible { service: Service, why: &'static str },
     #[error("instance '{instance}' belongs to the checkout {}", owner.display())]

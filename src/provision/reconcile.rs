@@ -44,7 +44,8 @@ struct Up<'u> {
 
 impl Up<'_> {
     fn add_files(&mut self) {
-        for file in self.decision.files.iter().filter(|file| file.is_changed()) {
+        let files = self.decision.files.iter();
+        for file in files.filter(|file| file.is_changed() && !file.is_nothing()) {
             let target = Target::File(file.path.clone());
             let step = match file.is_new() {
                 true => Step::new(Action::Create, target.clone(), "no settings yet"),

@@ -7,7 +7,7 @@ use crate::containers::Service;
 use crate::containers::whereabouts::Surroundings;
 use crate::instance::Instance;
 use crate::project::Scope;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretsStore};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -83,6 +83,8 @@ pub struct Wanted {
     pub hub: Option<HubChoice>,
     pub hub_url: Option<Url>,
     pub log_level: Option<String>,
+    /// Where passwords are kept.
+    pub secrets: Option<SecretsStore>,
     /// Settings that are edited beside what the services need.
     pub settings: Vec<SettingChange>,
     /// Servers that do not respond yet, or refuse the credentials, will do.

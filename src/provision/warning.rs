@@ -56,6 +56,8 @@ pub enum Warning {
     ContainersRemain(String),
     /// What F5 starts does not read what is written.
     NotReadByF5(String),
+    /// Programs that see the passwords only as variables.
+    SecretsInVariables(Vec<String>),
     /// A password goes to another machine that a file names, not the user.
     SecretGoesTo(Service, Endpoint),
     /// The checkout that the instance belonged to is gone.
@@ -106,6 +108,12 @@ impl fmt::Display for Warning {
             Warning::NotReadByF5(why) => write!(
                 formatter,
                 "Visual Studio and 'dotnet run' start Harmony.SignalR otherwise: {why}"
+            ),
+            Warning::SecretsInVariables(readers) => write!(
+                formatter,
+                "start {} with the passwords in variables: \
+                 eval \"$(harmony status --format dotnet-env)\"",
+                readers.join(", ")
             ),
             Warning::SecretGoesTo(service, endpoint) => write!(
                 formatter,

@@ -129,6 +129,7 @@ fn settings_are_layered_as_dotnet_layers_them() {
         let started = ProcessInputs {
             variables: variables.clone().into_iter().collect(),
             arguments: arguments.clone(),
+            ..ProcessInputs::default()
         };
         compare_folder(&peer, &folder, &started).map_err(|difference| {
             format!("{base}\n{own:?}\n{variables:?}\n{arguments:?}\n{difference}")

@@ -98,7 +98,16 @@ const STRAYS: [&[u8]; 12] = [
 
 /// What a file's texts are made of: letters that need one to four bytes.
 const LETTERS: [&str; 10] = [
-    "a", "ü", "é", "€", "漢", "😀", "\u{7f}", "\u{2028}", "\u{fffd}", "\u{10ffff}",
+    "a",
+    "ü",
+    "é",
+    "€",
+    "漢",
+    "😀",
+    "\u{7f}",
+    "\u{2028}",
+    "\u{fffd}",
+    "\u{10ffff}",
 ];
 
 /// A file that is right in its encoding, but for strays where any text may be.
@@ -115,7 +124,8 @@ impl Encoded<'_> {
             true => 0,
             false => written("", self.writing).len(),
         };
-        self.bytes.extend_from_slice(&written(text, self.writing)[mark..]);
+        self.bytes
+            .extend_from_slice(&written(text, self.writing)[mark..]);
     }
 
     /// Some letters, and perhaps a stray.

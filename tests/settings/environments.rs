@@ -42,6 +42,7 @@ fn combinations() -> Vec<ProcessInputs> {
         all.push(ProcessInputs {
             variables: variables.collect(),
             arguments: argument.into_iter().map(str::to_owned).collect(),
+            secrets: None,
         });
     }
     let odd = [
@@ -54,6 +55,7 @@ fn combinations() -> Vec<ProcessInputs> {
     all.extend(odd.map(|(name, value)| ProcessInputs {
         variables: vec![(name.to_owned(), value.to_owned())],
         arguments: Vec::new(),
+        secrets: None,
     }));
     all
 }

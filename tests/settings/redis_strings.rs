@@ -167,7 +167,10 @@ fn text(random: &mut Random) -> String {
     }
     if random.one_in(8) {
         let at = random.below(tokens.len() as u64 + 1) as usize;
-        tokens.insert(at, (*random.pick(&["", " ", "=", "=x", "$info=", "$get=got"])).to_owned());
+        tokens.insert(
+            at,
+            (*random.pick(&["", " ", "=", "=x", "$info=", "$get=got"])).to_owned(),
+        );
     }
     let separator = *random.pick(&[",", ",", ", ", " , "]);
     tokens.join(separator)
@@ -187,7 +190,9 @@ fn differs(text: &str, theirs: &Value, ours: &RedisOptions) -> Option<String> {
     // A port that is not named is the default only once it connects.
     let same_place = |(ours, theirs): (&String, &String)| {
         theirs == ours
-            || theirs.strip_suffix(":0").is_some_and(|host| ours.starts_with(&format!("{host}:")))
+            || theirs
+                .strip_suffix(":0")
+                .is_some_and(|host| ours.starts_with(&format!("{host}:")))
             || ours.strip_prefix('!') == Some(theirs.as_str())
     };
     let own: Vec<_> = ours.endpoints.iter().map(ToString::to_string).collect();
@@ -195,30 +200,58 @@ fn differs(text: &str, theirs: &Value, ours: &RedisOptions) -> Option<String> {
     // Without a meaning below zero: the first database, no wait.
     let positive = |name: &str| number(name).map(|number| number.max(0));
     let checks = [
-        ("endpoints", own.len() == endpoints.len() && own.iter().zip(&endpoints).all(same_place)),
+        (
+            "endpoints",
+            own.len() == endpoints.len() && own.iter().zip(&endpoints).all(same_place),
+        ),
         ("user", ours.user == said("user")),
-        ("password", ours.password.as_ref().map(|own| own.reveal().to_owned()) == said("password")),
+        (
+            "password",
+            ours.password.as_ref().map(|own| own.reveal().to_owned()) == said("password"),
+        ),
         ("ssl", theirs["ssl"] == ours.tls),
-        ("sslHost", ours.tls_host.is_none() || ours.tls_host == said("sslHost")),
-        ("database", i64::from(ours.database) == positive("defaultDatabase").unwrap_or(0)),
+        (
+            "sslHost",
+            ours.tls_host.is_none() || ours.tls_host == said("sslHost"),
+        ),
+        (
+            "database",
+            i64::from(ours.database) == positive("defaultDatabase").unwrap_or(0),
+        ),
         ("abortConnect", theirs["abortConnect"] == ours.abort_connect),
-        ("connectTimeout", Some(millis(ours.connect_timeout)) == positive("connectTimeout")),
-        ("asyncTimeout", Some(millis(ours.async_timeout)) == positive("asyncTimeout")),
+        (
+            "connectTimeout",
+            Some(millis(ours.connect_timeout)) == positive("connectTimeout"),
+        ),
+        (
+            "asyncTimeout",
+            Some(millis(ours.async_timeout)) == positive("asyncTimeout"),
+        ),
         ("name", ours.client_name == said("name")),
-        ("serviceName", ours.service_name == said("serviceName").filter(|name| !name.is_empty())),
-        ("channelPrefix", match said("channelPrefix") {
-            Some(prefix) if prefix != "(null)" => ours.channel_prefix == prefix,
-            _ => ours.channel_prefix.is_empty(),
-        }),
+        (
+            "serviceName",
+            ours.service_name == said("serviceName").filter(|name| !name.is_empty()),
+        ),
+        (
+            "channelPrefix",
+            match said("channelPrefix") {
+                Some(prefix) if prefix != "(null)" => ours.channel_prefix == prefix,
+                _ => ours.channel_prefix.is_empty(),
+            },
+        ),
     ];
-    let wrong: Vec<_> = checks.iter().filter(|(_, same)| !same).map(|(name, _)| *name).collect();
+    let wrong: Vec<_> = checks
+        .iter()
+        .filter(|(_, same)| !same)
+        .map(|(name, _)| *name)
+        .collect();
     (!wrong.is_empty()).then(|| format!("{text:?}: {wrong:?}\nours {ours:?}\n.NET {theirs}"))
 }
 
 fn compare(peer: &Path, text: &str) -> Result<bool, String> {
     let output = run(dotnet(peer, "refconfig").args(["redis", text]));
-    let theirs: Value = serde_json::from_slice(&output.stdout)
-        .map_err(|error| format!("{text:?}: {error}"))?;
+    let theirs: Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| format!("{text:?}: {error}"))?;
     let ours = RedisOptions::parse(text);
     let refuses = theirs["error"].is_string();
     let nowhere = theirs["endPoints"].as_array().is_some_and(Vec::is_empty);

@@ -1,13 +1,11 @@
 //! Checks of a checkout as a repository: secrets that git tracks, the gateway's route, .NET's version.
 
 use super::check::{Check, CheckStatus};
-use crate::appsettings::{self, Links, SettingsFile};
+use crate::appsettings::{self, Links};
 use crate::checkout::Checkout;
+use crate::cli::tracked::{is_changed, secret_among};
 use crate::hub_process::now;
 use crate::project::Project;
-use crate::schema;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// The end of support of .NET's versions, as Microsoft publishes it, in seconds since 1970.
 const DOTNET_SUPPORT: [(&str, u64); 5] = [
@@ -31,7 +29,7 @@ fn tracked_secrets(checkout: &Checkout, project: &Project) -> Check {
     let exposed: Vec<_> = files
         .iter()
         .filter(|file| is_changed(&checkout.root, &file.path))
-        .filter_map(|file| Some((file, secret(file)?)))
+        .filter_map(|file| Some((file, secret_among(file, |_| true)?)))
         .map(|(file, key)| {
             let path = file.path.strip_prefix(&checkout.root).unwrap_or(&file.path);
             (path.display().to_string(), key)
@@ -51,37 +49,6 @@ fn tracked_secrets(checkout: &Checkout, project: &Project) -> Check {
     Check::new("settings", "git", CheckStatus::Warning, message).fix(format!(
         "do not commit them: git update-index --skip-worktree '{path}'"
     ))
-}
-
-/// The first secret that a file holds.
-fn secret(file: &SettingsFile) -> Option<String> {
-    let schema = schema::schema_of(&file.path);
-    let entries = file.document.entries();
-    let found = entries.into_iter().find(|entry| {
-        let value = entry.value.as_deref().unwrap_or_default();
-        let is_password = !value.is_empty() && schema::is_secret(&schema, &entry.key);
-        is_password && (!entry.key.ends_with("ConnectionString") || value.contains("password="))
-    });
-    found.map(|entry| entry.key)
-}
-
-/// Whether git tracks a file and it differs from the last commit. Without git: no.
-fn is_changed(root: &Path, file: &Path) -> bool {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(root)
-        .args([
-            "-c",
-            "core.fsmonitor=false",
-            "status",
-            "--porcelain",
-            "--untracked-files=no",
-            "--",
-        ])
-        .arg(file)
-        .stdin(Stdio::null())
-        .output();
-    output.is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
 }
 
 /// A client that knows only the gateway needs its route.

@@ -18,7 +18,7 @@ use url::Url;
 pub fn read(context: &Context, checks: &mut Vec<Check>) -> Option<Project> {
     let read = || {
         let checkout = context.find_checkout()?;
-        let project = Project::read(&checkout, &context.scope())?;
+        let project = Project::read(&checkout, &context.scope()?)?;
         Ok::<_, Failure>((checkout, project))
     };
     let (checkout, project) = match read() {

@@ -42,6 +42,7 @@ impl From<Error> for Failure {
                 hub(error)
             }
             Error::RedisWithoutPassword(_)
+            | Error::SecretsNotRead { .. }
             | Error::PasswordNotExpressible { .. }
             | Error::OtherCheckout { .. }
             | Error::UnusableData(_) => refused(error),
@@ -135,6 +136,8 @@ fn refused(error: Error) -> Failure {
         .fix(
             "publish on loopback (--bind 127.0.0.1), or use a Redis of your own: --redis HOST:PORT",
         ),
+        Error::SecretsNotRead { .. } => Failure::new(Exit::Usage, "secretsNotRead", message)
+            .fix("choose --secrets files, or --secrets environment"),
         Error::PasswordNotExpressible { why, .. } => {
             Failure::new(Exit::Usage, "passwordNotExpressible", message)
                 .why(why)

@@ -38,7 +38,7 @@ impl ChosenApplication {
             &self.folder,
             Links::Within(&self.boundary),
             &context.environment,
-            &ProcessInputs::here(Vec::new()),
+            &inputs(context),
         )?)
     }
 
@@ -62,7 +62,7 @@ impl ChosenApplication {
                 names => failure.fix(format!("choose one of: {}", names.join(", "))),
             });
         };
-        let mut inputs = ProcessInputs::here(Vec::new());
+        let mut inputs = inputs(context);
         let is_set = |name: &str| profile.variables.iter().any(|(known, _)| same(known, name));
         inputs.variables.retain(|(name, _)| !is_set(name));
         inputs.variables.extend(profile.variables.iter().cloned());
@@ -110,6 +110,14 @@ impl ChosenApplication {
             Some(near) => failure.fix(format!("did you mean {near}?")),
             None => failure.fix("'harmony settings list' shows every key"),
         }
+    }
+}
+
+/// This shell's variables, and the secrets that we keep.
+fn inputs(context: &Context) -> ProcessInputs {
+    ProcessInputs {
+        secrets: Some(context.instance.secrets()),
+        ..ProcessInputs::here(Vec::new())
     }
 }
 

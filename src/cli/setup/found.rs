@@ -54,7 +54,7 @@ impl Findings {
     pub async fn look(context: &Context) -> Result<Self, Failure> {
         let _step = context.terminal.step("looking at what is there");
         let checkout = context.find_checkout()?;
-        let project = Project::read(&checkout, &context.scope())?;
+        let project = Project::read(&checkout, &context.scope()?)?;
         project.check()?;
         let layers = project.hub.layers();
         let mut questions = Questions::about_servers(&layers, ASK_WITHIN);

@@ -15,7 +15,7 @@ use crate::terminal::prompt::{self, Question, Reply};
 /// Lets a group of settings be chosen and edited, until Esc.
 pub async fn choose(context: &Context, answers: &mut Answers) -> Result<Reply<()>, Failure> {
     loop {
-        let mut project = Project::read(&context.find_checkout()?, &context.scope())?;
+        let mut project = Project::read(&context.find_checkout()?, &context.scope()?)?;
         for SettingChange {
             application,
             key,

@@ -3,7 +3,8 @@
 use super::found::{Findings, FoundServer, ServerResponse};
 use super::property::question;
 use super::server::ask_for_server;
-use crate::cli::arguments::{Answers, HubFlag};
+use crate::cli::arguments::Answers;
+use crate::cli::flags::HubFlag;
 use crate::containers::Service;
 use crate::instance::ServiceOrigin;
 use crate::project::parse_hub_url;

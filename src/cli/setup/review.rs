@@ -1,6 +1,7 @@
 //! The review: every answer, and what may be done with them.
 
-use crate::cli::arguments::{Answers, HubFlag};
+use crate::cli::arguments::Answers;
+use crate::cli::flags::HubFlag;
 use crate::provision::request::ServerChoice;
 use crate::terminal::prompt::{self, Question, Reply};
 

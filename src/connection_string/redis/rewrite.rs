@@ -87,6 +87,19 @@ pub fn rewrite(text: &str, endpoint: &Endpoint, password: Option<&Secret>) -> St
     parts.join(",")
 }
 
+/// The string without its password.
+pub fn without_password(text: &str) -> String {
+    let is_password = |token: &&str| {
+        let key = token.split_once('=').map_or("", |(key, _)| key.trim());
+        key.eq_ignore_ascii_case("password")
+    };
+    let kept: Vec<_> = text
+        .split(',')
+        .filter(|token| !is_password(token))
+        .collect();
+    kept.join(",")
+}
+
 /// The string without what belongs to one server alone: who it knows, and the way to it.
 pub fn without_credentials(text: &str) -> String {
     const OWN: [&str; 6] = [

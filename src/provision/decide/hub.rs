@@ -41,12 +41,7 @@ pub fn decide(
         return container(basis, project, state, url, servers);
     }
     check_port(basis, url)?;
-    Ok(HubDecision::Process(process(
-        basis,
-        &project.files(),
-        state,
-        url,
-    )))
+    Ok(HubDecision::Process(process(basis, project, state, url)))
 }
 
 /// The hub's own port must be free, unless the hub itself has it.
@@ -99,7 +94,7 @@ fn arguments(state: &State, settings: &str, urls: &str, admin: &str) -> Vec<Stri
     arguments
 }
 
-fn process(basis: &Basis<'_>, files: &[SettingsFile], state: &State, url: &Url) -> Launch {
+fn process(basis: &Basis<'_>, project: &Project, state: &State, url: &Url) -> Launch {
     let request = basis.request;
     let admin_url = state.admin_url();
     let folder = &request.checkout.hub;
@@ -107,7 +102,7 @@ fn process(basis: &Basis<'_>, files: &[SettingsFile], state: &State, url: &Url) 
     let mut arguments = arguments(state, &settings, &listen_url(url), &admin_url);
     let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
     digest.update(format!("{} {arguments:?}", env!("CARGO_PKG_VERSION")).as_bytes());
-    for file in files.iter().filter(|file| file.path.starts_with(folder)) {
+    for file in project.hub.all_files() {
         digest.update(&file.document.to_bytes());
     }
     let fingerprint = crate::hex::encode(&digest.finish().as_ref()[..16]);
@@ -184,7 +179,7 @@ fn settings_inside(
     settings: &ApplicationSettings,
     (redis, rabbitmq): Servers<'_>,
 ) -> Result<ApplicationSettings, Error> {
-    let mut settings = settings.clone();
+    let mut settings = settings.with_secrets_in_files()?;
     let out_of_reach = |service, endpoint: &Endpoint| Error::OutOfReach {
         service,
         endpoint: endpoint.clone(),
