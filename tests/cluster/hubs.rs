@@ -2,22 +2,23 @@
 
 use crate::harness::program::{Hub, harmony, run, text};
 use crate::harness::raw::WebSocket;
-use crate::harness::services::{Part, RabbitMq, Redis, has, refhub};
+use crate::harness::services::{Listener, Part, RabbitMq, Redis, has, refhub};
 use crate::harness::{Folder, fixture, wait_for};
 use base64::Engine;
 use harmony::broker::Broker;
+use harmony::connection_string::amqp::BrokerAddress;
 use harmony::signalr::backplane::envelope::read_invocation;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Publishes to RabbitMQ as Harmony.Api does.
-fn publish(rabbitmq: &RabbitMq, messages: &[(String, String)]) {
+fn publish(rabbitmq: &BrokerAddress, messages: &[(String, String)]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let broker = Broker::connect(&rabbitmq.address(), "test", Duration::from_secs(30))
+        let broker = Broker::connect(rabbitmq, "test", Duration::from_secs(30))
             .await
             .expect("RabbitMQ");
         for (notification, body) in messages {
@@ -51,10 +52,20 @@ fn the_117_notifications_reach_clients_of_two_hubs_as_recorded() {
     ) {
         return;
     }
-    let recorded = fixture("notifications.json");
     let (redis, rabbitmq) = (Redis::start(), RabbitMq::start());
     let hubs = [hub(&redis, &rabbitmq), hub(&redis, &rabbitmq)];
-    let mut listener = redis.listen();
+    let carried = as_recorded(&hubs, &rabbitmq.address(), Some(redis.listen()));
+    assert!(carried >= 110, "{carried} carried");
+}
+
+/// Publishes the recorded notifications: clients of both hubs hear what was recorded, and a listener
+/// at Redis too. How many messages the listener had.
+pub fn as_recorded(
+    hubs: &[Hub; 2],
+    rabbitmq: &BrokerAddress,
+    mut listener: Option<Listener>,
+) -> usize {
+    let recorded = fixture("notifications.json");
     let mut clients = hubs
         .each_ref()
         .map(|hub| WebSocket::connected(hub.address()));
@@ -74,7 +85,7 @@ fn the_117_notifications_reach_clients_of_two_hubs_as_recorded() {
         // One by one, as they were recorded: two hubs share the queue, and which is faster is chance.
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         publish(
-            &rabbitmq,
+            rabbitmq,
             &[(
                 text(&case["headers"]["notification_type"]),
                 text(&case["body"]),
@@ -92,6 +103,9 @@ fn the_117_notifications_reach_clients_of_two_hubs_as_recorded() {
             }
         }
         for published in case["backplane"].as_array().expect("messages") {
+            let Some(listener) = &mut listener else {
+                break;
+            };
             let (channel, bytes) = listener.next();
             let expected = base64::engine::general_purpose::STANDARD
                 .decode(published["base64"].as_str().expect("base64"))
@@ -125,10 +139,8 @@ fn the_117_notifications_reach_clients_of_two_hubs_as_recorded() {
         "{} notifications: {heard} messages heard equal on two hubs, {carried} backplane messages equal",
         cases.len()
     );
-    assert!(
-        heard >= 2 * 110 && carried >= 110,
-        "{heard} heard, {carried} carried"
-    );
+    assert!(heard >= 2 * 110, "{heard} heard");
+    carried
 }
 
 #[test]
@@ -168,7 +180,7 @@ fn in_a_mixed_cluster_a_message_taken_by_either_hub_reaches_clients_of_both() {
             ("CardTitleChanged".to_owned(), body.to_string())
         })
         .collect();
-    publish(&rabbitmq, &messages);
+    publish(&rabbitmq.address(), &messages);
     for client in &mut clients {
         let mut heard: Vec<_> = (0..MESSAGES)
             .map(|_| {
@@ -228,7 +240,7 @@ fn a_hub_that_dies_in_a_burst_loses_nothing() {
             heard.insert(title.as_str().expect("a title").to_owned());
         }
     });
-    publish(&rabbitmq, &messages);
+    publish(&rabbitmq.address(), &messages);
     listener.join().expect("every message");
     killer.join().expect("the killer");
 }
@@ -261,7 +273,7 @@ fn while_redis_is_away_messages_wait_and_then_flow_on() {
     let messages: Vec<_> = (0..50)
         .map(|number| ("CardTitleChanged".to_owned(), body(number).to_string()))
         .collect();
-    publish(&rabbitmq, &messages);
+    publish(&rabbitmq.address(), &messages);
     let _redis = Redis::on(port);
     for number in 0..50 {
         assert_eq!(
@@ -290,7 +302,7 @@ fn what_kills_the_dotnet_hub_is_set_aside_with_its_reason_and_the_rest_flows_on(
     client.invoke("ListenForBoardEvents", board);
     let good = json!({ "BoardId": board, "CardId": "adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4", "Title": "good" }).to_string();
     publish(
-        &rabbitmq,
+        &rabbitmq.address(),
         &[
             ("CardTitleChanged".into(), "hello".into()),
             ("CardTitleChanged".into(), good),
@@ -385,7 +397,7 @@ fn a_hub_whose_listening_connection_is_cut_misses_nothing() {
                     .iter()
                     .map(|number| ("CardTitleChanged".to_owned(), body(*number).to_string()))
                     .collect();
-                publish(&rabbitmq, &messages);
+                publish(&rabbitmq.address(), &messages);
             }
         });
         let mut cuts = 0;
