@@ -1,5 +1,6 @@
 //! What lasts over upgrades and days, and how everything of ours goes.
 
+use super::bare::Down;
 use crate::harness::program::{harmony, run, text};
 use crate::harness::{Folder, free_port, wait_for};
 use serde_json::Value;
@@ -34,6 +35,7 @@ fn status_says_what_the_next_up_would_change() {
     let folder = Folder::new();
     let (before, _) = json(&folder, &["status"]);
     assert_eq!(before["changes"], 0, "nothing was brought up: {before}");
+    let _down = Down(&folder, vec![]);
     up(&folder, "harmony");
     let (settled, _) = json(&folder, &["status"]);
     assert_eq!(
@@ -51,12 +53,15 @@ fn status_says_what_the_next_up_would_change() {
         "{}",
         text(&shown.stderr)
     );
-    run(harmony(folder.path()).args(["down"]));
 }
 
 #[test]
 fn down_everything_leaves_nothing_of_ours() {
     let (folder, other) = (Folder::new(), Folder::new());
+    let _down = [
+        Down(&folder, vec![]),
+        Down(&folder, vec!["--instance=second".into()]),
+    ];
     let first = up(&folder, "harmony");
     let home = folder.path().join("home");
     let second = {
@@ -109,6 +114,7 @@ fn down_everything_leaves_nothing_of_ours() {
 #[test]
 fn state_of_other_versions_is_read() {
     let folder = Folder::new();
+    let _down = Down(&folder, vec![]);
     up(&folder, "harmony");
     let path = folder
         .path()
@@ -138,5 +144,4 @@ fn state_of_other_versions_is_read() {
     let text = std::fs::read_to_string(&path).expect("a state");
     let migrated: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(migrated["adminPort"], port);
-    run(harmony(folder.path()).args(["down"]));
 }
