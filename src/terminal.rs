@@ -11,6 +11,7 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+use wrap::{Stream, fitting};
 
 /// Work that takes longer shows that it goes on.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -56,7 +57,7 @@ impl Terminal {
         if self.json {
             self.json_result(result);
         } else {
-            self.text(result);
+            self.text(&fitting(&result.to_string(), Stream::Results));
         }
     }
 
@@ -89,7 +90,10 @@ impl Terminal {
         if self.json {
             self.progress_json("note", note, None);
         } else if !self.quiet {
-            line(&mut anstream::stderr(), &safe::neutral_lines(note));
+            line(
+                &mut anstream::stderr(),
+                &fitting(&safe::neutral_lines(note), Stream::Messages),
+            );
         }
     }
 
@@ -99,10 +103,8 @@ impl Terminal {
             return self.progress_json("warning", warning, None);
         }
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();
-        line(
-            &mut anstream::stderr(),
-            &format!("{style}warning:{style:#} {}", safe::neutral_lines(warning)),
-        );
+        let text = format!("{style}warning:{style:#} {}", safe::neutral_lines(warning));
+        line(&mut anstream::stderr(), &fitting(&text, Stream::Messages));
     }
 
     /// What is wrong with the arguments, as clap words it.
@@ -112,7 +114,8 @@ impl Terminal {
 
     /// What has to be read before a question; shown also where notes are not.
     pub fn before_question(&self, text: &str) {
-        line(&mut anstream::stderr(), &safe::coloured(text));
+        let text = fitting(&safe::coloured(text), Stream::Messages);
+        line(&mut anstream::stderr(), &text);
     }
 
     /// A note whose colours are ours.
@@ -120,7 +123,8 @@ impl Terminal {
         if self.json {
             self.progress_json("note", note, None);
         } else if !self.quiet {
-            self.before_question(note);
+            // A difference shows lines as they are.
+            line(&mut anstream::stderr(), &safe::coloured(note));
         }
     }
 
@@ -130,11 +134,15 @@ impl Terminal {
         let bold = Style::new().bold();
         let mut out = anstream::stderr();
         let message = safe::neutral_lines(message);
-        line(&mut out, &format!("{red}error:{red:#} {message}"));
+        let shown = |text: &str| fitting(text, Stream::Messages);
+        line(&mut out, &shown(&format!("{red}error:{red:#} {message}")));
         for (label, text) in [("why", why), ("fix", fix)] {
             if !text.is_empty() {
                 let text = safe::neutral_lines(text);
-                line(&mut out, &format!("  {bold}{label}:{bold:#} {text}"));
+                line(
+                    &mut out,
+                    &shown(&format!("  {bold}{label}:{bold:#} {text}")),
+                );
             }
         }
     }

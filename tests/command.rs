@@ -28,6 +28,8 @@ mod rehost;
 #[cfg(unix)]
 mod rules;
 #[cfg(unix)]
+mod screens;
+#[cfg(unix)]
 mod scripts;
 #[cfg(unix)]
 mod secrets_store;

@@ -17,7 +17,7 @@ const RABBITMQ_PASSWORD: &str = "HARMONY_RABBITMQ_PASSWORD";
 /// What the variables begin with that an answers file may name.
 const OURS: &str = "HARMONY_";
 
-/// The flags over what `--answers` has; the passwords looked up in the environment.
+/// The flags, `--environment` among them, over what `--answers` has; the passwords looked up in the environment.
 pub fn gather(context: &Context, flags: Answers) -> Result<Answers, Failure> {
     let mut answers = match &context.answers {
         Some(path) => {
@@ -26,6 +26,9 @@ pub fn gather(context: &Context, flags: Answers) -> Result<Answers, Failure> {
         }
         None => flags.clone(),
     };
+    if context.only_environment {
+        answers.environment = Some(context.environment.clone());
+    }
     answers.adopt = flags.adopt;
     answers.rotate_credentials = flags.rotate_credentials;
     let variable = answers.redis_password_env.as_deref();

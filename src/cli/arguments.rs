@@ -16,6 +16,10 @@ use url::Url;
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Answers {
+    /// The .NET environment, which `--environment` names on the command line.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// Redis: container, HOST:PORT or none [default: the configured server if it responds, else a container]
     #[arg(long, value_name = "WHERE", value_parser = parse_redis)]
     #[serde(

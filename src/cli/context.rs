@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 const DEFAULT_INSTANCE: &str = "harmony";
 
+#[derive(Clone)]
 pub struct Context {
     pub terminal: Terminal,
     pub instance: Instance,
@@ -128,6 +129,15 @@ impl Context {
             trusts_checkout: self.trust_checkout,
             ..Request::new(self.installation()?, self.find_checkout()?, scope)
         })
+    }
+
+    /// The same in the environment that was answered, where one was.
+    pub fn in_environment(&self, answered: Option<&str>) -> Self {
+        Context {
+            environment: answered.unwrap_or(&self.environment).to_owned(),
+            only_environment: self.only_environment || answered.is_some(),
+            ..self.clone()
+        }
     }
 
     /// Whether somebody can be asked.

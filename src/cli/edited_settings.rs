@@ -16,10 +16,7 @@ pub fn changes(settings: &EditedSettings) -> Vec<SettingChange> {
             Value::Null => None,
             Value::Bool(value) => Some(NewValue::Boolean(*value)),
             Value::String(text) => Some(NewValue::Text(text.clone())),
-            Value::Number(number) => Some(match number.as_i64() {
-                Some(number) => NewValue::Integer(number),
-                None => NewValue::Text(number.to_string()),
-            }),
+            Value::Number(number) => Some(NewValue::of_number(number, &number.to_string())),
             Value::Array(_) | Value::Object(_) => return None,
         };
         Some(SettingChange {

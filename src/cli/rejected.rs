@@ -1,21 +1,18 @@
 //! `harmony rejected`: messages that could not be delivered, looked at, sent again or dropped.
 
+mod listed;
+
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::source::{NotificationSource, unusable};
 use crate::broker::rejected::Rejected;
 use crate::broker::{Broker, BrokerError};
-use crate::moment;
-use crate::terminal::safe::{Neutral, neutral_lines};
-use serde::Serialize;
-use std::fmt;
+use listed::{QueueChange, RejectedList, RejectedRow};
 use std::time::Duration;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// As many as the queue keeps.
 const ALL: usize = 10_000;
-/// A body's beginning that a list shows.
-const GLIMPSE: usize = 60;
 
 #[derive(Debug, clap::Args)]
 pub struct RejectedArguments {
@@ -50,95 +47,6 @@ struct Which {
     /// All messages
     #[arg(long)]
     all: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RejectedRow {
-    number: usize,
-    reason: Option<String>,
-    #[serde(rename = "type")]
-    notification: Option<String>,
-    routing_key: Option<String>,
-    rejected_at: Option<String>,
-    bytes: usize,
-    body: String,
-    /// Whether it is shown whole.
-    #[serde(skip)]
-    whole: bool,
-}
-
-impl RejectedRow {
-    fn of(number: usize, rejected: &Rejected, whole: bool) -> Self {
-        RejectedRow {
-            number,
-            reason: rejected.reason(),
-            notification: rejected.notification_type(),
-            routing_key: rejected.routing_key(),
-            rejected_at: rejected.rejected_at().and_then(moment::of_seconds),
-            bytes: rejected.body().len(),
-            body: String::from_utf8_lossy(rejected.body()).into_owned(),
-            whole,
-        }
-    }
-}
-
-impl fmt::Display for RejectedRow {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RejectedRow {
-            number,
-            reason,
-            notification,
-            bytes,
-            body,
-            ..
-        } = self;
-        let name = Neutral(notification.as_deref().unwrap_or("(no type)"));
-        let reason = Neutral(reason.as_deref().unwrap_or("(no reason)"));
-        if self.whole {
-            let body = neutral_lines(body);
-            return write!(
-                formatter,
-                "type    {name}\nreason  {reason}\nbytes   {bytes}\n\n{body}"
-            );
-        }
-        let glimpse: String = body.chars().take(GLIMPSE).collect();
-        let glimpse = Neutral(&glimpse);
-        write!(formatter, "{number:>4}  {name}  {reason}\n      {glimpse}")
-    }
-}
-
-#[derive(Serialize)]
-struct RejectedList {
-    rejected: Vec<RejectedRow>,
-}
-
-impl fmt::Display for RejectedList {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.rejected.is_empty() {
-            return formatter.write_str("No messages were rejected.");
-        }
-        let lines: Vec<_> = self.rejected.iter().map(ToString::to_string).collect();
-        formatter.write_str(&lines.join("\n"))
-    }
-}
-
-#[derive(Serialize)]
-struct QueueChange {
-    changes: usize,
-    #[serde(skip)]
-    what: &'static str,
-}
-
-impl fmt::Display for QueueChange {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let QueueChange { changes, what } = self;
-        write!(
-            formatter,
-            "{changes} {} {what}.",
-            if *changes == 1 { "message" } else { "messages" }
-        )
-    }
 }
 
 pub async fn run(context: &Context, arguments: RejectedArguments) -> Result<(), Failure> {

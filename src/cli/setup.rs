@@ -14,9 +14,9 @@ use super::arguments::Answers;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::up::{Stopped, bring_up, show_files};
+use crate::appsettings::SettingsFile;
 use crate::provision;
 use crate::terminal::prompt::Reply;
-use crate::terminal::wrap::{hanging, result_columns};
 use found::Findings;
 use review::{Decided, decide};
 
@@ -24,7 +24,8 @@ pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
     let mut answers = gather(context, flags)?;
     let unanswered = questions::unanswered(&answers);
     if context.yes || unanswered.is_none() {
-        return Ok(bring_up(context, &answers).await?);
+        let context = context.in_environment(answers.environment.as_deref());
+        return Ok(bring_up(&context, &answers).await?);
     }
     if let (Some(flag), false) = (unanswered, context.can_ask()) {
         return Err(Failure::new(
@@ -37,37 +38,52 @@ pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
             "give {flag}, a file with --answers, or take the defaults with --yes"
         )));
     }
-    let found = Findings::look(context).await?;
-    let columns = result_columns();
-    for row in found.to_string().lines() {
-        context.terminal.note(&hanging(row, 2, columns).join("\n"));
-    }
+    let found = look(context, &answers).await?;
+    context.terminal.note(&found.to_string());
     let open = questions::open(&answers);
     given(questions::ask_all(&open, open.first(), &found, &mut answers).await)?;
-    interview(context, &found, &mut answers).await
+    interview(context, found, &mut answers).await
+}
+
+/// What there is in the environment that was answered.
+async fn look(context: &Context, answers: &Answers) -> Result<Findings, Failure> {
+    Findings::look(&context.in_environment(answers.environment.as_deref())).await
 }
 
 /// Goes round the review until it is left by starting, or by leaving everything as it is.
 async fn interview(
     context: &Context,
-    found: &Findings,
+    mut found: Findings,
     answers: &mut Answers,
 ) -> Result<(), Failure> {
     loop {
         record(context, answers)?;
-        match decide(answers).await {
-            Reply::Given(Decided::Start) => match bring_up(context, answers).await {
+        let here = context.in_environment(answers.environment.as_deref());
+        match decide(&found, answers).await {
+            Reply::Given(Decided::Start) => match bring_up(&here, answers).await {
                 Err(Stopped::Declined) => {}
                 ended => return Ok(ended?),
             },
-            Reply::Given(Decided::More) => given(more::choose(context, answers).await?)?,
+            Reply::Given(Decided::More) => {
+                given(more::choose(context, &found, answers).await?)?;
+                if answers
+                    .environment
+                    .as_deref()
+                    .is_some_and(|name| name != here.environment)
+                {
+                    found = look(context, answers).await?;
+                }
+            }
             Reply::Given(Decided::Change) => {
-                given(questions::change(found, answers).await)?;
+                given(questions::change(&found, answers).await)?;
             }
             Reply::Given(Decided::Show) => {
-                let request = context.request(answers.wanted())?;
+                let request = here.request(answers.wanted())?;
                 let proposal = provision::propose(&request, &()).await?;
-                show_files(context, &proposal.decision.files);
+                show_files(&here, &proposal.decision.files);
+                if !proposal.decision.files.iter().any(SettingsFile::is_changed) {
+                    context.terminal.note("No settings file changes.");
+                }
             }
             Reply::Given(Decided::Leave) => {
                 context.terminal.note("Nothing was changed.");
@@ -75,7 +91,7 @@ async fn interview(
             }
             Reply::Back => {
                 let open = questions::open(&Answers::default());
-                given(questions::ask_all(&open, open.last(), found, answers).await)?;
+                given(questions::ask_all(&open, open.last(), &found, answers).await)?;
             }
             Reply::Left => return Err(Failure::interrupted()),
         }

@@ -16,7 +16,8 @@ use crate::terminal::prompt::{self, Question, Reply};
 
 pub async fn run(context: &Context, flags: Answers) -> Result<(), Failure> {
     let answers = gather(context, flags)?;
-    Ok(bring_up(context, &answers).await?)
+    let context = context.in_environment(answers.environment.as_deref());
+    Ok(bring_up(&context, &answers).await?)
 }
 
 /// Why nothing was brought up.

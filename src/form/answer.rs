@@ -81,8 +81,8 @@ async fn yes_no(question: &SettingQuestion, present: Option<&ValueInForce>) -> R
         .or(question.default.as_ref());
     let asked = Question::new(question.label(), hint(question, present));
     let reply = prompt::confirm(asked, default.is_some_and(|text| is_yes(text))).await;
-    map(reply, |yes| match present {
-        Some(present) if is_yes(&present.value) == yes => AnswerChange::Keep,
+    map(reply, |yes| match default {
+        Some(default) if is_yes(default) == yes => AnswerChange::Keep,
         _ => AnswerChange::Set(NewValue::Boolean(yes)),
     })
 }
@@ -128,8 +128,15 @@ async fn choice(
 async fn text(question: &SettingQuestion, present: Option<&ValueInForce>) -> Reply<AnswerChange> {
     let mut hint = hint(question, present);
     let value = present.map(|present| present.value.as_str());
+    // What cannot be empty can only be left out.
+    let can_be_empty = matches!(question.kind, AnswerKind::Text);
     if value.is_some_and(|value| !value.is_empty()) {
-        hint += &format!(" Enter keeps it; {EMPTY} makes it empty.");
+        let effect = if can_be_empty {
+            "makes it empty"
+        } else {
+            "removes it"
+        };
+        hint += &format!(" Enter keeps it; {EMPTY} {effect}.");
     }
     loop {
         let asked = Question::new(question.label(), &hint);
@@ -147,6 +154,9 @@ async fn text(question: &SettingQuestion, present: Option<&ValueInForce>) -> Rep
         let kept = if question.secret { "" } else { offered };
         if typed == kept {
             return Reply::Given(AnswerChange::Keep);
+        }
+        if typed == EMPTY && !can_be_empty {
+            return Reply::Given(present.map_or(AnswerChange::Keep, |_| AnswerChange::Unset));
         }
         if typed == EMPTY {
             return Reply::Given(AnswerChange::Set(NewValue::Text(String::new())));

@@ -16,7 +16,17 @@ enum ItemNames {
 
 /// Asks for a setting.
 pub async fn ask(question: &SettingQuestion, draft: &mut dyn Draft) -> Reply<()> {
+    let as_text = draft.in_force(&question.key);
     match &question.kind {
+        // A list that is written as one text stays one.
+        AnswerKind::List(_) if as_text.is_some_and(|text| !text.value.is_empty()) => {
+            let kind = AnswerKind::Text;
+            let question = SettingQuestion {
+                kind,
+                ..question.clone()
+            };
+            ask_value(&question, draft).await
+        }
         AnswerKind::List(items) => ask_items(question, items, ItemNames::List, draft).await,
         AnswerKind::Map(items) => ask_items(question, items, ItemNames::Map, draft).await,
         _ => ask_value(question, draft).await,
@@ -84,6 +94,13 @@ async fn add(
             }
         }
     };
+    // An empty text stands where the list will be.
+    if draft.in_force(&question.key).is_some()
+        && let Err(objection) = draft.unset(&question.key)
+    {
+        prompt::object(&objection);
+        return Reply::Back;
+    }
     ask_each(question, items, &name, draft).await
 }
 
@@ -115,7 +132,10 @@ async fn ask_each(
     draft: &mut dyn Draft,
 ) -> Reply<()> {
     for item in items {
-        let item = item.for_item(&question.key, name);
+        let mut item = item.for_item(&question.key, name);
+        if item.description.is_empty() {
+            item.description.clone_from(&question.description);
+        }
         // A list may hold lists.
         let reply = Box::pin(ask(&item, draft)).await;
         if reply != Reply::Given(()) {

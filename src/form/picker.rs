@@ -44,9 +44,13 @@ pub async fn pick(questions: &[SettingQuestion], draft: &dyn Draft, at: usize) -
 
 fn cells(question: &SettingQuestion, draft: &dyn Draft) -> [String; 3] {
     let label = question.label();
-    if matches!(question.kind, AnswerKind::List(_) | AnswerKind::Map(_)) {
-        let names = draft.names_below(&question.key).join(", ");
-        return [label, names, String::new()];
+    let names = draft.names_below(&question.key);
+    let is_holder = matches!(question.kind, AnswerKind::List(_) | AnswerKind::Map(_));
+    if is_holder && (!names.is_empty() || draft.in_force(&question.key).is_none()) {
+        let item =
+            |name: &String| item_value(question, name, draft).unwrap_or_else(|| name.clone());
+        let items: Vec<_> = names.iter().map(item).collect();
+        return [label, items.join(", "), String::new()];
     }
     match draft.in_force(&question.key) {
         Some(present) => {
@@ -58,6 +62,15 @@ fn cells(question: &SettingQuestion, draft: &dyn Draft) -> [String; 3] {
             [label, shown(question, &default), "default".to_owned()]
         }
     }
+}
+
+/// An item of a list of plain values, as it may be shown.
+fn item_value(question: &SettingQuestion, name: &str, draft: &dyn Draft) -> Option<String> {
+    let AnswerKind::List(items) = &question.kind else {
+        return None;
+    };
+    let present = draft.in_force(&format!("{}:{name}", question.key))?;
+    Some(shown(items.first()?, &present.value))
 }
 
 /// Rows of a table that fits a width: the first column whole if it can be, the others cut where needed.

@@ -134,7 +134,7 @@ fn choice(value: &Value, facet: &Value) -> Option<OfferedValue> {
         Value::String(text) if text.eq_ignore_ascii_case("true") => NewValue::Boolean(true),
         Value::String(text) if text.eq_ignore_ascii_case("false") => NewValue::Boolean(false),
         Value::String(text) => NewValue::Text(text.clone()),
-        Value::Number(number) => NewValue::Integer(number.as_i64()?),
+        Value::Number(number) => NewValue::of_number(number, &number.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
     // A title stands beside a single value; beside several it is the property's.

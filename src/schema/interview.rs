@@ -76,13 +76,22 @@ impl<'s> SchemaPlace<'s> {
             return;
         }
         let facets = Facets::of(self.root, property);
+        if facets.first(|facet| facet["readOnly"].as_bool()) == Some(true) {
+            return;
+        }
         let section =
             |word| move |facet: &'s Value| facet.get(word).filter(|part| part.is_object());
         let is_section = facets.first(section("properties")).is_some();
         if is_section {
             self.below(property, found);
         }
-        if let Some(others) = facets.first(section("additionalProperties")) {
+        let named = facets.first(section("patternProperties"));
+        let any = named.and_then(|patterns| patterns.as_object()?.values().next());
+        let is_map = facets.types().first() == Some(&"object");
+        let any = any.or(is_map.then_some(&Value::Null));
+        let others = facets.first(section("additionalProperties"));
+        // Beside named properties, others are only asked for where the schema names them so.
+        if let Some(others) = others.or(any.filter(|_| !is_section)) {
             found.push(self.about(&facets, AnswerKind::Map(self.items(property, others))));
         } else if facets.types().contains(&"array") {
             let item = facets.first(section("items")).unwrap_or(&Value::Null);

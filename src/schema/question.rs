@@ -129,9 +129,7 @@ impl SettingQuestion {
                     .ok_or_else(|| self.expected(&range(*minimum, *maximum)))
             }
             AnswerKind::Number => match serde_json::from_str::<serde_json::Number>(text.trim()) {
-                Ok(number) => Ok(number
-                    .as_i64()
-                    .map_or_else(|| NewValue::Text(number.to_string()), NewValue::Integer)),
+                Ok(number) => Ok(NewValue::of_number(&number, text.trim())),
                 Err(_) => Err(self.expected("a number")),
             },
             AnswerKind::Uri => match Url::parse(text) {

@@ -65,7 +65,9 @@ pub async fn confirm(question: Question, default: bool) -> Reply<bool> {
         }
         let term = console::Term::stderr();
         let hint_rows = show_hint(&term, &question.hint)?;
-        let answer = Confirm::with_theme(&theme())
+        let mut theme = theme();
+        theme.prompt_suffix = console::Style::new().for_stderr().apply_to(">".into());
+        let answer = Confirm::with_theme(&theme)
             .with_prompt(&question.title)
             .default(default)
             .report(false)
@@ -130,7 +132,8 @@ async fn list(
         let hint_rows = show_hint(&term, &question.hint)?;
         let shown: Vec<_> = items.iter().map(|item| fitted(item, columns)).collect();
         let rows = usize::from(term.size().0).saturating_sub(hint_rows);
-        let picked = pick(&fitted(&question.title, columns), &shown, default, rows)?;
+        let title = fitted(&format!("{}:", question.title), columns);
+        let picked = pick(&title, &shown, default, rows)?;
         term.clear_last_lines(hint_rows)?;
         if let Some(item) = picked.and_then(|place| items.get(place)) {
             // Of a table's row, its first column.
@@ -240,7 +243,7 @@ fn theme() -> ColorfulTheme {
     let mut theme = ColorfulTheme::default();
     let style = console::Style::new().for_stderr();
     theme.prompt_prefix = style.clone().cyan().apply_to("?".into());
-    theme.prompt_suffix = style.clone().apply_to(":".into());
+    theme.prompt_suffix = style.clone().apply_to(String::new());
     theme.success_prefix = style.clone().green().apply_to("+".into());
     theme.success_suffix = style.clone().apply_to(":".into());
     theme.error_prefix = style.clone().red().apply_to("!".into());

@@ -27,24 +27,46 @@ pub fn cell(text: &str, columns: usize) -> String {
     console::pad_str(&text, columns, console::Alignment::Left, None).into_owned()
 }
 
-/// The columns of the window, where text goes to one; a pipe has no edge.
-pub fn result_columns() -> Option<usize> {
-    let terms = [console::Term::stderr(), console::Term::stdout()];
-    let size = terms.iter().find_map(console::Term::size_checked);
-    size.map(|(_, columns)| usize::from(columns))
+/// Where text goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Results,
+    Messages,
 }
 
-/// Text in rows whose second and later ones are indented.
-pub fn hanging(text: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
-    let Some(columns) = columns else {
-        return vec![text.to_owned()];
+/// Text as a stream's window shows it: rows that are too wide are broken at spaces and go on below
+/// their second column. A pipe has no edge.
+pub fn fitting(text: &str, stream: Stream) -> String {
+    let term = match stream {
+        Stream::Results => console::Term::stdout(),
+        Stream::Messages => console::Term::stderr(),
     };
-    let blanks = " ".repeat(indent);
-    let options = textwrap::Options::new(columns.max(2 * indent)).subsequent_indent(&blanks);
-    textwrap::wrap(text, options)
-        .into_iter()
-        .map(String::from)
-        .collect()
+    match term.size_checked() {
+        Some((_, columns)) => folded(text, columns.into()),
+        None => text.to_owned(),
+    }
+}
+
+/// Text whose rows are folded to a width; a word that is wider stays whole.
+pub fn folded(text: &str, columns: usize) -> String {
+    let rows = text.split('\n').map(|row| {
+        if text_width(row) <= columns {
+            return row.to_owned();
+        }
+        let blanks = " ".repeat(second_column(row).min(columns / 2));
+        let options = textwrap::Options::new(columns)
+            .subsequent_indent(&blanks)
+            .break_words(false);
+        textwrap::wrap(row, options).join("\n")
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+/// Where a row's second column begins, which two blanks or more stand before; else its first.
+fn second_column(row: &str) -> usize {
+    let start = row.len() - row.trim_start().len();
+    let gap = row[start..].find("  ").map(|at| start + at);
+    gap.map_or(start, |gap| row.len() - row[gap..].trim_start().len())
 }
 
 /// Whether signs beyond ASCII can be shown: the locale is one of UTF-8, or the window is a new one.

@@ -1,6 +1,7 @@
 //! What `doctor` finds around a hub, and what `certs` and `status` say of it.
 
 use super::bare::{Down, bare, json};
+use crate::harness::amqp::{self, Amqp, header, headers, type_header};
 use crate::harness::program::{harmony, run, text};
 use crate::harness::services::{Part, RabbitMq, has};
 use crate::harness::{Folder, free_port, wait_for};
@@ -321,6 +322,17 @@ fn rejected_messages_show_with_the_command_to_look_at_them() {
     );
     let found = check(&mut doctor(&folder), "rejected messages").expect("a check");
     assert_eq!(found["status"], "warning", "{found}");
+    let long = header(b"trace", b'S', &amqp::long(&[b'x'; 100_000]));
+    let properties = headers(&[type_header("CardTitleChanged"), long]);
+    Amqp::connect(&rabbitmq).publish(&properties, b"not JSON");
+    let list = |arguments: &[&str]| run(harmony(folder.path()).arg("rejected").args(arguments));
+    wait_for("the message with a long header", || {
+        let listed: Value = serde_json::from_slice(&list(&["list", "--json"]).stdout).ok()?;
+        (listed["rejected"][1]["headersOmitted"] == 1).then_some(())
+    });
+    let shown = text(&list(&["show", "2"]).stdout);
+    assert!(shown.contains("omitted 1 header"), "{shown}");
+    assert!(text(&list(&["list"]).stdout).contains("(without 1 header)"));
     let taken = ["publish", "CardTitleChanged", "--json"];
     let output = run(harmony(folder.path()).args(taken));
     let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -127,7 +127,7 @@ fn a_layer_that_wins_is_named() {
     let mut terminal = edit(&folder, &["BrokerConfiguration:Host"], Shape::columns(80));
     terminal.sees("(Production.json:1)");
     terminal.answer("? RabbitMQ host [prod]:", "other\r");
-    terminal.sees("sets BrokerConfiguration:Host too");
+    terminal.sees_words("sets BrokerConfiguration:Host too, and wins");
     terminal.answer("? Write", "n");
     let ended = terminal.end();
     assert_eq!(ended.code, 1, "{}", ended.screen);

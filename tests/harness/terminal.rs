@@ -101,8 +101,26 @@ impl Terminal {
 
     /// Waits until the screen shows a text.
     pub fn sees(&mut self, text: &str) {
+        self.waits_for(text, |screen| screen.contains(text));
+    }
+
+    /// Waits until the screen shows words, wherever its rows end between them.
+    pub fn sees_words(&mut self, text: &str) {
+        self.sees_all_words(&[text]);
+    }
+
+    /// Waits until one screen shows all of them.
+    pub fn sees_all_words(&mut self, texts: &[&str]) {
+        let all: Vec<_> = texts.iter().map(|text| words(text)).collect();
+        self.waits_for(&texts.join("' and '"), |screen| {
+            let screen = words(screen);
+            all.iter().all(|words| screen.contains(words))
+        });
+    }
+
+    fn waits_for(&mut self, text: &str, is_there: impl Fn(&str) -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        while !self.text().contains(text) {
+        while !is_there(&self.text()) {
             let (ended, late) = (self.read_some(), Instant::now() > deadline);
             assert!(
                 !ended && !late,
@@ -167,6 +185,11 @@ impl Terminal {
             other => panic!("{other:?} after\n{}", self.text()),
         }
     }
+}
+
+/// Words with one blank between each two.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 const ON_TERMINAL: &str = "HARMONY_TEST_ON_TERMINAL";

@@ -351,3 +351,42 @@ fn lists_are_edited_by_index() {
         [Some("a".into()), Some("x".into())]
     );
 }
+
+#[test]
+fn a_new_list_is_an_array() {
+    for (before, key, after) in [
+        (
+            "{}",
+            "Cors:Origins:0",
+            "{\n  \"Cors\": {\n    \"Origins\": [\n      \"x\"\n    ]\n  }\n}",
+        ),
+        (
+            "{ \"A\": 1 }",
+            "Cors:Origins:0",
+            "{ \"A\": 1, \"Cors\": { \"Origins\": [ \"x\" ] } }",
+        ),
+        ("{ \"A\": null }", "A:0", "{ \"A\": [\n  \"x\"\n] }"),
+        (
+            "{ \"A\": null }",
+            "A:0:B",
+            "{ \"A\": [\n  {\n    \"B\": \"x\"\n  }\n] }",
+        ),
+        (
+            "{ \"A\": [] }",
+            "A:0:0",
+            "{ \"A\": [\n  [\n    \"x\"\n  ]\n] }",
+        ),
+        // An object that is there stays one: .NET reads both alike.
+        (
+            "{ \"A\": { \"b\": 1 } }",
+            "A:0",
+            "{ \"A\": { \"b\": 1, \"0\": \"x\" } }",
+        ),
+    ] {
+        let mut document = Document::parse(before.as_bytes()).expect("JSON");
+        let set = document.set(&KeyPath::new(key), &NewValue::Text("x".into()));
+        assert_eq!(set, Ok(true), "{before} {key}");
+        let text = String::from_utf8(document.to_bytes()).expect("UTF-8");
+        assert_eq!(text, after, "{before} {key}");
+    }
+}

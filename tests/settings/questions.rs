@@ -227,3 +227,40 @@ fn every_leaf_of_the_shipped_schemas_is_asked_for() {
         }
     }
 }
+
+#[test]
+fn numbers_keep_their_fractions() {
+    let number = question(json!({ "type": "number" }));
+    for (text, value) in [
+        ("3", NewValue::Integer(3)),
+        ("0.5", NewValue::Number("0.5".into())),
+        (" 1e3 ", NewValue::Number("1e3".into())),
+        ("-2.50", NewValue::Number("-2.50".into())),
+        (
+            "18446744073709551615",
+            NewValue::Number("18446744073709551615".into()),
+        ),
+    ] {
+        assert_eq!(number.parse(text), Ok(value), "{text}");
+    }
+    for text in ["", "0,5", "one", "1 2"] {
+        assert!(number.parse(text).is_err(), "{text}");
+    }
+    let choice = question(json!({ "enum": [0.5, 1] }));
+    assert_eq!(choice.parse("0.5"), Ok(NewValue::Number("0.5".into())));
+}
+
+#[test]
+fn objects_of_any_names_are_maps_and_what_is_read_only_is_not_asked() {
+    for schema in [
+        json!({ "type": "object" }),
+        json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        json!({ "type": "object", "patternProperties": { "^x": { "type": "string" } } }),
+    ] {
+        let map = question(schema.clone());
+        assert!(matches!(map.kind, AnswerKind::Map(_)), "{schema}");
+    }
+    let schema = json!({ "properties": { "A": { "readOnly": true }, "B": {} } });
+    let keys: Vec<_> = questions(&schema).into_iter().map(|one| one.key).collect();
+    assert_eq!(keys, ["B"]);
+}

@@ -15,6 +15,14 @@ pub enum NewValue {
 }
 
 impl NewValue {
+    /// A number, spelled as it was.
+    pub fn of_number(number: &serde_json::Number, spelling: &str) -> Self {
+        match number.as_i64() {
+            Some(whole) if whole.to_string() == spelling => NewValue::Integer(whole),
+            _ => NewValue::Number(spelling.to_owned()),
+        }
+    }
+
     /// The text that .NET reads back.
     pub fn as_read(&self) -> String {
         match self {

@@ -2,6 +2,9 @@
 
 use crate::appsettings::encoding::EncodedText;
 
+/// A list that is not there yet begins with it.
+const FIRST_INDEX: &str = "0";
+
 /// Where a new member or item is put, and so how it is laid out.
 #[derive(Debug, Clone)]
 pub(super) enum MemberLayout {
@@ -49,23 +52,30 @@ pub(super) fn member(path: &[String], literal: &str, layout: &MemberLayout) -> S
     }
 }
 
-/// What stands at the end of a path: the literal, inside objects for the names that are left.
+/// What stands at the end of a path: the literal, inside objects for the names that are left; an
+/// array where the first of them is its first index.
 pub(super) fn value(path: &[String], literal: &str, layout: &MemberLayout) -> String {
-    if path.is_empty() {
-        return literal.to_owned();
-    }
-    match layout {
-        MemberLayout::Inline => format!("{{ {} }}", member(path, literal, layout)),
-        MemberLayout::Lines {
-            indent, newline, ..
-        } => {
-            let deeper = layout.deeper();
-            let inner = member(path, literal, &deeper);
-            let MemberLayout::Lines { indent: inside, .. } = &deeper else {
-                return inner;
-            };
-            format!("{{{newline}{inside}{inner}{newline}{indent}}}")
+    let (open, close) = match path {
+        [] => return literal.to_owned(),
+        [first, ..] if first == FIRST_INDEX => ('[', ']'),
+        _ => ('{', '}'),
+    };
+    let inner = |layout: &MemberLayout| match open {
+        '[' => value(&path[1..], literal, layout),
+        _ => member(path, literal, layout),
+    };
+    let deeper = layout.deeper();
+    match (layout, &deeper) {
+        (
+            MemberLayout::Lines {
+                indent, newline, ..
+            },
+            MemberLayout::Lines { indent: inside, .. },
+        ) => {
+            let inner = inner(&deeper);
+            format!("{open}{newline}{inside}{inner}{newline}{indent}{close}")
         }
+        _ => format!("{open} {} {close}", inner(layout)),
     }
 }
 

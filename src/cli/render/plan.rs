@@ -4,13 +4,9 @@
 use crate::appsettings::SettingsFile;
 use crate::provision::Proposal;
 use crate::provision::plan::{Action, Plan, Step, Target};
-use crate::terminal::wrap::{hanging, result_columns};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::path::Path;
-
-/// Where the second column begins.
-const INDENT: usize = 10;
 
 /// A plan with what is needed to say it briefly.
 pub struct PlanText<'p> {
@@ -115,14 +111,10 @@ impl fmt::Display for PlanText<'_> {
         let others = self.plan.steps.iter().filter(|step| !is_edit(step));
         let mut rows = self.edits();
         rows.extend(others.map(|step| self.step(step)));
-        let columns = result_columns();
-        let mut lines: Vec<_> = rows
-            .iter()
-            .flat_map(|row| hanging(&format!("  {row}"), INDENT, columns))
-            .collect();
+        let mut lines: Vec<_> = rows.iter().map(|row| format!("  {row}")).collect();
         for (reach, ports) in self.open_ports() {
             lines.push(format!("Open to {reach}:"));
-            lines.extend(hanging(&format!("  {}", ports.join(", ")), 2, columns));
+            lines.push(format!("  {}", ports.join(", ")));
         }
         formatter.write_str(&lines.join("\n"))
     }

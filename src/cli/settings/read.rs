@@ -19,14 +19,12 @@ pub(super) fn get(
     key: &str,
 ) -> Result<(), Failure> {
     let layers = application.layers(context)?;
-    let key = as_meant(&layers, key);
-    let setting = layers
-        .setting(&key)
-        .ok_or_else(|| application.unknown_key(&layers, &key))?;
+    let setting = winner(application, &layers, key)?;
     let one = OneSetting::of(setting, secrets);
     // A script would take the mask for the value.
     if one.value != setting.value && !std::io::stdout().is_terminal() {
-        let failure = Failure::new(Exit::Failed, "secretHidden", format!("{key} is a secret"));
+        let message = format!("{} is a secret", setting.key);
+        let failure = Failure::new(Exit::Failed, "secretHidden", message);
         return Err(failure.fix("print it with --show-secrets"));
     }
     context.terminal.result(&one);
@@ -82,10 +80,7 @@ pub(super) fn why(
     secrets: &Secrets<'_>,
     key: &str,
 ) -> Result<(), Failure> {
-    let key = as_meant(layers, key);
-    let winner = layers
-        .setting(&key)
-        .ok_or_else(|| application.unknown_key(layers, &key))?;
+    let winner = winner(application, layers, key)?;
     let layer = |setting: &&Setting| Layer {
         source: setting.source.clone(),
         value: secrets.show(&setting.key, setting.value.as_deref()),
@@ -94,9 +89,20 @@ pub(super) fn why(
     context.terminal.result(&Why {
         key: winner.key.clone(),
         value: secrets.show(&winner.key, winner.value.as_deref()),
-        layers: layers.all(&key).iter().map(layer).collect(),
+        layers: layers.all(&winner.key).iter().map(layer).collect(),
     });
     Ok(())
+}
+
+/// The setting of a key as somebody typed it.
+fn winner<'l>(
+    application: &ChosenApplication,
+    layers: &'l Layers,
+    key: &str,
+) -> Result<&'l Setting, Failure> {
+    let key = as_meant(layers, key);
+    let setting = layers.setting(&key);
+    setting.ok_or_else(|| application.unknown_key(layers, &key))
 }
 
 pub(super) fn validate(context: &Context, checkout: &Checkout) -> Result<(), Failure> {

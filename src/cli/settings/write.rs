@@ -174,12 +174,9 @@ fn typed(
     text: String,
 ) -> NewValue {
     let asked = schema::value_type(&application.schema, key);
-    let number = || match text.parse::<i64>() {
-        Ok(number) if number.to_string() == text => Some(NewValue::Integer(number)),
-        _ => {
-            let parsed = serde_json::from_str::<serde_json::Number>(&text);
-            parsed.ok().map(|_| NewValue::Number(text.clone()))
-        }
+    let number = || {
+        let parsed = serde_json::from_str::<serde_json::Number>(&text).ok()?;
+        Some(NewValue::of_number(&parsed, &text))
     };
     let boolean = || match text.to_ascii_lowercase().as_str() {
         "true" => Some(NewValue::Boolean(true)),

@@ -7,12 +7,13 @@ use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
 use crate::containers::readiness::NotReady;
 use crate::hub::settings::{HubSettingsError, broker_address};
-use crate::instance::ServiceOrigin;
+use crate::instance::{ServiceOrigin, State};
 use crate::project::{HUB_URL, Project};
 use crate::provision::look::look;
 use crate::provision::ports::REDIS_PORT;
 use crate::provision::questions::Questions;
 use crate::provision::world::{EngineLook, World};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -48,9 +49,29 @@ pub struct Findings {
     hub: Option<u32>,
     pub hub_url: String,
     pub rabbitmq_user: String,
+    rabbitmq_virtual_host: String,
+    /// What was chosen the last time.
+    known: State,
 }
 
 impl Findings {
+    /// What an answer leaves as it is, by the answer's key.
+    pub fn present(&self) -> BTreeMap<&'static str, String> {
+        let known = &self.known;
+        let port = |port: u16| Some(port.to_string()).filter(|_| port != 0);
+        let present = [
+            ("environment", Some(self.environment.clone())),
+            ("redisPort", port(known.redis_port)),
+            ("rabbitmqPort", port(known.rabbitmq_port)),
+            ("redisVolume", known.redis_volume.then(|| "True".to_owned())),
+            ("rabbitmqUser", Some(self.rabbitmq_user.clone())),
+            ("rabbitmqVhost", Some(self.rabbitmq_virtual_host.clone())),
+            ("bind", known.bind.map(|address| address.to_string())),
+        ];
+        let known = |(key, value): (&'static str, Option<String>)| Some((key, value?));
+        present.into_iter().filter_map(known).collect()
+    }
+
     pub async fn look(context: &Context) -> Result<Self, Failure> {
         let _step = context.terminal.step("looking at what is there");
         let checkout = context.find_checkout()?;
@@ -92,6 +113,8 @@ impl Findings {
                 |url| url.as_str().trim_end_matches('/').to_owned(),
             ),
             rabbitmq_user: broker.username,
+            rabbitmq_virtual_host: broker.virtual_host,
+            known: world.known,
         })
     }
 }

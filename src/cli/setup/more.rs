@@ -1,5 +1,6 @@
 //! More settings: how the services run, and every property of every application's schema.
 
+use super::found::Findings;
 use super::project_draft::ProjectDraft;
 use super::request_draft::RequestDraft;
 use crate::cli::arguments::Answers;
@@ -13,8 +14,13 @@ use crate::schema::interview::questions;
 use crate::terminal::prompt::{self, Question, Reply};
 
 /// Lets a group of settings be chosen and edited, until Esc.
-pub async fn choose(context: &Context, answers: &mut Answers) -> Result<Reply<()>, Failure> {
+pub async fn choose(
+    context: &Context,
+    found: &Findings,
+    answers: &mut Answers,
+) -> Result<Reply<()>, Failure> {
     loop {
+        let context = context.in_environment(answers.environment.as_deref());
         let mut project = Project::read(&context.find_checkout()?, &context.scope()?)?;
         for SettingChange {
             application,
@@ -30,7 +36,7 @@ pub async fn choose(context: &Context, answers: &mut Answers) -> Result<Reply<()
         items.push("Back to the review".to_owned());
         let asked = Question::new("More settings", "");
         let reply = match prompt::select(asked, &items, 0).await {
-            Reply::Given(0) => how_it_runs(answers).await,
+            Reply::Given(0) => how_it_runs(found, answers).await,
             Reply::Given(place) => match names.get(place - 1) {
                 Some(name) => settings_of(name, &project, answers).await,
                 None => return Ok(Reply::Given(())),
@@ -44,8 +50,8 @@ pub async fn choose(context: &Context, answers: &mut Answers) -> Result<Reply<()
     }
 }
 
-async fn how_it_runs(answers: &mut Answers) -> Reply<()> {
-    let mut draft = RequestDraft::new(answers.clone());
+async fn how_it_runs(found: &Findings, answers: &mut Answers) -> Reply<()> {
+    let mut draft = RequestDraft::new(answers.clone(), found);
     let asked = draft.questions();
     let reply = form::edit(&asked, &mut draft).await;
     if reply != Reply::Left {

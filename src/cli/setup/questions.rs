@@ -74,7 +74,7 @@ pub async fn ask_all(
 
 /// Lets one answer be given again.
 pub async fn change(found: &Findings, answers: &mut Answers) -> Reply<()> {
-    let items: Vec<_> = super::review::summary(answers)
+    let items: Vec<_> = super::review::summary(found, answers)
         .iter()
         .map(|[title, answer]| format!("{title}: {answer}"))
         .collect();

@@ -1,5 +1,6 @@
 //! How Redis, RabbitMQ and the hub run, as a form made from the schema of answers files.
 
+use super::found::Findings;
 use crate::appsettings::SettingsFile;
 use crate::appsettings::document::NewValue;
 use crate::cli::arguments::Answers;
@@ -7,8 +8,9 @@ use crate::form::draft::{Draft, ValueInForce, json_of, objection};
 use crate::schema;
 use crate::schema::interview::questions;
 use crate::schema::question::{AnswerKind, SettingQuestion};
-use crate::secret::Secret;
+use crate::secret::{MASK, Secret};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What the short way asks for, and what has a form of its own.
@@ -19,14 +21,17 @@ const RABBITMQ_PASSWORD: &str = "rabbitmqPassword";
 pub struct RequestDraft {
     answers: Answers,
     schema: Value,
+    /// What is in force where nothing was answered.
+    present: BTreeMap<&'static str, String>,
     edited: Vec<String>,
 }
 
 impl RequestDraft {
-    pub fn new(answers: Answers) -> Self {
+    pub fn new(answers: Answers, found: &Findings) -> Self {
         RequestDraft {
             answers,
             schema: schema::answers(),
+            present: found.present(),
             edited: Vec::new(),
         }
     }
@@ -40,10 +45,35 @@ impl RequestDraft {
         let mut all = questions(&self.schema);
         all.retain(|question| !ELSEWHERE.contains(&question.key.as_str()));
         all.extend([
-            password(REDIS_PASSWORD, "Password of Redis"),
-            password(RABBITMQ_PASSWORD, "Password of RabbitMQ"),
+            password(REDIS_PASSWORD, "Redis password"),
+            password(RABBITMQ_PASSWORD, "RabbitMQ password"),
         ]);
         all
+    }
+
+    /// What was answered beside the short way, for the review.
+    pub fn summary(&self) -> Vec<String> {
+        let answered = |question: &SettingQuestion| {
+            let value = self.answered(&question.key)?;
+            Some(format!("{} {value}", question.title()))
+        };
+        self.questions().iter().filter_map(answered).collect()
+    }
+
+    /// What was answered, as it may be shown.
+    fn answered(&self, key: &str) -> Option<String> {
+        let is_typed = match key {
+            REDIS_PASSWORD => self.answers.redis_password.is_some(),
+            RABBITMQ_PASSWORD => self.answers.rabbitmq_password.is_some(),
+            _ => false,
+        };
+        if is_typed {
+            return Some(MASK.to_owned());
+        }
+        Some(match self.json().remove(key)? {
+            Value::String(text) => text,
+            other => other.to_string(),
+        })
     }
 
     fn json(&self) -> Map<String, Value> {
@@ -75,12 +105,19 @@ impl RequestDraft {
             adopt: self.answers.adopt,
             rotate_credentials: self.answers.rotate_credentials,
             diff: self.answers.diff,
+            passwords_from_file: self.answers.passwords_from_file.clone(),
             redis_password: self.answers.redis_password.take(),
             rabbitmq_password: self.answers.rabbitmq_password.take(),
             ..read
         };
-        self.edited.push(key.to_owned());
+        self.note_edit(key);
         Ok(())
+    }
+
+    fn note_edit(&mut self, key: &str) {
+        if !self.edited.iter().any(|known| known == key) {
+            self.edited.push(key.to_owned());
+        }
     }
 }
 
@@ -108,19 +145,12 @@ impl Draft for RequestDraft {
     }
 
     fn in_force(&self, key: &str) -> Option<ValueInForce> {
-        let is_typed = match key {
-            REDIS_PASSWORD => self.answers.redis_password.is_some(),
-            RABBITMQ_PASSWORD => self.answers.rabbitmq_password.is_some(),
-            _ => false,
-        };
-        if is_typed {
-            return Some(ValueInForce::edited(Some("typed")));
+        if let Some(answered) = self.answered(key) {
+            return Some(ValueInForce::edited(Some(&answered)));
         }
-        let text = match self.json().remove(key)? {
-            Value::String(text) => text,
-            other => other.to_string(),
-        };
-        Some(ValueInForce::edited(Some(&text)))
+        let value = self.present.get(key)?.clone();
+        let origin = "as before".to_owned();
+        Some(ValueInForce { value, origin })
     }
 
     fn names_below(&self, _: &str) -> Vec<String> {
@@ -130,7 +160,7 @@ impl Draft for RequestDraft {
     fn set(&mut self, key: &str, value: &NewValue) -> Result<(), String> {
         if let Some(secret) = self.secret(key) {
             *secret = Some(Secret::new(value.as_read()));
-            self.edited.push(key.to_owned());
+            self.note_edit(key);
             return Ok(());
         }
         let mut answers = self.json();

@@ -1,9 +1,12 @@
 //! The review: every answer, and what may be done with them.
 
+use super::found::Findings;
+use super::request_draft::RequestDraft;
 use crate::cli::arguments::Answers;
 use crate::cli::flags::HubFlag;
 use crate::provision::request::ServerChoice;
 use crate::terminal::prompt::{self, Question, Reply};
+use crate::terminal::wrap::{folded, window_columns};
 
 /// What was decided in the review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +27,13 @@ const OFFERS: [(&str, Decided); 5] = [
 ];
 
 /// Shows the answers and asks how to go on; Esc goes back to the last question.
-pub async fn decide(answers: &Answers) -> Reply<Decided> {
-    let summary = summary(answers);
-    let rows = summary
+pub async fn decide(found: &Findings, answers: &Answers) -> Reply<Decided> {
+    let rows = summary(found, answers);
+    let rows = rows
         .iter()
-        .map(|[title, answer]| format!("  {title:<12} {answer}"));
-    let hint = rows.collect::<Vec<_>>().join("\n");
+        .map(|[title, answer]| format!("  {title:<11}  {answer}"));
+    let rows = rows.collect::<Vec<_>>().join("\n");
+    let hint = folded(&rows, window_columns().saturating_sub(1));
     let items = OFFERS.map(|(text, _)| text.to_owned());
     match prompt::select(Question::new("Review", hint), &items, 0).await {
         Reply::Given(place) => Reply::Given(OFFERS[place].1),
@@ -39,7 +43,7 @@ pub async fn decide(answers: &Answers) -> Reply<Decided> {
 }
 
 /// The answers in the order of their questions, and what was edited beside them.
-pub fn summary(answers: &Answers) -> Vec<[String; 2]> {
+pub fn summary(found: &Findings, answers: &Answers) -> Vec<[String; 2]> {
     let server = |choice: &Option<ServerChoice>| match choice {
         Some(ServerChoice::Container) => "a container".to_owned(),
         Some(ServerChoice::Server(endpoint)) => endpoint.to_string(),
@@ -65,6 +69,10 @@ pub fn summary(answers: &Answers) -> Vec<[String; 2]> {
         ],
         ["Hub".to_owned(), hub.to_owned()],
     ];
+    let more = RequestDraft::new(answers.clone(), found).summary();
+    if !more.is_empty() {
+        rows.push(["More".to_owned(), more.join(", ")]);
+    }
     for (application, settings) in &answers.settings {
         let name = application.trim_start_matches("Harmony.").to_owned();
         rows.push([name, format!("{} edited", settings.len())]);
