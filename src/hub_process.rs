@@ -74,6 +74,11 @@ pub fn find(instance: &Instance) -> Result<Option<Running>, HubProcessError> {
     Ok(note.and_then(|note| serde_json::from_str(&note).ok()))
 }
 
+/// Whether a hub was started in the background and nobody stopped it since.
+pub fn was_started(instance: &Instance) -> bool {
+    instance.folder.join(PID_FILE).exists()
+}
+
 /// Starts the hub and returns once a client could connect.
 pub async fn launch(
     instance: &Instance,
@@ -149,12 +154,14 @@ pub async fn stop(
     }
     // Where it can't be asked, it has no time to lose.
     if ask_to_end(instance, running).await && has_ended(instance, running, within).await? {
+        forget(instance);
         return supervisor::end(instance).await;
     }
     // Else the hub that is killed would be started again.
     supervisor::end(instance).await?;
     let _ = platform::kill(running.pid);
     if has_ended(instance, running, KILLED_WITHIN).await? {
+        forget(instance);
         return Ok(());
     }
     Err(HubProcessError::DoesNotEnd(running.pid))
@@ -175,6 +182,12 @@ async fn ask_to_end(instance: &Instance, running: &Running) -> bool {
     let request = Exchange::new(Method::POST, &url).header("Authorization", &authorization);
     let response = http::send(&request, ANSWER_WITHIN).await;
     response.is_ok_and(|response| response.successful(&url).is_ok())
+}
+
+/// One that was stopped is not missing.
+fn forget(instance: &Instance) {
+    // A note that stays only says too much in doctor.
+    let _ = fs::remove_file(instance.folder.join(PID_FILE));
 }
 
 /// Waits, for a time, for a hub to end.

@@ -20,6 +20,8 @@ mod help;
 mod launch_profiles;
 mod lifecycle;
 #[cfg(unix)]
+mod machines;
+#[cfg(unix)]
 mod ordinary_user;
 mod pipelines;
 mod publish;

@@ -116,6 +116,16 @@ fn report(context: &Context, found: Option<CertificateLook>) -> Result<Certifica
     })
 }
 
+/// Who does not trust the development certificate; `None` where there is no certificate yet.
+pub fn distrusting(context: &Context) -> Result<Option<Vec<String>>, Failure> {
+    let Some(found) = found(context)? else {
+        return Ok(None);
+    };
+    let stores = report(context, Some(found))?.stores.into_iter();
+    let distrusting = stores.filter(|store| !store.trusted);
+    Ok(Some(distrusting.map(|store| store.store).collect()))
+}
+
 /// Lets the browsers of this user trust the certificate.
 pub fn trust(context: &Context) -> Result<(), Failure> {
     if context.dry_run {

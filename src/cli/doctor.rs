@@ -4,11 +4,14 @@ mod bundle;
 mod check;
 mod engine;
 mod machine;
+mod reach;
 mod remedy;
 mod repository;
 mod servers;
 mod settings;
+mod support;
 mod surroundings;
+mod windows;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
@@ -156,9 +159,14 @@ async fn examine(context: &Context) -> Result<Examination, Failure> {
     let mut about_settings = Vec::new();
     let project = settings::read(context, &mut about_settings);
     let layers = project.as_ref().map(|project| project.hub.layers());
-    checks.extend(surroundings::checks(project.as_ref(), layers.as_ref()));
-    if let (Some(project), Ok(checkout)) = (&project, context.find_checkout()) {
-        about_settings.extend(repository::checks(&checkout, project));
+    let ports = surroundings::wanted_ports(project.as_ref());
+    checks.extend(surroundings::checks(&ports));
+    let checkout = context.find_checkout().ok();
+    let root = checkout.as_ref().map(|checkout| checkout.root.as_path());
+    checks.extend(windows::checks(root, &ports));
+    if let (Some(project), Some(checkout)) = (&project, &checkout) {
+        about_settings.extend(repository::checks(checkout, project));
+        about_settings.extend(reach::checks(context, checkout));
     }
     let mut questions = match &layers {
         Some(layers) => Questions::about_servers(layers, servers::WITHIN),
@@ -180,8 +188,9 @@ async fn examine(context: &Context) -> Result<Examination, Failure> {
         checks.push(settings::authentication(layers));
         checks.push(settings::origins(layers));
         checks.extend(servers::checks(&sight.world, layers));
+        checks.extend(servers::versions(&sight.world).await);
         checks.extend(servers::rejected(&sight.world).await);
-        checks.push(servers::hub(&sight.world, project).await);
+        checks.push(servers::hub(context, &sight.world, project).await);
     }
     let failure = sight.world.engine_failure().cloned().map(Failure::from);
     Ok(Examination {

@@ -5,6 +5,7 @@
 mod body;
 mod connection;
 pub mod engine;
+mod engine_facts;
 mod error;
 pub mod image;
 mod network;
@@ -12,6 +13,7 @@ mod observed;
 mod observer;
 mod ssh;
 
+pub use engine_facts::{EngineFacts, EngineProduct};
 pub use error::DockerError;
 pub use observed::{ObservedContainer, ObservedImage, ObservedVolume, Publisher};
 pub use observer::Observer;

@@ -135,6 +135,17 @@ pub async fn ask_foreign_rabbitmq(
     }
 }
 
+/// Redis's version; `None` where it does not say.
+pub async fn redis_version(options: &RedisOptions, within: Duration) -> Option<String> {
+    let greeting = greet(options, within).await.ok()?;
+    Some(greeting.version).filter(|version| !version.is_empty())
+}
+
+/// RabbitMQ's version; `None` where it does not say.
+pub async fn rabbitmq_version(address: &BrokerAddress, within: Duration) -> Option<String> {
+    Broker::version(address, within).await
+}
+
 /// Asks RabbitMQ once: the AMQP handshake with the credentials, the topology, then its alarms.
 pub async fn ask_rabbitmq(address: &BrokerAddress, within: Duration) -> Result<(), NotReady> {
     let broker = Broker::connect(address, "harmony", within).await?;

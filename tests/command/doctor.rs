@@ -8,11 +8,11 @@ use crate::harness::{Folder, free_port, wait_for};
 use serde_json::{Value, json as document};
 use std::process::Command;
 
-const SIGNALR: &str = "src/Services/Harmony.SignalR";
+pub const SIGNALR: &str = "src/Services/Harmony.SignalR";
 const GATEWAY: &str = "src/ApiGateways/Harmony.ApiGateway";
 
 /// The check of a name; `None` where there is none.
-fn check(command: &mut Command, name: &str) -> Option<Value> {
+pub fn check(command: &mut Command, name: &str) -> Option<Value> {
     let output = run(command.arg("--json"));
     let answer: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
@@ -20,12 +20,12 @@ fn check(command: &mut Command, name: &str) -> Option<Value> {
     checks.into_iter().find(|check| check["name"] == name)
 }
 
-fn doctor(folder: &Folder) -> Command {
+pub fn doctor(folder: &Folder) -> Command {
     bare(folder, &["doctor"])
 }
 
 /// A checkout whose client knows only the gateway.
-fn checkout(folder: &Folder) {
+pub fn checkout(folder: &Folder) {
     folder.write("Harmony.sln", "");
     folder.write(&format!("{SIGNALR}/appsettings.json"), "{}");
     folder.write(

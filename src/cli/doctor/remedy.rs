@@ -1,6 +1,7 @@
 //! `doctor --fix`: does what is safe, each after a question.
 
 use super::check::{Check, CheckStatus};
+use super::settings::TRUST;
 use crate::cli::arguments::Answers;
 use crate::cli::context::Context;
 use crate::cli::failure::{Exit, Failure};
@@ -14,7 +15,7 @@ pub async fn apply(context: &Context, checks: &[Check]) -> Result<(), Failure> {
             .any(|check| check.name == name && check.status == status)
     };
     let mut done = 0;
-    if has("certificate", CheckStatus::Warning)
+    if has(TRUST, CheckStatus::Warning)
         && agreed(
             context,
             "Let the browsers of this user trust the development certificate?",

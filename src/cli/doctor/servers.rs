@@ -1,14 +1,17 @@
 //! Checks of Redis, RabbitMQ and the hub: whether each responds as configured.
 
 use super::check::{Check, CheckStatus};
+use super::support;
 use crate::appsettings::layers::Layers;
 use crate::broker::Broker;
+use crate::cli::context::Context;
 use crate::cli::failure::port::is_dotnet_hub;
 use crate::connection_string::redis::RedisOptions;
 use crate::containers::Service;
-use crate::containers::readiness::NotReady;
+use crate::containers::readiness::{NotReady, rabbitmq_version, redis_version};
 use crate::hub::settings::{HubSettingsError, broker_address};
 use crate::hub_client::HubClient;
+use crate::hub_process;
 use crate::instance::ServiceOrigin;
 use crate::project::{HUB_URL, Project};
 use crate::provision::ports::{PortAddress, PortState};
@@ -57,6 +60,20 @@ fn rabbitmq(world: &World, layers: &Layers) -> Check {
         }
         (None, _) => Check::ok("servers", "RabbitMQ", "not asked"),
     }
+}
+
+/// Whether the makers of the servers still maintain their versions.
+pub async fn versions(world: &World) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Some(probe) = world.redis.as_ref().filter(|probe| probe.result.is_ok()) {
+        let version = redis_version(&probe.asked, WITHIN).await;
+        checks.extend(version.and_then(|version| support::of_redis(&version)));
+    }
+    if let Some(probe) = world.rabbitmq.as_ref().filter(|probe| probe.result.is_ok()) {
+        let version = rabbitmq_version(&probe.asked, WITHIN).await;
+        checks.extend(version.and_then(|version| support::of_rabbitmq(&version)));
+    }
+    checks
 }
 
 /// Messages that were set aside; `None` where RabbitMQ is not asked or does not respond.
@@ -121,7 +138,7 @@ fn hub_url(project: &Project) -> Option<Url> {
     project.hub_url().or_else(|| Url::parse(HUB_URL).ok())
 }
 
-pub async fn hub(world: &World, project: &Project) -> Check {
+pub async fn hub(context: &Context, world: &World, project: &Project) -> Check {
     // An instance that is up listens where it was told to, also without a client's settings.
     let known = Url::parse(&world.known.hub_url)
         .ok()
@@ -139,6 +156,13 @@ pub async fn hub(world: &World, project: &Project) -> Check {
     match process.or(container) {
         Some(what) => responds(&url, &what).await,
         None => not_running(world, &url).await,
+        None if hub_process::was_started(&context.instance) => {
+            let message =
+                format!("it ended, or this machine was restarted; it should respond at {url}");
+            Check::new("hub", "hub", CheckStatus::Failed, message)
+                .fix("'harmony up' starts it again; 'harmony logs hub' tells how it ended")
+        }
+        None => not_running(world, &url),
     }
 }
 

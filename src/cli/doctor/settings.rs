@@ -3,16 +3,19 @@
 use super::check::{Check, CheckStatus};
 use super::surroundings::SOON;
 use crate::appsettings::layers::Layers;
+use crate::cli::certs;
 use crate::cli::context::{Context, certificates};
 use crate::cli::failure::Failure;
 use crate::hub::settings::HubSettings;
 use crate::hub_process::now;
 use crate::platform::advice;
 use crate::project::{HUB_URL, Project};
-use crate::tls::look;
 use crate::{schema, tls};
 use std::path::Path;
 use url::Url;
+
+/// Who trusts the development certificate.
+pub const TRUST: &str = "certificate trust";
 
 /// The settings, and what is to be said of them; `None` where they cannot be read.
 pub fn read(context: &Context, checks: &mut Vec<Check>) -> Option<Project> {
@@ -85,22 +88,30 @@ pub fn certificate(context: &Context, project: &Project, layers: &Layers) -> Opt
         });
     }
     let made = certificates().ok()?.join("localhost.pem");
-    let found = look::development_certificate(context.home.as_deref(), made.parent()?);
-    let found = found.ok().flatten();
-    Some(if found.is_some_and(|one| look::is_trusted_here(&one)) {
-        Check::ok(
-            "settings",
-            "certificate",
-            "this machine trusts the development certificate",
-        )
-    } else {
-        let message =
-            "browsers will refuse the development certificate: this machine does not trust it";
-        Check::new("settings", "certificate", CheckStatus::Warning, message).fix(format!(
-            "{}, or dotnet dev-certs https --trust where .NET made it",
+    let distrusting = match certs::distrusting(context) {
+        Ok(Some(stores)) => stores,
+        Ok(None) => {
+            let message = "'harmony up' makes one for localhost; 'harmony certs trust' lets \
+                           browsers trust it";
+            return Some(Check::ok("settings", "certificate", message));
+        }
+        Err(failure) => return Some(Check::failed("settings", "certificate", &failure)),
+    };
+    if distrusting.is_empty() {
+        let message = "this machine and its browsers trust the development certificate";
+        return Some(Check::ok("settings", TRUST, message));
+    }
+    let message = format!(
+        "the development certificate is not trusted by {}",
+        distrusting.join(", ")
+    );
+    Some(
+        Check::new("settings", TRUST, CheckStatus::Warning, message).fix(format!(
+            "for browsers: harmony certs trust; for the machine: {}; where .NET made it: dotnet \
+         dev-certs https --trust",
             advice::trust(&made)
-        ))
-    })
+        )),
+    )
 }
 
 /// A certificate that is good, unless it ends soon.

@@ -1,7 +1,6 @@
-//! Checks of what surrounds a hub: proxies, forwarded headers, limits of the kernel, port ranges.
+//! Checks of what surrounds a hub: proxies, limits of the kernel, port ranges.
 
 use super::check::{Check, CheckStatus};
-use crate::appsettings::layers::Layers;
 use crate::project::{HUB_URL, Project};
 use crate::provision::ports::{RABBITMQ_PORT, REDIS_PORT};
 use url::Url;
@@ -12,15 +11,14 @@ const PROXIES: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
 /// Days before the end of a certificate that are worth a warning.
 pub const SOON: i64 = 30;
 
-pub fn checks(project: Option<&Project>, layers: Option<&Layers>) -> Vec<Check> {
+pub fn checks(ports: &[u16]) -> Vec<Check> {
     let variable = |name: &str| {
         let either = std::env::var(name).or_else(|_| std::env::var(name.to_ascii_lowercase()));
         either.ok().filter(|value| !value.is_empty())
     };
     let mut checks = vec![proxies(variable)];
     checks.extend(inotify());
-    checks.extend(ephemeral_ports(project));
-    checks.extend(layers.and_then(forwarded_headers));
+    checks.extend(ephemeral_ports(ports));
     checks
 }
 
@@ -65,52 +63,38 @@ fn inotify() -> Option<Check> {
     ))
 }
 
+/// The ports that `up` would take.
+pub fn wanted_ports(project: Option<&Project>) -> Vec<u16> {
+    let url = project.and_then(Project::hub_url);
+    let hub = url.or_else(|| Url::parse(HUB_URL).ok());
+    let hub = hub.and_then(|url| url.port_or_known_default());
+    [REDIS_PORT, RABBITMQ_PORT].into_iter().chain(hub).collect()
+}
+
 /// Ports that the system lends to outgoing connections may be taken when a server wants them.
-fn ephemeral_ports(project: Option<&Project>) -> Option<Check> {
+fn ephemeral_ports(ports: &[u16]) -> Option<Check> {
     let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
     let mut bounds = text.split_whitespace().map(str::parse::<u16>);
     let (Some(Ok(first)), Some(Ok(last))) = (bounds.next(), bounds.next()) else {
         return None;
     };
-    let url = project.and_then(Project::hub_url);
-    let hub = url.or_else(|| Url::parse(HUB_URL).ok());
-    let hub = hub.and_then(|url| url.port_or_known_default());
-    let lent: Vec<_> = [Some(REDIS_PORT), Some(RABBITMQ_PORT), hub]
-        .into_iter()
-        .flatten()
-        .filter(|port| (first..=last).contains(port))
-        .map(|port| port.to_string())
+    Some(lent(ports, (first, last), |ports| {
+        format!("keep them free: sudo sysctl -w net.ipv4.ip_local_reserved_ports={ports}")
+    }))
+}
+
+/// Whether ports are among those that a system lends.
+pub fn lent(ports: &[u16], (first, last): (u16, u16), fix: impl FnOnce(&str) -> String) -> Check {
+    let lent: Vec<_> = ports
+        .iter()
+        .filter(|port| (first..=last).contains(*port))
+        .map(ToString::to_string)
         .collect();
     if lent.is_empty() {
         let message = format!("outgoing connections use {first} to {last}, none of ours");
-        return Some(Check::ok("machine", "ports", message));
+        return Check::ok("machine", "ports", message);
     }
     let lent = lent.join(",");
     let message = format!("outgoing connections may take {lent}: they use {first} to {last}");
-    let check = Check::new("machine", "ports", CheckStatus::Warning, message);
-    Some(check.fix(format!(
-        "keep them free: sudo sysctl -w net.ipv4.ip_local_reserved_ports={lent}"
-    )))
-}
-
-fn forwarded_headers(layers: &Layers) -> Option<Check> {
-    let set = std::env::var("ASPNETCORE_FORWARDEDHEADERS_ENABLED").ok();
-    let on = |text: &str| text.eq_ignore_ascii_case("true") || text == "1";
-    // A list, or a text with commas.
-    let named = ["KnownProxies", "KnownNetworks"].iter().any(|name| {
-        let key = format!("ForwardedHeaders:{name}");
-        !layers.get(&key).is_empty() || !layers.children(&key).is_empty()
-    });
-    if !set.as_deref().is_some_and(on) || named {
-        return None;
-    }
-    let message = "ASPNETCORE_FORWARDEDHEADERS_ENABLED alone trusts every proxy: whoever reaches \
-                   the hub can claim any address";
-    let check = Check::new(
-        "settings",
-        "forwarded headers",
-        CheckStatus::Warning,
-        message,
-    );
-    Some(check.fix("name the proxies: ForwardedHeaders:KnownProxies"))
+    Check::new("machine", "ports", CheckStatus::Warning, message).fix(fix(&lent))
 }

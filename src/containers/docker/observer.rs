@@ -1,6 +1,7 @@
 //! Looking at what Docker has, and changing nothing.
 
 use super::connection;
+use super::engine_facts::EngineFacts;
 use super::error::{DockerError, absent, refused};
 use super::observed::{ObservedContainer, ObservedImage, ObservedVolume, Publisher};
 use crate::containers::whereabouts::Whereabouts;
@@ -192,20 +193,13 @@ impl Observer {
         }
     }
 
-    /// The engine's version, and its clock as ISO 8601 has it.
-    pub async fn version(&self) -> Result<(String, Option<String>), DockerError> {
-        let version = self
-            .docker
-            .version()
-            .await
-            .map_err(refused("asking for the version"))?;
-        let clock = self
-            .docker
-            .info()
-            .await
-            .ok()
-            .and_then(|info| info.system_time);
-        Ok((version.version.unwrap_or_default(), clock))
+    /// What the engine says of itself.
+    pub async fn facts(&self) -> Result<EngineFacts, DockerError> {
+        let asking = refused("asking for the version");
+        let version = self.docker.version().await.map_err(asking)?;
+        // An engine that tells nothing more still has a version.
+        let info = self.docker.info().await.unwrap_or_default();
+        Ok(EngineFacts::of(&version, info))
     }
 
     /// A container's log lines with their times, from `since` on (seconds since 1970); for ever
