@@ -222,7 +222,13 @@ pub fn docker_host() -> String {
         ];
         sockets.extend(below(super::home_folder(), &own));
     }
-    let found = sockets.iter().find(|path| path.exists());
+    let is_open = |path: &&PathBuf| {
+        let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+        rustix::fs::access(*path, wanted).is_ok()
+    };
+    // The system's engine may be closed to a user who has one of their own.
+    let usable = sockets.iter().find(is_open);
+    let found = usable.or_else(|| sockets.iter().find(|path| path.exists()));
     format!("unix://{}", found.unwrap_or(&sockets[0]).display())
 }
 

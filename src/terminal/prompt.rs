@@ -99,13 +99,20 @@ pub async fn select(question: Question, items: &[String], default: usize) -> Rep
 /// Asks for one of many; what is typed leaves the items that have it. Escape goes back.
 pub async fn search(question: Question, items: &[String], default: usize) -> Reply<usize> {
     list(question, items, default, |title, items, default, rows| {
-        FuzzySelect::with_theme(&theme())
+        // dialoguer begins with the first item, and would leave a default below out of sight.
+        let visible = rows.saturating_sub(2).max(1);
+        let first = default.saturating_sub(visible / 2);
+        let first = if default < visible { 0 } else { first };
+        let mut shown = items.to_vec();
+        shown.rotate_left(first);
+        let picked = FuzzySelect::with_theme(&theme())
             .with_prompt(title)
             .report(false)
-            .items(items)
-            .default(default)
-            .max_length(rows.saturating_sub(2))
-            .interact_opt()
+            .items(&shown)
+            .default(default - first)
+            .max_length(visible)
+            .interact_opt()?;
+        Ok(picked.map(|place| (place + first) % items.len()))
     })
     .await
 }

@@ -5,10 +5,17 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();
     }
-    textwrap::wrap(text, columns)
+    textwrap::wrap(text, at_spaces(columns))
         .into_iter()
         .map(String::from)
         .collect()
+}
+
+/// Neither a name with hyphens nor an address is torn.
+fn at_spaces<'a>(columns: usize) -> textwrap::Options<'a> {
+    textwrap::Options::new(columns)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
 }
 
 /// How many columns a text takes.
@@ -54,7 +61,7 @@ pub fn folded(text: &str, columns: usize) -> String {
             return row.to_owned();
         }
         let blanks = " ".repeat(second_column(row).min(columns / 2));
-        let options = textwrap::Options::new(columns)
+        let options = at_spaces(columns)
             .subsequent_indent(&blanks)
             .break_words(false);
         textwrap::wrap(row, options).join("\n")

@@ -28,6 +28,7 @@ pub enum Part {
     Man,
     Certutil,
     Wine,
+    Podman,
 }
 
 impl Part {
@@ -38,6 +39,7 @@ impl Part {
             Part::Zsh => is_on_path("zsh"),
             Part::Fish => is_on_path("fish"),
             Part::Man => is_on_path("man"),
+            Part::Podman => is_on_path("podman"),
             Part::Certutil => is_on_path("certutil"),
             Part::HaProxy => is_on_path("haproxy"),
             Part::Chromium => is_on_path("chromium"),
@@ -65,6 +67,7 @@ impl Part {
             Part::Zsh => "zsh is not installed; tests/run installs it on Debian, as root",
             Part::Fish => "fish is not installed; tests/run installs it on Debian, as root",
             Part::Certutil => "certutil is not installed; tests/run installs it on Debian, as root",
+            Part::Podman => "podman is not installed; tests/run installs it on Debian, as root",
             Part::Man => "man is not installed; tests/run installs it on Debian, as root",
             Part::Nginx => "nginx is not installed; tests/run installs it on Debian, as root",
             Part::HaProxy => "haproxy is not installed; tests/run installs it on Debian, as root",

@@ -155,15 +155,22 @@ pub async fn hub(context: &Context, world: &World, project: &Project) -> Check {
         .map(|found| format!("container {}", found.name));
     match process.or(container) {
         Some(what) => responds(&url, &what).await,
-        None => not_running(world, &url).await,
-        None if hub_process::was_started(&context.instance) => {
+        None if is_missing(context, world, &url) => {
             let message =
                 format!("it ended, or this machine was restarted; it should respond at {url}");
             Check::new("hub", "hub", CheckStatus::Failed, message)
                 .fix("'harmony up' starts it again; 'harmony logs hub' tells how it ended")
         }
-        None => not_running(world, &url),
+        None => not_running(world, &url).await,
     }
+}
+
+/// Whether `up` started a hub that nobody stopped, and nobody else is in its place.
+fn is_missing(context: &Context, world: &World, url: &Url) -> bool {
+    let port = url.port_or_known_default().unwrap_or_default();
+    let is_free = matches!(world.port(PortAddress::Localhost, port), PortState::Free);
+    let is_up = !world.known.hub_url.is_empty();
+    is_free && is_up && hub_process::was_started(&context.instance)
 }
 
 async fn responds(url: &Url, what: &str) -> Check {
