@@ -26,6 +26,8 @@ mod ordinary_user;
 mod pipelines;
 mod publish;
 mod published;
+#[cfg(unix)]
+mod readme;
 mod rehost;
 #[cfg(unix)]
 mod rules;

@@ -186,7 +186,6 @@ async fn examine(context: &Context) -> Result<Examination, Failure> {
     if let (Some(project), Some(layers)) = (&project, &layers) {
         checks.extend(settings::certificate(context, project, layers));
         checks.push(settings::authentication(layers));
-        checks.push(settings::origins(layers));
         checks.extend(servers::checks(&sight.world, layers));
         checks.extend(servers::versions(&sight.world).await);
         checks.extend(servers::rejected(&sight.world).await);

@@ -57,7 +57,10 @@ pub fn fitting(text: &str, stream: Stream) -> String {
 /// Text whose rows are folded to a width; a word that is wider stays whole.
 pub fn folded(text: &str, columns: usize) -> String {
     let rows = text.split('\n').map(|row| {
-        if text_width(row) <= columns {
+        // A command that goes on in the next row could not be copied.
+        let plain = console::strip_ansi_codes(row);
+        let is_fix = plain.trim_start().starts_with("fix:");
+        if is_fix || text_width(row) <= columns {
             return row.to_owned();
         }
         let blanks = " ".repeat(second_column(row).min(columns / 2));

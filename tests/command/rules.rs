@@ -2,8 +2,9 @@
 
 use super::bare::{Down, bare, json};
 use crate::harness::program::{harmony, run, text};
+use crate::harness::services::{Part, has};
 use crate::harness::terminal::{Shape, Terminal};
-use crate::harness::{Folder, free_port};
+use crate::harness::{Folder, free_port, unique};
 use serde_json::Value;
 use std::os::unix::net::UnixListener;
 
@@ -139,4 +140,46 @@ fn hints_repeat_the_flags_that_led_to_them() {
     let output = run(harmony(folder.path()).args(["verify", "--instance", "blue"]));
     let said = text(&output.stderr);
     assert!(said.contains("harmony up --instance blue"), "{said}");
+}
+
+/// The folders without anything in them.
+fn empty_folders(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map_while(Result::ok);
+    let paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    if paths.is_empty() {
+        return vec![folder.to_owned()];
+    }
+    let folders = paths.iter().filter(|path| path.is_dir());
+    folders.flat_map(|path| empty_folders(path)).collect()
+}
+
+#[test]
+#[ignore = "needs Docker: run tests/run"]
+fn an_up_that_failed_leaves_no_empty_folders() {
+    if !has("an_up_that_failed_leaves_no_empty_folders", &[Part::Docker]) {
+        return;
+    }
+    let (folder, instance) = (Folder::new(), unique("t"));
+    folder.write("mine.txt", "");
+    let mut up = harmony(folder.path());
+    up.args([
+        "up",
+        "--yes",
+        "--json",
+        "--redis",
+        "container",
+        "--rabbitmq",
+        "container",
+    ]);
+    // Nobody listens at port 1.
+    up.args(["--image-registry", "127.0.0.1:1", "--instance", &instance]);
+    let output = run(&mut up);
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(answer["error"]["code"], "imageUnavailable", "{answer}");
+    assert_eq!(
+        empty_folders(folder.path()),
+        Vec::<std::path::PathBuf>::new()
+    );
 }

@@ -122,7 +122,12 @@ pub(super) fn forget(journal: &Path) -> Result<(), SettingsError> {
     } else {
         fs::remove_file(journal)
     };
-    removed.map_err(|error| SettingsError::write(journal, error))
+    removed.map_err(|error| SettingsError::write(journal, error))?;
+    if let Some(backups) = journal.parent() {
+        // A folder that holds others stays.
+        let _ = fs::remove_dir(backups);
+    }
+    Ok(())
 }
 
 /// Forgets what is too old to be undone.

@@ -65,8 +65,8 @@ pub async fn checks(sight: &Sight) -> Vec<Check> {
 }
 
 async fn ask(observer: &Observer) -> Result<EngineFacts, Check> {
-    match tokio::time::timeout(WITHIN, observer.facts()).await {
-        Ok(Ok(facts)) => Ok(facts),
+    match tokio::time::timeout(WITHIN, observer.version()).await {
+        Ok(Ok(version)) => Ok(observer.facts(&version).await),
         Ok(Err(error)) => Err(Check::failed("Docker", "engine", &error.into())),
         Err(_) => {
             let error = DockerError::NotRunning {

@@ -42,7 +42,7 @@ fn cors(layers: &Layers, pages: &[String]) -> Check {
     let warning = |message: String| Check::new("settings", "CORS", CheckStatus::Warning, message);
     if origins.is_empty() || origins.iter().any(|origin| origin == "*") {
         let message = "every web page may talk to the hub, which is the default, as in Harmony; \
-                       Cors:Origins names those that may";
+                       'harmony rehost URL --origins' names those that may";
         return Check::ok("settings", "CORS", message);
     }
     if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {

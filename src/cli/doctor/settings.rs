@@ -150,14 +150,3 @@ pub fn authentication(layers: &Layers) -> Check {
     };
     Check::ok("settings", "authentication", message)
 }
-
-pub fn origins(layers: &Layers) -> Check {
-    const KEY: &str = "Cors:Origins";
-    let named = !layers.get(KEY).is_empty() || !layers.children(KEY).is_empty();
-    let message = if named {
-        "only pages of Cors:Origins may connect"
-    } else {
-        "open, as in Harmony: every web page may connect; 'harmony rehost URL --origins' names those that may"
-    };
-    Check::ok("settings", "origins", message)
-}

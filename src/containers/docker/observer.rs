@@ -7,7 +7,7 @@ use super::observed::{ObservedContainer, ObservedImage, ObservedVolume, Publishe
 use crate::containers::whereabouts::Whereabouts;
 use crate::containers::{INSTANCE_LABEL, SERVICE_LABEL, own_image};
 use bollard::Docker;
-use bollard::models::{ContainerState, ContainerStateStatusEnum, ContainerSummary};
+use bollard::models::{ContainerState, ContainerStateStatusEnum, ContainerSummary, SystemVersion};
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
     ListVolumesOptionsBuilder, LogsOptionsBuilder,
@@ -18,6 +18,8 @@ use std::time::Duration;
 
 const LAST_LINES: &str = "10";
 const POLL: Duration = Duration::from_millis(200);
+/// Podman looks through its storage first.
+const INFO_WITHIN: Duration = Duration::from_secs(10);
 /// How often to look whether a container is still starting.
 const SETTLE: usize = 8;
 
@@ -193,13 +195,16 @@ impl Observer {
         }
     }
 
-    /// What the engine says of itself.
-    pub async fn facts(&self) -> Result<EngineFacts, DockerError> {
+    /// The engine's version.
+    pub async fn version(&self) -> Result<SystemVersion, DockerError> {
         let asking = refused("asking for the version");
-        let version = self.docker.version().await.map_err(asking)?;
-        // An engine that tells nothing more still has a version.
-        let info = self.docker.info().await.unwrap_or_default();
-        Ok(EngineFacts::of(&version, info))
+        self.docker.version().await.map_err(asking)
+    }
+
+    /// What an engine of a version says of itself; one that is slow to has a version still.
+    pub async fn facts(&self, version: &SystemVersion) -> EngineFacts {
+        let info = tokio::time::timeout(INFO_WITHIN, self.docker.info()).await;
+        EngineFacts::of(version, info.ok().and_then(Result::ok).unwrap_or_default())
     }
 
     /// A container's log lines with their times, from `since` on (seconds since 1970); for ever
