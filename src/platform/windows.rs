@@ -10,10 +10,11 @@ pub use process::{
 };
 
 use super::Readers;
-use socket2::Socket;
+use socket2::{Domain, Socket, Type};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -197,7 +198,14 @@ pub fn is_port_taken(error: &io::Error) -> bool {
 /// Whether a port that could be listened on is somebody's all the same: Windows lets one program
 /// listen on an address while another listens on all of them.
 pub fn is_shared(port: u16) -> bool {
-    super::port_holder(port).is_some()
+    // Bound and not listened on, so that the firewall asks nobody.
+    let is_held = |domain, address: IpAddr| {
+        let bound = Socket::new(domain, Type::STREAM, None)
+            .and_then(|socket| socket.bind(&SocketAddr::new(address, port).into()));
+        bound.is_err_and(|error| is_port_taken(&error))
+    };
+    is_held(Domain::IPV4, Ipv4Addr::UNSPECIFIED.into())
+        || is_held(Domain::IPV6, Ipv6Addr::UNSPECIFIED.into())
 }
 
 /// Lets `dotnet dev-certs` write the certificate that Windows keeps in the user's store as PEM.

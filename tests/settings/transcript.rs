@@ -1,7 +1,6 @@
 //! What becomes of generated settings, as text: on every system the same, byte for byte.
 
 use super::edits::{Case, case};
-use super::oracle::cases;
 use crate::harness::{Folder, system};
 use harmony::appsettings::document::NewValue;
 use harmony::appsettings::key_path::KeyPath;
@@ -10,8 +9,8 @@ use harmony::appsettings::{Links, SettingsFile, change, write};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Cases of a plain run.
-const CASES: u32 = 1200;
+/// How many cases two systems compare.
+pub const CASES: u32 = 1200;
 /// Values as people write them on Windows.
 const PATHS: [&str; 4] = [
     r"C:\Harmony\keys\hub.pfx",
@@ -25,7 +24,7 @@ const PATHS: [&str; 4] = [
 #[ignore = "writes a file for another test"]
 fn is_written() {
     if let Some(path) = std::env::var_os("HARMONY_TEST_TRANSCRIPT") {
-        std::fs::write(path, transcript(cases(CASES))).expect("a transcript");
+        std::fs::write(path, transcript(CASES)).expect("a transcript");
     }
 }
 
