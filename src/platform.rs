@@ -76,6 +76,16 @@ pub fn own_program() -> io::Result<PathBuf> {
     })
 }
 
+/// What a child process reads from and writes to, where that is nothing.
+pub fn nowhere() -> Stdio {
+    if cfg!(unix) && !Path::new("/dev/null").exists() {
+        // In an empty container: a pipe whose other end is closed.
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    }
+}
+
 /// The user's own folder.
 pub fn home_folder() -> Option<PathBuf> {
     std::env::home_dir().filter(|folder| !folder.as_os_str().is_empty())

@@ -7,7 +7,7 @@ use crate::platform;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// The argument that makes a hub's process watch over another, which serves.
@@ -54,7 +54,7 @@ fn watch(arguments: &[String], folder: &Path, log: &mut File) -> io::Result<Exit
     loop {
         let began = Instant::now();
         let status = hub
-            .stdin(Stdio::null())
+            .stdin(platform::nowhere())
             .stdout(log.try_clone()?)
             .stderr(log.try_clone()?)
             .status()?;

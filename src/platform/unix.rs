@@ -9,14 +9,14 @@ pub use access::{
 };
 pub use input_mode::{InputMode, has_input};
 
-use super::Readers;
+use super::{Readers, nowhere};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use socket2::Socket;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Bytes that the system may hold for a connection beside those under way; it takes up to 4 MB otherwise.
@@ -57,8 +57,8 @@ pub fn spawn_detached(program: &Path, arguments: &[String]) -> io::Result<Detach
     // The program leaves the terminal itself, by `lead_group`.
     let mut command = Command::new(program);
     command.args(arguments);
-    command.stdin(Stdio::null());
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdin(nowhere());
+    command.stdout(nowhere()).stderr(nowhere());
     Ok(Detached(command.spawn()?))
 }
 
