@@ -248,8 +248,8 @@ fn podman(folder: &Folder) -> (Program, String) {
     let registry = registry().expect("a registry");
     let registries = format!("[[registry]]\nlocation = \"{registry}\"\ninsecure = true\n");
     let configuration = folder.write("registries.conf", &registries);
-    // Podman's usual limit may be above this session's own.
-    let limits = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\"]\n";
+    // Podman's usual limits may be above this session's own.
+    let limits = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n";
     let containers = folder.write("containers.conf", limits);
     let below = |name: &str| folder.path().join(name).display().to_string();
     let socket = format!("unix://{}", below("podman.sock"));

@@ -79,11 +79,11 @@ impl Walk {
         let ended = terminal.end();
         if std::env::var_os("HARMONY_SCREENS").is_some() {
             let seconds = began.elapsed().as_secs_f64();
-            println!(
+            eprintln!(
                 "== {columns} columns\n{screens}{}\n",
                 ended.screen.trim_end()
             );
-            println!("== {columns} columns: {presses} key presses, {seconds:.1} s\n");
+            eprintln!("== {columns} columns: {presses} key presses, {seconds:.1} s\n");
         }
         ended.code
     }
