@@ -5,8 +5,11 @@ mod answers;
 mod bad_input;
 pub mod bare;
 mod binding;
+mod certificates;
 pub mod checkouts;
 mod codes;
+#[cfg(unix)]
+mod diagnoses;
 pub mod docker;
 mod doctor;
 mod drift;
@@ -17,10 +20,19 @@ mod faults;
 mod gateways;
 mod generations;
 mod help;
+mod hub_container;
+#[cfg(unix)]
+mod images;
+#[cfg(unix)]
+mod instances;
+#[cfg(unix)]
+mod killed;
 mod launch_profiles;
 mod lifecycle;
 #[cfg(unix)]
 mod machines;
+#[cfg(unix)]
+mod old_servers;
 #[cfg(unix)]
 mod ordinary_user;
 mod pipelines;

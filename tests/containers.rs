@@ -6,4 +6,5 @@ mod readiness;
 mod redis_configuration;
 #[cfg(unix)]
 mod ssh;
+mod tls;
 mod whereabouts;

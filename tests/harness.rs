@@ -1,6 +1,7 @@
 //! What tests stand on: programs started and ended with the test, raw sockets, and parts that may be missing.
 
 pub mod amqp;
+pub mod installation;
 pub mod program;
 pub mod proxies;
 pub mod raw;
@@ -9,6 +10,7 @@ pub mod services;
 pub mod system;
 #[cfg(unix)]
 pub mod terminal;
+pub mod ways;
 #[cfg(unix)]
 pub mod wine;
 

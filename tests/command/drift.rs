@@ -1,15 +1,14 @@
 //! Whatever becomes of what was brought up, the next `up` finds it, names it, and repairs it with the least that does.
 
-use super::bare::json;
 use super::checkouts::old_layout;
-use super::docker::{docker, down, leftovers, up, with};
+use crate::harness::installation::{Installation, docker, json};
 use crate::harness::services::{Part, has, registry};
-use crate::harness::{Folder, free_port, unique, wait_for};
+use crate::harness::{free_port, unique, wait_for};
 use serde_json::Value;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// What `up` did: each step's action, target and cause.
-fn steps(report: &Value) -> Vec<(String, String, String)> {
+pub(super) fn steps(report: &Value) -> Vec<(String, String, String)> {
     let word = |step: &Value, name: &str| step[name].as_str().expect("a text").to_owned();
     report["steps"]
         .as_array()
@@ -26,47 +25,31 @@ fn steps(report: &Value) -> Vec<(String, String, String)> {
 }
 
 /// An instance that is up, on ports of its own: the usual ones another test may take.
-struct Up {
-    folder: Folder,
-    instance: String,
-    url: String,
+pub(super) fn up() -> Installation {
+    let here = Installation::in_checkout(old_layout);
+    let [redis, rabbitmq] = [free_port().to_string(), free_port().to_string()];
+    json(&mut here.up(&[
+        "--hub-url",
+        &here.url,
+        "--redis-port",
+        &redis,
+        "--rabbitmq-port",
+        &rabbitmq,
+    ]));
+    here
 }
 
-impl Up {
-    fn new() -> Self {
-        let (folder, instance) = (Folder::new(), unique("t"));
-        old_layout(&folder);
-        let up = Up {
-            folder,
-            instance,
-            url: format!("http://localhost:{}", free_port()),
-        };
-        let [redis, rabbitmq] = [free_port().to_string(), free_port().to_string()];
-        json(&mut super::docker::up(
-            &up.folder,
-            &up.instance,
-            &[
-                "--hub-url",
-                &up.url,
-                "--redis-port",
-                &redis,
-                "--rabbitmq-port",
-                &rabbitmq,
-            ],
-        ));
-        up
-    }
-
+impl Installation {
     /// The dry run and the run that follows say the same; a third finds nothing left to do.
-    fn repaired(&self, drift: &str, arguments: &[&str], expected: &[(&str, &str, &str)]) {
+    pub(super) fn repaired(
+        &self,
+        drift: &str,
+        arguments: &[&str],
+        expected: &[(&str, &str, &str)],
+    ) {
         let name = |part: &str| part.replace("NAME", &format!("harmony-{}", self.instance));
-        let planned = steps(&json(&mut up(
-            &self.folder,
-            &self.instance,
-            &[arguments, &["--dry-run"]].concat(),
-        )));
-        let report = json(&mut up(&self.folder, &self.instance, arguments));
-        let done = steps(&report);
+        let planned = steps(&json(&mut self.up(&[arguments, &["--dry-run"]].concat())));
+        let done = steps(&json(&mut self.up(arguments)));
         let found: Vec<_> = done
             .iter()
             .map(|(action, target, cause)| (action.as_str(), target.clone(), cause.as_str()))
@@ -95,31 +78,17 @@ impl Up {
                 .collect::<Vec<_>>()
         };
         assert_eq!(still(&planned), still(&done), "{drift}");
-        assert_eq!(
-            json(&mut with(&self.folder, &self.instance, &["up", "--yes"]))["changes"],
-            0,
-            "{drift}"
-        );
-        assert_eq!(
-            json(&mut with(&self.folder, &self.instance, &["verify"]))["ok"],
-            true,
-            "{drift}"
-        );
+        assert_eq!(self.json(&["up", "--yes"])["changes"], 0, "{drift}");
+        self.assert_verified();
     }
 
-    fn state(&self, service: &str) -> Value {
-        json(&mut with(&self.folder, &self.instance, &["status"]))[service]["state"].clone()
+    pub(super) fn state(&self, service: &str) -> Value {
+        self.json(&["status"])[service]["state"].clone()
     }
 
-    fn edit(&self, file: &str, change: impl Fn(&str) -> String) {
+    pub(super) fn edit(&self, file: &str, change: impl Fn(&str) -> String) {
         let path = format!("src/Web/Harmony.SignalR/{file}");
         self.folder.write(&path, &change(&self.folder.read(&path)));
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        drop(down(&self.folder, &self.instance));
     }
 }
 
@@ -129,8 +98,8 @@ fn what_drifts_is_found_named_and_repaired() {
     if !has("what_drifts_is_found_named_and_repaired", &[Part::Docker]) {
         return;
     }
-    let up = Up::new();
-    let redis = format!("harmony-{}-redis", up.instance);
+    let up = up();
+    let redis = up.container("redis");
     const REDIS: &str = "container NAME-redis";
 
     docker(&["stop", "-t", "1", &redis]);
@@ -196,7 +165,7 @@ fn what_drifts_is_found_named_and_repaired() {
         &["--redis-volume"],
         &[("replace", REDIS, KEPT)],
     );
-    assert!(docker(&["volume", "ls", "-q"]).contains(&format!("harmony-{}-redis", up.instance)));
+    assert!(docker(&["volume", "ls", "-q"]).contains(&up.container("redis")));
     up.repaired(
         "and no longer",
         &["--redis-volume", "false"],
@@ -307,9 +276,7 @@ fn what_drifts_is_found_named_and_repaired() {
         &[("edit", "appsettings.json", "sets BrokerConfiguration:Port")],
     );
 
-    let pid = json(&mut with(&up.folder, &up.instance, &["status"]))["hub"]["pid"]
-        .as_i64()
-        .expect("a pid");
+    let pid = up.json(&["status"])["hub"]["pid"].as_i64().expect("a pid");
     let parent = std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .expect("a process")
         .split(' ')
@@ -341,316 +308,4 @@ fn what_drifts_is_found_named_and_repaired() {
         &["--hub-url", &url],
         &[client[0], client[1], hub],
     );
-}
-
-#[test]
-#[ignore = "needs Docker: run tests/run"]
-fn the_hub_as_a_container_and_back() {
-    if !has("the_hub_as_a_container_and_back", &[Part::Docker]) {
-        return;
-    }
-    let up = Up::new();
-    let (redis, hub) = (
-        format!("harmony-{}-redis", up.instance),
-        format!("harmony-{}-signalr", up.instance),
-    );
-    let network = format!("harmony-{}", up.instance);
-    const JOIN: &str = "joins the network NAME, where the hub finds it";
-    up.repaired(
-        "hub to be a container",
-        &["--hub", "container"],
-        &[
-            (
-                "create",
-                "network NAME",
-                "the hub's container finds Redis and RabbitMQ in it",
-            ),
-            ("edit", "container NAME-redis", JOIN),
-            ("edit", "container NAME-rabbitmq", JOIN),
-            ("stop", "hub", "it becomes a container"),
-            (
-                "create",
-                &image(&hub, &up),
-                "the hub's container runs this program",
-            ),
-            ("create", "container NAME-signalr", "new"),
-        ],
-    );
-    let report = json(&mut with(&up.folder, &up.instance, &["status"]));
-    assert_eq!(
-        [
-            &report["hub"]["state"],
-            &report["hub"]["container"],
-            &report["hub"]["url"]
-        ],
-        ["running", &hub, &up.url],
-        "{report}"
-    );
-    let inspected: Value = serde_json::from_str(&docker(&["inspect", &hub])).expect("JSON");
-    assert_eq!(inspected[0]["Config"]["User"], "65532:65532", "nobody");
-    assert_eq!(inspected[0]["HostConfig"]["CapDrop"][0], "ALL");
-    let addresses = inspected[0]["HostConfig"]["PortBindings"]["80/tcp"]
-        .as_array()
-        .expect("bindings")
-        .clone();
-    assert!(
-        addresses.iter().all(|binding| ["127.0.0.1", "::1"]
-            .contains(&binding["HostIp"].as_str().expect("an address"))),
-        "{addresses:?}"
-    );
-    let told = inspected[0]["Config"].to_string() + &inspected[0]["Args"].to_string();
-    let password = up
-        .folder
-        .read("src/Web/Harmony.SignalR/appsettings.json")
-        .split("password=")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next())
-        .expect("a password")
-        .to_owned();
-    assert!(
-        !told.contains(&password),
-        "no secret in arguments or the environment"
-    );
-    let logs = String::from_utf8(
-        Command::new("docker")
-            .args(["logs", &hub])
-            .stderr(Stdio::null())
-            .output()
-            .expect("logs")
-            .stdout,
-    )
-    .expect("text");
-    assert!(logs.contains("Application started"), "{logs}");
-    assert!(json_lines(&up, &["logs", "hub"]).contains("Application started"));
-
-    // It is started again when it dies.
-    let pid = docker(&["inspect", "-f", "{{.State.Pid}}", &hub]);
-    assert!(
-        Command::new("kill")
-            .args(["-9", pid.trim()])
-            .status()
-            .expect("a kill")
-            .success()
-    );
-    wait_for("the hub's return", || {
-        (docker(&["inspect", "-f", "{{.State.Pid}}", &hub]) != pid && up.state("hub") == "running")
-            .then_some(())
-    });
-
-    docker(&["network", "disconnect", &network, &redis]);
-    up.repaired(
-        "server not in the network",
-        &[],
-        &[("edit", "container NAME-redis", JOIN)],
-    );
-    up.edit("appsettings.json", |text| {
-        text.replacen("\"Default\": \"Information\"", "\"Default\": \"Debug\"", 1)
-    });
-    up.repaired(
-        "settings edited",
-        &[],
-        &[("replace", "container NAME-signalr", "its settings changed")],
-    );
-    // HTTPS by the certificate made for this machine, on the port that the URL has.
-    let secure = up.url.replace("http:", "https:");
-    up.repaired(
-        "HTTPS",
-        &["--hub-url", &secure],
-        &[
-            (
-                "edit",
-                "Harmony.Client/wwwroot/appsettings.json",
-                "sets signalrHostUrl",
-            ),
-            (
-                "edit",
-                "Harmony.Client/wwwroot/appsettings.Production.json",
-                "sets signalrHostUrl",
-            ),
-            ("replace", "container NAME-signalr", "its settings changed"),
-        ],
-    );
-    up.repaired(
-        "hub to be a process again",
-        &["--hub", "process"],
-        &[
-            ("remove", "container NAME-signalr", "no longer wanted"),
-            ("launch", "hub", "not running"),
-            ("remove", "network NAME", "no container needs it"),
-        ],
-    );
-    json(&mut super::docker::up(
-        &up.folder,
-        &up.instance,
-        &["--hub", "container"],
-    ));
-    let down = json(&mut with(
-        &up.folder,
-        &up.instance,
-        &["down", "--volumes", "--yes"],
-    ));
-    assert_eq!(down["changes"], 6, "{down}");
-    assert_eq!(leftovers(&up.instance), "");
-}
-
-/// The image that the hub's container is to be of; its digest is the program's, and so the plan's to say.
-fn image(hub: &str, up: &Up) -> String {
-    let plan = json(&mut super::docker::up(
-        &up.folder,
-        &up.instance,
-        &["--hub", "container", "--dry-run"],
-    ));
-    let target = steps(&plan)
-        .into_iter()
-        .map(|(_, target, _)| target)
-        .find(|target| target.starts_with("image "))
-        .unwrap_or_else(|| panic!("{hub}: {plan}"));
-    assert!(
-        target.starts_with(&format!("image {hub}:{}-", env!("CARGO_PKG_VERSION"))),
-        "{target}"
-    );
-    target
-}
-
-fn json_lines(up: &Up, arguments: &[&str]) -> String {
-    String::from_utf8(
-        with(&up.folder, &up.instance, arguments)
-            .output()
-            .expect("logs")
-            .stdout,
-    )
-    .expect("text")
-}
-
-#[test]
-#[ignore = "needs Docker and Redis: run tests/run"]
-fn a_hub_in_a_container_says_what_it_can_not_reach() {
-    const TEST: &str = "a_hub_in_a_container_says_what_it_can_not_reach";
-    if !has(TEST, &[Part::Docker, Part::Redis]) {
-        return;
-    }
-    let (folder, redis) = (Folder::new(), crate::harness::services::Redis::start());
-    let output = with(
-        &folder,
-        &unique("t"),
-        &[
-            "up",
-            "--yes",
-            "--json",
-            "--hub",
-            "container",
-            "--rabbitmq",
-            "embedded",
-            "--redis",
-            &redis.connection_string(),
-        ],
-    )
-    .output()
-    .expect("up");
-    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(answer["error"]["code"], "outOfReach", "{answer}");
-    assert!(!folder.path().join("harmony").exists());
-}
-
-#[test]
-#[ignore = "needs Docker: run tests/run"]
-fn killed_at_any_moment_with_containers_the_next_up_reaches_the_same_state() {
-    if !has(
-        "killed_at_any_moment_with_containers_the_next_up_reaches_the_same_state",
-        &[Part::Docker],
-    ) {
-        return;
-    }
-    let kills = std::env::var("HARMONY_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok())
-        .unwrap_or(5u64);
-    let (folder, instance) = (Folder::new(), unique("t"));
-    super::checkouts::new_layout(&folder);
-    let _down = down(&folder, &instance);
-    let url = format!("http://localhost:{}", free_port());
-    let ports = [free_port().to_string(), free_port().to_string()];
-    let bring_up = |hub: &str| {
-        up(
-            &folder,
-            &instance,
-            &[
-                "--hub-url",
-                &url,
-                "--redis-port",
-                &ports[0],
-                "--rabbitmq-port",
-                &ports[1],
-                "--hub",
-                hub,
-            ],
-        )
-    };
-    let redis = format!("harmony-{instance}-redis");
-    for kill in 0..kills {
-        // From nothing, from a part of it, and from one kind of hub to the other.
-        let hub = if kill % 4 < 2 { "process" } else { "container" };
-        let most = match kill % 5 {
-            0 => {
-                json(&mut with(
-                    &folder,
-                    &instance,
-                    &["down", "--volumes", "--yes"],
-                ));
-                assert_eq!(leftovers(&instance), "");
-                9_000_000
-            }
-            1 => {
-                json(&mut with(
-                    &folder,
-                    &instance,
-                    &["rehost", "--no-check", &url.replace("http:", "https:")],
-                ));
-                1_000_000
-            }
-            _ => {
-                docker(&["rm", "-f", &redis]);
-                1_500_000
-            }
-        };
-        let mut child = bring_up(hub)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("up");
-        // The moment is the fault itself; nothing is waited for.
-        std::thread::sleep(std::time::Duration::from_micros(
-            kill.wrapping_add(1).wrapping_mul(6_364_136_223_846_793_005) % most,
-        ));
-        child.kill().expect("a kill");
-        child.wait().expect("an end");
-        let repaired = json(&mut bring_up(hub));
-        for service in ["hub", "redis", "rabbitmq"] {
-            assert_eq!(repaired[service]["state"], "running", "{repaired}");
-        }
-        assert_eq!(json(&mut bring_up(hub))["changes"], 0);
-        let label = format!("label=harmony.instance={instance}");
-        let there = |kind: &[&str]| {
-            docker(&[kind, &["-q", "--filter", &label]].concat())
-                .lines()
-                .count()
-        };
-        let containers = if hub == "process" { 2 } else { 3 };
-        assert_eq!(
-            [
-                there(&["ps", "-a"]),
-                there(&["volume", "ls"]),
-                there(&["network", "ls"])
-            ],
-            [containers, 1, containers - 2]
-        );
-    }
-    json(&mut with(
-        &folder,
-        &instance,
-        &["down", "--volumes", "--yes"],
-    ));
-    assert_eq!(leftovers(&instance), "");
-    eprintln!("{kills} kills of up with containers, each repaired by the next; nothing left");
 }

@@ -1,10 +1,8 @@
 //! Old data keeps its version; a new installation gets the current ones.
 
-use super::bare::json;
-use super::docker::{docker, down, leftovers, up, with};
+use crate::harness::installation::{Installation, docker, json};
 use crate::harness::program::{run, text};
 use crate::harness::services::{Part, has, registry};
-use crate::harness::{Folder, free_port, unique};
 
 #[test]
 #[ignore = "needs Docker: run tests/run"]
@@ -13,13 +11,13 @@ fn a_new_installation_gets_current_images_and_old_data_keeps_its_own() {
     if !has(TEST, &[Part::Docker]) {
         return;
     }
-    let (folder, instance) = (Folder::new(), unique("t"));
-    let _down = down(&folder, &instance);
+    let here = Installation::new();
+    let instance = &here.instance;
+    let url = &here.url;
     let registry = registry().expect("a registry");
     let image = |name: &str| format!("{registry}/{name}");
-    let url = format!("http://localhost:{}", free_port());
     let images = |arguments: &[&str]| {
-        let report = json(&mut up(&folder, &instance, arguments));
+        let report = json(&mut here.up(arguments));
         let name = |service: &str| {
             report[service]["image"]
                 .as_str()
@@ -36,12 +34,8 @@ fn a_new_installation_gets_current_images_and_old_data_keeps_its_own() {
     assert_eq!(images(&hub), (redis.clone(), rabbitmq.clone()));
 
     // A volume as version 0.1 made it, which says nothing of its image.
-    json(&mut with(
-        &folder,
-        &instance,
-        &["down", "--volumes", "--yes"],
-    ));
-    assert_eq!(leftovers(&instance), "");
+    here.remove();
+    assert_eq!(here.leftovers(), "");
     for service in ["redis", "rabbitmq"] {
         let labels = [
             format!("harmony.instance={instance}"),
@@ -60,12 +54,8 @@ fn a_new_installation_gets_current_images_and_old_data_keeps_its_own() {
     assert_eq!(images(&kept), old);
 
     // It stays, also when the container is gone; another generation is refused before anything changes.
-    json(&mut with(&folder, &instance, &["down", "--yes"]));
-    let refused = run(&mut up(
-        &folder,
-        &instance,
-        &["--rabbitmq-image", &rabbitmq, "--json"],
-    ));
+    here.json(&["down", "--yes"]);
+    let refused = run(&mut here.up(&["--rabbitmq-image", &rabbitmq, "--json"]));
     let said = text(&refused.stdout);
     assert_eq!(refused.status.code(), Some(2), "{said}");
     for part in ["RabbitMQ 3", "RabbitMQ 4", "--volumes", "--rabbitmq-image"] {

@@ -1,10 +1,9 @@
 //! Which failures make a run look and plan again, and how often.
 
-use crate::command::bare::{Down, json};
-use crate::command::docker::{docker, with};
+use crate::harness::installation::{Installation, docker, json};
 use crate::harness::program::Program;
 use crate::harness::services::{Part, has, registry};
-use crate::harness::{Folder, free_port, unique, wait_for};
+use crate::harness::{free_port, wait_for};
 use harmony::containers::Service;
 use harmony::containers::docker::DockerError;
 use harmony::provision::error::Error;
@@ -48,20 +47,12 @@ fn a_container_that_is_killed_while_up_waits_for_it_is_started_again() {
     if !has(TEST, &[Part::Docker]) {
         return;
     }
-    let (folder, instance) = (Folder::new(), unique("t"));
-    let _down = Down(&folder, vec!["--instance".into(), instance.clone()]);
+    let here = Installation::new();
     let image = format!("{}/redis:7-alpine", registry().expect("a registry"));
-    let (hub, redis_port) = (format!("http://localhost:{}", free_port()), free_port());
-    let up = || {
-        let mut command = with(&folder, &instance, &["up", "--yes", "--hub-url", &hub]);
-        command
-            .args(["--redis", "container", "--rabbitmq", "embedded"])
-            .args(["--redis-image", &image])
-            .args(["--redis-port", &redis_port.to_string()]);
-        command
-    };
+    let port = free_port().to_string();
+    let up = || here.up_with_redis(&image, &["--redis-port", &port]);
     json(&mut up());
-    let redis = format!("harmony-{instance}-redis");
+    let redis = here.container("redis");
     // It runs and says nothing, so that `up` waits for it.
     docker(&["kill", "--signal", "STOP", &redis]);
     let mut waiting = Program::start(up().arg("--json"));

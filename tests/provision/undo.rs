@@ -1,10 +1,10 @@
 //! A failure stays the first thing that is told, whatever rolling back meets.
 
-use crate::command::bare::{Down, bare, json};
-use crate::command::docker::{docker, leftovers, with};
+use crate::command::bare::{Down, bare};
+use crate::harness::installation::{Installation, docker, image_with_script, json};
 use crate::harness::program::{run, text};
 use crate::harness::services::{Part, has, registry};
-use crate::harness::{Folder, free_port, unique, wait_for};
+use crate::harness::{Folder, free_port, wait_for};
 use harmony::provision::error::Error;
 use harmony::secret::{RandomError, Secret};
 use serde_json::Value;
@@ -83,34 +83,19 @@ fn what_is_replaced_comes_back_where_its_successor_fails() {
     if !has(TEST, &[Part::Docker]) {
         return;
     }
-    let (folder, instance) = (Folder::new(), unique("t"));
-    let _down = Down(&folder, vec!["--instance".into(), instance.clone()]);
-    let url = format!("http://localhost:{}", free_port());
+    let here = Installation::new();
+    let instance = &here.instance;
     let port = free_port().to_string();
     let image = format!("{}/redis:7-alpine", registry().expect("a registry"));
-    json(
-        with(&folder, &instance, &["up", "--yes", "--redis", "container"]).args([
-            "--rabbitmq",
-            "embedded",
-            "--redis-image",
-            &image,
-            "--hub-url",
-            &url,
-            "--redis-port",
-            &port,
-        ]),
-    );
-    let redis = format!("harmony-{instance}-redis");
+    json(&mut here.up_with_redis(&image, &["--redis-port", &port]));
+    let redis = here.container("redis");
     let before = docker(&["inspect", "-f", "{{.Id}} {{.State.Running}}", &redis]);
-    let settings = folder.read("harmony/Harmony.SignalR/appsettings.json");
+    let settings = here.folder.read("harmony/Harmony.SignalR/appsettings.json");
 
-    let broken = format!("{instance}:broken");
-    let container = docker(&["create", &image, "true"]);
-    let entry = "ENTRYPOINT [\"/bin/sh\",\"-c\",\"echo my last words; exit 3\"]";
-    docker(&["commit", "--change", entry, container.trim(), &broken]);
-    docker(&["rm", "-v", container.trim()]);
+    let script = "echo my last words; exit 3";
+    let broken = image_with_script(&image, format!("{instance}:broken"), script);
     let moved = free_port().to_string();
-    let output = run(with(&folder, &instance, &["up", "--yes", "--json"]).args([
+    let output = run(here.command(&["up", "--yes", "--json"]).args([
         "--redis-image",
         &broken,
         "--redis-port",
@@ -130,21 +115,17 @@ fn what_is_replaced_comes_back_where_its_successor_fails() {
     let after = docker(&["inspect", "-f", "{{.Id}} {{.State.Running}}", &redis]);
     assert_eq!(after, before);
     assert_eq!(
-        folder.read("harmony/Harmony.SignalR/appsettings.json"),
+        here.folder.read("harmony/Harmony.SignalR/appsettings.json"),
         settings
     );
     wait_for("the hub to reach Redis again", || {
-        let verified = run(&mut with(&folder, &instance, &["verify"]));
+        let verified = run(&mut here.command(&["verify"]));
         verified.status.success().then_some(())
     });
     let label = format!("label=harmony.instance={instance}");
     let all = docker(&["ps", "-aq", "--filter", &label]);
     assert_eq!(all.lines().count(), 1, "nothing else stays: {all}");
-    json(&mut with(
-        &folder,
-        &instance,
-        &["down", "--volumes", "--yes"],
-    ));
+    here.remove();
     docker(&["rmi", "-f", &broken]);
-    assert_eq!(leftovers(&instance), "");
+    assert_eq!(here.leftovers(), "");
 }
