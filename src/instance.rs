@@ -1,4 +1,4 @@
-//! One instance's own files: what was chosen for it, its hub's log and lock, backups of settings.
+//! The files of one instance: its choices, its hub's log and lock, and backups of settings.
 
 pub mod lock;
 
@@ -12,32 +12,32 @@ use std::path::{Path, PathBuf};
 
 /// The folder of the development certificate, beside those of the instances.
 pub const CERTIFICATES: &str = "https";
-/// What a hub in the background says.
+/// The log of a hub in the background.
 pub const LOG: &str = "hub.log";
 
 /// Passwords that the settings files do not hold.
 pub const SECRETS: &str = "secrets.json";
 
-/// A name for things that belong together: containers, volumes, the hub.
+/// Names the containers, volumes and hub that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     pub name: String,
     pub folder: PathBuf,
 }
 
-/// What was chosen and must be known again.
+/// The choices that later runs need.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct State {
     pub checkout: PathBuf,
-    /// The checkout belongs to another user, and the user trusts it.
+    /// The checkout belongs to another user; this user trusts it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub trusts_checkout: bool,
     pub environment: String,
     pub hub_url: String,
     pub redis: ServiceOrigin,
     pub rabbitmq: ServiceOrigin,
-    /// Chosen freely the first time, kept afterwards.
+    /// Chosen by the first run and kept.
     pub admin_port: u16,
     pub redis_port: u16,
     pub rabbitmq_port: u16,
@@ -48,21 +48,21 @@ pub struct State {
     /// The hub is a container, not a process.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub hub_in_container: bool,
-    /// Where ports are published, where not on 127.0.0.1.
+    /// The address that ports are published on, if it is not 127.0.0.1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bind: Option<std::net::IpAddr>,
-    /// The user asked for no Redis, and for no RabbitMQ: kept until something else is asked for.
+    /// The user asked for no Redis or no RabbitMQ; valid until the user asks for one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_redis: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_rabbitmq: bool,
-    /// The user runs a hub of their own, such as the one of .NET: kept until another is asked for.
+    /// The user runs another hub, such as the .NET hub; valid until the user asks for ours.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub without_hub: bool,
     /// Where passwords are kept.
     #[serde(skip_serializing_if = "SecretsStore::is_default")]
     pub secrets: SecretsStore,
-    /// Containers that are no longer wanted could not be removed yet.
+    /// Unneeded containers that could not be removed yet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub containers_remain: bool,
 }
@@ -74,13 +74,13 @@ impl State {
         servers || self.hub_in_container || self.containers_remain
     }
 
-    /// Whether it is settled that the instance has no containers.
+    /// Whether it is known that the instance has no containers.
     pub fn does_without_containers(&self) -> bool {
         let settled = ![self.redis, self.rabbitmq].contains(&ServiceOrigin::Unknown);
         settled && !self.has_containers()
     }
 
-    /// Where the hub's metrics and its inbox are.
+    /// The address of the hub's admin listener.
     pub fn admin_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.admin_port)
     }
@@ -93,11 +93,11 @@ pub enum ServiceOrigin {
     /// Not decided yet.
     #[default]
     Unknown,
-    /// A container of ours.
+    /// A container that harmony manages.
     Container,
-    /// Somebody else's server.
+    /// A server that harmony only uses.
     External,
-    /// None: the hub does without.
+    /// No server: the hub runs without it.
     Embedded,
 }
 
@@ -122,7 +122,7 @@ pub enum InstanceError {
 }
 
 impl Instance {
-    /// An instance whose files are below `states`.
+    /// Opens an instance whose files are in a folder below `states`.
     pub fn new(name: &str, states: &Path) -> Result<Self, InstanceError> {
         let valid = name.len() <= 40
             && name.starts_with(|first: char| first.is_ascii_alphanumeric())
@@ -171,7 +171,7 @@ impl Instance {
         self.folder.join("backups")
     }
 
-    /// What was chosen; the default where nothing was yet.
+    /// Reads the choices; the default if there are none yet.
     pub fn state(&self) -> Result<State, InstanceError> {
         let path = self.folder.join("state.json");
         match fs::read(&path) {
@@ -183,7 +183,7 @@ impl Instance {
         }
     }
 
-    /// Remembers what was chosen; by one rename, so that it is never half there.
+    /// Saves the choices by a rename, so that the file is never half written.
     pub fn remember(&self, state: &State) -> Result<(), InstanceError> {
         let path = self.folder.join("state.json");
         let failed = |error| InstanceError::File {
@@ -198,9 +198,9 @@ impl Instance {
             .map_err(failed)
     }
 
-    /// Forgets everything but backups and the log.
+    /// Deletes everything except backups and the log.
     pub fn forget(&self) {
-        // What is gone already needs no forgetting.
+        // The file may be gone already.
         for path in [
             self.folder.join("state.json"),
             self.secrets(),
@@ -210,7 +210,7 @@ impl Instance {
         }
     }
 
-    /// Keeps others from working on the instance until the guard is dropped.
+    /// Locks the instance against other runs until the guard is dropped.
     pub fn lock(&self) -> Result<Lock, InstanceError> {
         let path = self.folder.join("holder");
         let failed = |error| InstanceError::File {

@@ -1,5 +1,5 @@
 //! TLS for the hub: certificates from PFX and PEM files, and the development certificate
-//! (spec: signalr.md H, Certificate).
+//! (hub/contract.md, "Settings of the hub").
 
 pub mod client;
 mod development;
@@ -77,7 +77,8 @@ impl ResolvesServerCert for Reloading {
             present.looked = Instant::now();
             let now = changed(&self.source);
             if now != present.changed {
-                // Half-written files are read again the next time; the certificate that was good goes on.
+                // Half-written files are read again the next time; the certificate that was good
+                // goes on.
                 match certified(&self.source) {
                     Ok(key) => {
                         (present.key, present.changed) = (key, now);
@@ -116,7 +117,8 @@ fn certified(source: &CertificateSource) -> Result<Arc<CertifiedKey>, TlsError> 
     }
 }
 
-/// A certificate with its key, whatever its files are, as the text of one PEM file without a password.
+/// A certificate with its key, whatever its files are, as the text of one PEM file without a
+/// password.
 pub fn as_pem(source: &CertificateSource) -> Result<Secret, TlsError> {
     let (chain, key) = load(source)?;
     let label = match key {

@@ -2,7 +2,7 @@
 //!
 //! The text is parsed to a tree of spans; an edit replaces spans of the text, so comments, order,
 //! encoding, line ends and indentation survive by construction. What .NET's configuration reader
-//! allows is allowed (comments, trailing commas), nothing more (spec: signalr.md H).
+//! allows is allowed (comments, trailing commas), nothing more (hub/contract.md, "Files").
 
 mod edit;
 mod excerpt;
@@ -193,7 +193,8 @@ impl Document {
         Ok(true)
     }
 
-    /// Removes a key with its value, its comma and the comment behind it. False where it is not there.
+    /// Removes a key with its value, its comma and the comment behind it. False where it is not
+    /// there.
     pub fn remove(&mut self, key: &KeyPath) -> Result<bool, EditError> {
         let mut removed = false;
         // A section may stand in several pieces.
@@ -224,7 +225,8 @@ impl Document {
         self.text[node.range.start..].starts_with('"')
     }
 
-    /// Puts one plain value in another's place: the text around it moves, and nothing has to be read again.
+    /// Puts one plain value in another's place: the text around it moves, and nothing has to be
+    /// read again.
     fn replace_scalar(&mut self, range: Span, value: &NewValue) {
         let literal = value.literal();
         self.text.replace_range(range.clone(), &literal);

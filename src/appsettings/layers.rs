@@ -1,4 +1,5 @@
-//! .NET's layering: the effective value of each key, and where it came from (spec: signalr.md H).
+//! .NET's layering: the effective value of each key, and where it came from
+//! (hub/contract.md, "Files").
 
 mod setting;
 

@@ -1,4 +1,5 @@
-//! `harmony logs`: what Redis, RabbitMQ and the hub say, interleaved by time, each with its prefix and colour.
+//! `harmony logs`: the logs of Redis, RabbitMQ and the hub, merged by time, each with its own
+//! prefix and colour.
 
 use super::context::Context;
 use super::failure::Failure;
@@ -16,9 +17,9 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How often a file is looked at, and a container that is away.
+/// How often a file is read again, and a missing container looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Lines on their way; who writes more waits.
+/// The capacity of the queue of lines; above it the sources wait.
 const WAITING: usize = 256;
 
 #[derive(Debug, clap::Args)]
@@ -48,13 +49,13 @@ const LOG_SOURCES: [LogSource; 3] = [LogSource::Redis, LogSource::Rabbitmq, LogS
 #[derive(Debug, Serialize)]
 struct LogLine {
     source: LogSource,
-    /// ISO 8601 in UTC; that of the line before where it has none itself.
+    /// ISO 8601 in UTC; a line without a time has the time of the line before.
     time: String,
     line: String,
 }
 
 impl LogLine {
-    /// Takes the time off a line's beginning.
+    /// Splits the time off the start of a line.
     fn read(source: LogSource, line: &str, before: &str) -> Self {
         let line = line.trim_end_matches(['\r', '\n']);
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -129,7 +130,7 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
     }
     lines.sort_by(|left, right| left.time.cmp(&right.time));
     lines.iter().for_each(show);
-    // The hub's own file is shown all the same.
+    // The hub's log file does not need Docker.
     if let Some(error) = engine_failure.filter(|_| needs_engine(&sources)) {
         return Err(error.into());
     }
@@ -153,7 +154,7 @@ pub async fn run(context: &Context, arguments: LogsArguments) -> Result<(), Fail
                 sender.clone(),
             ));
         }
-        // The hub is a process or a container, and may have been the other before.
+        // The hub may have changed between process and container.
         if source == LogSource::Hub {
             tasks.spawn(follow_file(context.instance.log(), sender.clone()));
         }
@@ -173,13 +174,13 @@ fn service(source: LogSource) -> Service {
     }
 }
 
-/// The hub as a process has its log in a file; everything else is in Docker.
+/// Where the logs of a source are: a hub process logs to a file, everything else to Docker.
 fn needs_engine(sources: &[LogSource]) -> bool {
     sources.iter().any(|source| *source != LogSource::Hub)
 }
 
 fn file_tail(path: &Path, most: usize) -> Vec<LogLine> {
-    // Where there is no log yet there is nothing to show.
+    // There may be no log yet.
     let Ok(file) = std::fs::File::open(path) else {
         return Vec::new();
     };
@@ -194,7 +195,7 @@ fn file_tail(path: &Path, most: usize) -> Vec<LogLine> {
     lines.split_off(lines.len().saturating_sub(most))
 }
 
-/// A container's lines from now on, and those of its successors.
+/// Follows the log of a container and of the containers that replace it.
 async fn follow_container(
     observer: Observer,
     instance: String,
@@ -213,7 +214,8 @@ async fn follow_container(
             let mut log = pin!(observer.logs(&found.id, true, "all", since));
             while let Some(text) = log.next().await {
                 let line = LogLine::read(source, &text, &last);
-                // After a restart the log begins at a whole second: what was shown already is passed over.
+                // Docker's `since` has whole seconds: skip lines that were shown before the
+                // restart.
                 if line.time < last {
                     continue;
                 }
@@ -230,7 +232,7 @@ async fn follow_container(
     }
 }
 
-/// What a file grows by; one that is shorter than it was is another, and read from its beginning.
+/// Follows a file. A file that became shorter is a new one and is read from the start.
 async fn follow_file(path: std::path::PathBuf, lines: mpsc::Sender<LogLine>) {
     let mut place = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
     let (mut rest, mut before) = (Vec::new(), String::new());

@@ -219,10 +219,12 @@ fn checkout(
                 let message = "the client asks the gateway, and no route leads to the hub";
                 return Err(Failure::new(Exit::Failed, "noRoute", message)
                     .why("the client reads gatewayUrl only")
-                    .fix("add a route for /signalRHub/{everything}, or pass --gateway with the URL of a gateway that has one"));
+                    .fix("add a route for /signalRHub/{everything}, or pass --gateway"));
             }
             if place == HubUrlPlace::GatewayRoute && !settings.set_docker_route(&arguments.url)? {
-                context.terminal.note("ocelot.docker.json was left alone: inside a container this machine's loopback is another one");
+                context.terminal.note(
+                    "did not change ocelot.docker.json: a container cannot use a loopback address",
+                );
             }
         }
     }

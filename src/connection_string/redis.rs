@@ -1,4 +1,4 @@
-//! StackExchange.Redis connection strings: endpoints and options, separated by commas (spec: signalr.md G).
+//! StackExchange.Redis connection strings: endpoints and options, separated by commas.
 
 mod error;
 mod rewrite;
@@ -199,7 +199,8 @@ impl RedisOptions {
                 self.endpoints.push(endpoint);
             }
         }
-        // One without a port is not yet the one with the default port: doubles are told by how they are spelt.
+        // One without a port is not yet the one with the default port: doubles are told by how they
+        // are spelt.
         for endpoint in self
             .endpoints
             .iter_mut()

@@ -43,13 +43,18 @@ impl NotReady {
         } = address;
         Some(match self {
             NotReady::Refused if username == "guest" && !endpoint.is_loopback() => {
-                "RabbitMQ lets 'guest' in from its own machine only: create another user, and put it into BrokerConfiguration:Username and :Password".to_owned()
+                "RabbitMQ accepts 'guest' from its own machine only: create another user and set \
+                 BrokerConfiguration:Username and :Password"
+                    .to_owned()
             }
             NotReady::Refused => {
-                "put the right credentials into BrokerConfiguration:Username and :Password".to_owned()
+                "set the right credentials in BrokerConfiguration:Username and :Password".to_owned()
             }
             NotReady::VirtualHost(_) if virtual_host.to_ascii_uppercase().contains("%2F") => {
-                format!("spell it as it is, not as in a URL: {}", decoded(virtual_host))
+                format!(
+                    "spell it as it is, not as in a URL: {}",
+                    decoded(virtual_host)
+                )
             }
             NotReady::VirtualHost(_) => format!(
                 "create it: rabbitmqctl add_vhost '{virtual_host}' && {}",
@@ -57,10 +62,13 @@ impl NotReady {
             ),
             NotReady::Denied(_) => format!("give the user its rights: {}", grant(address)),
             NotReady::Topology(_) => {
-                "delete the queue or exchange that is named, with what waits in it, or use another virtual host".to_owned()
+                "delete the named queue or exchange with its messages, or use another virtual host"
+                    .to_owned()
             }
             NotReady::Blocked(_) => {
-                "free memory or disk on RabbitMQ's machine, or raise vm_memory_high_watermark or lower disk_free_limit; see rabbitmq-diagnostics alarms".to_owned()
+                "free memory or disk on RabbitMQ's machine, or change vm_memory_high_watermark or \
+                 disk_free_limit; 'rabbitmq-diagnostics alarms' shows the reason"
+                    .to_owned()
             }
             NotReady::Unreachable(_)
             | NotReady::TooOld(..)

@@ -1,15 +1,16 @@
-//! The last hop inside the process: broadcasts to the queues of those they are for.
+//! Delivers broadcasts to the send queues of their clients.
 //!
-//! One task takes what waits, all of it at once, queues each message for its members and only then
-//! flushes the sockets, so that messages that come together leave in one system call per socket.
-//! One that comes alone goes to the sockets without the queues. Many sockets are shared among the
-//! processors. It also paces whoever produces: all is written before the next batch is taken. While
-//! there is a backlog it pauses in proportion to what the last flush took: more messages then share
-//! a system call, and a message that comes alone never waits. It pauses too, a little, for clients that
-//! read but can't keep up with a backlog; for those that don't read it does not.
+//! One task takes all waiting messages at once, queues each for its clients and then flushes the
+//! sockets, so that messages that arrive together leave in one system call per socket. A message
+//! that arrives alone is written without queues. Many sockets are flushed on several processors.
 //!
-//! What a hub's method sends to few clients does not come this way: it is written before the method
-//! goes on, as in .NET.
+//! The task also limits producers: it writes one batch before it takes the next. Under a backlog it
+//! pauses in proportion to the last flush, so that more messages share a system call; a message
+//! that arrives alone never waits. It also pauses briefly for clients that read but cannot keep up,
+//! not for clients that do not read.
+//!
+//! A message that a hub method sends to few clients does not pass through this task: it is written
+//! before the method continues, as in .NET.
 
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::metrics::Metrics;
@@ -20,26 +21,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
-/// Broadcasts that may wait before a producer in this process has to.
+/// How many broadcasts may wait before producers in this process must wait.
 const WAITING: usize = 4096;
-/// Broadcasts, and their bytes, that may wait where the producer can't: what Redis brings.
+/// How many broadcasts from Redis may wait, and their bytes: their producer cannot be made to wait.
 const WAITING_AT_MOST: usize = 1 << 16;
 const BYTES_AT_MOST: usize = 64 << 20;
-/// Broadcasts queued for their members before sockets are flushed.
+/// How many broadcasts are queued for clients before sockets are flushed.
 const BATCH: usize = 256;
 
-/// Clients that are written to in one go; others are another processor's, where one is free.
+/// How many clients one processor writes to in one go; a free processor takes the others.
 const SHARE: usize = 256;
 
-/// With a backlog, the pause is this many times the last flush, and not longer than that.
+/// Under a backlog the pause is this multiple of the last flush, up to a maximum.
 const PAUSE_FACTOR: u32 = 3;
 const LONGEST_PAUSE: Duration = Duration::from_millis(30);
-/// How long delivery pauses after a batch for a client that reads, but is far behind, and again for so many bytes:
-/// five thousand messages a second, or five megabytes, go on to all others whatever it does.
+/// How long delivery pauses after a batch for a client that reads, but is far behind, and again for
+/// so many bytes: five thousand messages a second, or five megabytes, go on to all others whatever
+/// it does.
 const PAUSE_FOR_READERS: Duration = Duration::from_millis(50);
 const BYTES_A_PAUSE: usize = 256 << 10;
 
-/// Whom a message is for.
+/// The clients that receive a message.
 #[derive(Debug, Clone)]
 pub enum Recipients {
     All,
@@ -47,7 +49,7 @@ pub enum Recipients {
     Connection(Arc<str>),
 }
 
-/// The way to the delivery task.
+/// A handle to the delivery task.
 #[derive(Clone)]
 pub struct Delivery {
     registry: Arc<Registry>,
@@ -56,14 +58,14 @@ pub struct Delivery {
     queue: Arc<DeliveryQueue>,
 }
 
-/// What is known of the queue beside its content.
+/// Counters of the queue.
 #[derive(Default)]
 struct DeliveryQueue {
     bytes: AtomicUsize,
-    /// Broadcasts since the start: those handed over, and those that are written.
+    /// Broadcasts since the start: handed over, and written.
     handed: AtomicUsize,
     written: AtomicUsize,
-    /// Told after each batch, to one who waits for room.
+    /// Notified after each batch, for producers that wait for room.
     drained: Notify,
 }
 
@@ -103,7 +105,7 @@ impl Delivery {
         {
             self.queue.drained.notified().await;
         }
-        // The task lives as long as the server; at its end nobody is left to hear.
+        // The task lives as long as the server; after it, no client is left.
         let Ok(room) = self.sender.reserve().await else {
             return;
         };
@@ -111,7 +113,7 @@ impl Delivery {
         room.send((target, broadcast));
     }
 
-    /// Hands a message over where waiting is not possible; false where it had to be dropped.
+    /// Hands a message over without waiting. Returns false if the message was dropped.
     pub fn try_send(&self, target: Recipients, broadcast: Broadcast) -> bool {
         let Ok(room) = self.sender.try_reserve() else {
             return false;
@@ -142,7 +144,8 @@ impl Delivery {
         true
     }
 
-    /// Returns once all that was handed over until now is written, or waits for one socket alone.
+    /// Returns once every message handed over so far is written or waits in the queue of its
+    /// client.
     pub async fn settled(&self) {
         let handed = self.queue.handed.load(Ordering::Relaxed);
         loop {
@@ -155,7 +158,7 @@ impl Delivery {
     }
 }
 
-/// Visits the clients that a message is for, and counts them.
+/// Calls `visit` for each client that receives a message; returns how many there are.
 fn visit(
     registry: &Registry,
     target: &Recipients,
@@ -172,8 +175,8 @@ fn visit(
     }
 }
 
-/// Writes what is queued for clients, or a message that is not queued, on as many processors as there are. True
-/// where one of them reads, but is far behind.
+/// Flushes the queues of clients, or writes one unqueued message to them, on all processors.
+/// Returns true if a client is reading but far behind.
 async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) -> bool {
     fn write_share(clients: impl Iterator<Item = Arc<Client>>, single: Option<&Broadcast>) -> bool {
         let write = |client: Arc<Client>| match single {
@@ -193,7 +196,7 @@ async fn write(clients: &mut Vec<Arc<Client>>, single: Option<Broadcast>) -> boo
     }
     let mut behind = write_share(clients.drain(..), (*single).as_ref());
     for share in shares {
-        // What comes next must not overtake this.
+        // The next message must not overtake this one.
         behind |= share.await.unwrap_or_default();
     }
     behind
@@ -209,7 +212,7 @@ async fn deliver(
     let mut dirty = Vec::new();
     while receiver.recv_many(&mut batch, BATCH).await > 0 {
         let (count, mut delivered, mut bytes, mut behind) = (batch.len(), 0, 0, false);
-        // One that comes alone needs no queues.
+        // A message that arrives alone needs no queues.
         let alone = count == 1;
         for (target, broadcast) in &batch {
             bytes += broadcast.size();
@@ -240,7 +243,7 @@ async fn deliver(
         queue.written.fetch_add(count, Ordering::Relaxed);
         queue.drained.notify_waiters();
         queue.drained.notify_one();
-        // Connections' own tasks get their turn between batches.
+        // Let the connections' tasks run between batches.
         tokio::task::yield_now().await;
         let backlog = receiver.len();
         if backlog > 0 && behind {

@@ -1,8 +1,9 @@
-//! What waits to be written to one connection: a bounded queue of shared frames, flushed in one `writev`.
+//! The send queue of one connection: bounded, with frames shared between connections, and flushed
+//! in one `writev`.
 //!
-//! Whoever has frames for many connections pushes them all first and flushes afterwards, so that
-//! frames that come together leave together: one system call, not one each. On a plain socket the
-//! flush happens right there; the connection's own task is woken only where the socket is full.
+//! A sender with frames for many connections pushes all of them first and flushes afterwards, so
+//! that frames that arrive together leave in one system call. On a plain socket the sender flushes;
+//! it wakes the connection's own task only if the socket is full.
 
 mod queue;
 mod reconnect;
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 use tokio::net::TcpStream;
 
-/// How much may wait for one connection before it is closed as too slow.
+/// How much may wait for one connection. A connection that exceeds it is closed as too slow.
 #[derive(Debug, Clone, Copy)]
 pub struct OutboxLimits {
     pub messages: usize,
@@ -36,14 +37,14 @@ impl Default for OutboxLimits {
     }
 }
 
-/// What became of a frame that was queued.
+/// The state of the queue after a frame was pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queued {
-    /// Nothing waits before it: the caller owes a [`flush`](Outbox::flush).
+    /// The frame is the first: the caller must [`flush`](Outbox::flush).
     First,
-    /// The connection's task will come to it, or it was one too many.
+    /// The connection's task will write it, or the queue was full.
     Waits,
-    /// So do thousands before it, for a client that reads.
+    /// Thousands of frames wait before it, and the client is reading.
     Behind,
 }
 
@@ -52,19 +53,20 @@ pub struct Outbox {
     queue: Mutex<FrameQueue>,
     limits: OutboxLimits,
     overflowed: AtomicBool,
-    /// Wakes whoever writes.
+    /// Wakes the task that writes.
     waker: AtomicWaker,
-    /// Wakes the connection, where another task writes.
+    /// Wakes the connection's task if another task writes.
     owner: AtomicWaker,
     budget: Arc<MemoryBudget>,
 }
 
-/// Frames, and their bytes, that may be queued before they are counted with what all clients hold.
+/// A queue below these limits is not counted towards the budget of all connections.
 const UNCOUNTED: usize = 64;
 const UNCOUNTED_BYTES: usize = 16 << 10;
 
 impl Outbox {
-    /// `direct` is the socket where frames go as they are; without it only the connection's task writes.
+    /// `direct` is a plain socket that senders may write to; without it only the connection's task
+    /// writes.
     pub fn new(
         limits: OutboxLimits,
         direct: Option<Arc<TcpStream>>,
@@ -88,13 +90,14 @@ impl Outbox {
         self.queue(frame, true)
     }
 
-    /// Queues a frame that does not count where a client may come back: a ping, a close, an acknowledgement.
+    /// Queues a frame that is not numbered for stateful reconnect: a ping, a close, an
+    /// acknowledgement.
     pub fn push_control(&self, frame: Bytes) -> Queued {
         self.queue(frame, false)
     }
 
-    /// Writes a frame now where nothing waits before it, as far as the socket takes it; what it does
-    /// not take waits. True as of [`flush`](Self::flush).
+    /// Writes a frame at once if the queue is empty, and queues what the socket does not accept.
+    /// Returns what [`flush`](Self::flush) returns.
     pub fn send(&self, frame: &Bytes) -> bool {
         let mut queue = self.lock();
         if queue.is_idle()
@@ -155,8 +158,8 @@ impl Outbox {
         self.budget.recount(&mut queue.counted, now);
     }
 
-    /// Writes what waits, as far as the socket takes it; the rest is left to the connection's task. True where
-    /// thousands still wait for a client that reads.
+    /// Writes as much as the socket accepts; the connection's task writes the rest. Returns true if
+    /// thousands of frames still wait for a client that is reading.
     pub fn flush(&self) -> bool {
         let mut queue = self.lock();
         let Some(socket) = queue.direct.take() else {
@@ -167,7 +170,7 @@ impl Outbox {
         };
         let flushed = loop {
             match queue.write(|slices| match slices {
-                // The shorter way through the kernel.
+                // For one frame, `send` does less work in the kernel than `writev`.
                 [frame] => SockRef::from(&*socket).send(frame),
                 frames => socket.try_write_vectored(frames),
             }) {
@@ -188,8 +191,8 @@ impl Outbox {
         behind
     }
 
-    /// The connection's task: registers to be woken, and writes through `write` until all is
-    /// written (true) or the socket is full (false).
+    /// For the connection's task: registers its waker and writes through `write`. Returns true if
+    /// everything is written, false if the socket is full.
     pub fn poll_flush(
         &self,
         context: &mut Context<'_>,
@@ -211,7 +214,7 @@ impl Outbox {
         written
     }
 
-    /// Whether more was pushed than may wait.
+    /// Whether a frame was dropped because the queue was full.
     pub fn overflowed(&self) -> bool {
         self.overflowed.load(Ordering::Relaxed)
     }
@@ -222,17 +225,17 @@ impl Outbox {
         self.owner.wake();
     }
 
-    /// Wakes whoever writes.
+    /// Wakes the task that writes.
     pub fn wake_writer(&self) {
         self.waker.wake();
     }
 
-    /// Registers the connection's task, where another one writes.
+    /// Registers the connection's task if another task writes.
     pub fn register_owner(&self, context: &Context<'_>) {
         self.owner.register(context.waker());
     }
 
-    /// Takes all frames that wait, and registers the taker to be woken by the next.
+    /// Takes all queued frames and registers the caller to be woken by the next one.
     pub fn take(&self, context: &Context<'_>) -> VecDeque<Bytes> {
         self.waker.register(context.waker());
         let mut queue = self.lock();
@@ -241,18 +244,18 @@ impl Outbox {
         self.recount(&mut queue);
         drop(queue);
         if !frames.is_empty() {
-            // There is room again for who produces.
+            // A stream that waits for room may go on.
             self.owner.wake();
         }
         frames
     }
 
-    /// How much waits to be written.
+    /// The bytes in the queue.
     pub fn waiting_bytes(&self) -> usize {
         self.lock().bytes
     }
 
-    /// Whether something was written since this was last asked.
+    /// Whether something was written since the last call.
     pub fn made_room(&self) -> bool {
         std::mem::take(&mut self.lock().wrote)
     }
@@ -261,7 +264,7 @@ impl Outbox {
         self.lock().frames.is_empty()
     }
 
-    /// Drops all that waits but a frame that is on its way, and takes frames again.
+    /// Drops all queued frames except one that is partly written, and accepts frames again.
     pub fn clear(&self) {
         let mut queue = self.lock();
         let begun = queue.begun.then(|| queue.frames.pop_front()).flatten();
@@ -272,8 +275,8 @@ impl Outbox {
         self.overflowed.store(false, Ordering::Relaxed);
     }
 
-    /// The connection is over: lets go of the socket, which methods that still run must not keep
-    /// open, and takes no more frames.
+    /// Ends the queue: accepts no more frames and releases the socket, so that methods that still
+    /// run do not keep it open.
     pub fn close(&self) {
         let mut queue = self.lock();
         queue.closed = true;
@@ -281,7 +284,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, FrameQueue> {
-        // A panic elsewhere leaves the queue whole: every change to it is a single step.
+        // A panic elsewhere cannot leave the queue half changed: each change is a single step.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

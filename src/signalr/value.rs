@@ -1,7 +1,7 @@
-//! A value as hub methods see it, whatever protocol carried it: from and to JSON and MessagePack.
+//! The values that hub methods receive and return, independent of the protocol.
 //!
-//! The two do not hold the same: bytes and instants are texts in JSON, as System.Text.Json writes
-//! them, and of their own kind in MessagePack (protocol.md, "Messages").
+//! JSON has fewer types than MessagePack: in JSON, bytes and instants are strings, as
+//! System.Text.Json writes them (protocol.md, "Messages").
 
 mod instant;
 mod json;
@@ -20,16 +20,16 @@ pub enum Value {
     Float(f64),
     Text(String),
     Binary(Vec<u8>),
-    /// A type and its bytes; instants are [`TIMESTAMP`].
+    /// An extension type and its bytes; [`TIMESTAMP`] is an instant.
     Extension(i8, Vec<u8>),
     Array(Vec<Value>),
-    /// Keys are data: written as they are.
+    /// The keys are data and never renamed.
     Map(Vec<(String, Value)>),
-    /// Keys are declared members: a naming policy may change them in JSON.
+    /// The keys are declared members: in JSON a naming policy may change them.
     Object(Vec<(&'static str, Value)>),
 }
 
-/// What JSON makes of declared members' names.
+/// How JSON spells the names of declared members.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NamingPolicy {
     /// ASP.NET Core's default: `BoardId` becomes `boardId`.
@@ -52,7 +52,7 @@ impl Value {
         }
     }
 
-    /// A whole number, also one that came as a float.
+    /// An integer, also if it was sent as a float.
     pub fn as_integer(&self) -> Option<i64> {
         match self {
             Value::Integer(number) => Some(*number),
@@ -63,7 +63,7 @@ impl Value {
         }
     }
 
-    /// A member of a map or an object, its name in any case.
+    /// A member of a map or an object; names are compared without regard to case.
     pub fn member(&self, name: &str) -> Option<&Value> {
         match self {
             Value::Map(members) => members

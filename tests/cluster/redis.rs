@@ -126,7 +126,7 @@ fn without_the_right_to_keep_a_log_messages_are_carried_all_the_same() {
         .program
         .lines()
         .iter()
-        .filter(|line| line.contains("keeps no log for us"))
+        .filter(|line| line.contains("Redis refuses the log of messages"))
         .count();
     assert!(said <= 1, "said once");
 }

@@ -22,7 +22,8 @@ impl From<DockerError> for Failure {
             DockerError::NoSocket(_) => unreachable(
                 "dockerNotFound",
                 message,
-                "install and start Docker, or choose servers: --redis HOST:PORT or none, --rabbitmq HOST:PORT or embedded",
+                "install and start Docker, or choose servers: --redis HOST:PORT or none, \
+                 --rabbitmq HOST:PORT or embedded",
             ),
             DockerError::NotPermitted(_) => {
                 unreachable("dockerNotPermitted", message, advice::PERMIT_DOCKER)

@@ -1,4 +1,4 @@
-//! The frames that wait for one connection, and writing as many as fit.
+//! The queued frames of one connection, written as many at a time as the socket accepts.
 
 use super::replay::Replay;
 use bytes::{Buf, Bytes};
@@ -7,37 +7,38 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
-/// More frames than that, or more bytes, are many for one client.
+/// A client with more queued frames, or more bytes, is behind.
 const BEHIND: usize = 4096;
 const BYTES_BEHIND: usize = 2 << 20;
-/// Frames that one system call takes.
+/// How many frames one system call writes.
 const FRAMES_PER_WRITE: usize = 64;
-/// The room for frames that an idle connection keeps: what the first of them allocates.
+/// The capacity that an idle connection keeps: what the first frame allocates.
 const ROOM_KEPT: usize = 4;
-/// What a frame costs beside its bytes.
+/// The memory that a frame uses beside its bytes.
 const FRAME: usize = std::mem::size_of::<Bytes>();
 
 #[derive(Default)]
 pub(super) struct FrameQueue {
-    /// The socket, if frames go to it as they are.
+    /// The socket, if senders may write to it.
     pub(super) direct: Option<Arc<TcpStream>>,
     /// The connection is over.
     pub(super) closed: bool,
     pub(super) frames: VecDeque<Bytes>,
     pub(super) bytes: usize,
-    /// What of it is counted with all others.
+    /// How much of it is counted in the budget of all connections.
     pub(super) counted: usize,
-    /// The first frame is written in part.
+    /// The first frame is partly written.
     pub(super) begun: bool,
-    /// Something was written: since a stream asked for room, and since a producer was told that it is too fast.
+    /// Something was written: since a stream asked for room, and since a producer was told that it
+    /// is too fast.
     pub(super) wrote: bool,
     pub(super) read: bool,
-    /// Where the client may come back on another socket: what it has not acknowledged.
+    /// With stateful reconnect: the frames that the client has not acknowledged.
     pub(super) replay: Option<Box<Replay>>,
 }
 
 impl FrameQueue {
-    /// What it takes of the memory.
+    /// The memory that the queue uses.
     pub(super) fn cost(&self) -> usize {
         let unacknowledged = self
             .replay
@@ -46,24 +47,24 @@ impl FrameQueue {
         self.bytes + self.frames.len() * FRAME + unacknowledged
     }
 
-    /// Whether a frame may go out beside the queue.
+    /// Whether a frame may be written without being queued.
     pub(super) fn is_idle(&self) -> bool {
         self.frames.is_empty() && self.replay.is_none()
     }
 
-    /// Takes the rest of a frame that was written in part.
+    /// Queues the rest of a frame that was partly written.
     pub(super) fn begin(&mut self, rest: Bytes) {
         self.bytes += rest.len();
         self.frames.push_back(rest);
         self.begun = true;
     }
 
-    /// Whether many wait although the client reads: something was taken since this was last true.
+    /// Whether the client is reading but behind: something was written since this was last true.
     pub(super) fn is_behind(&mut self) -> bool {
         (self.frames.len() > BEHIND || self.bytes > BYTES_BEHIND) && std::mem::take(&mut self.read)
     }
 
-    /// One write of as much as fits into it; true once nothing is left.
+    /// Writes once, as much as one call accepts. Returns true if nothing is left.
     pub(super) fn write(
         &mut self,
         write: impl FnOnce(&[IoSlice<'_>]) -> io::Result<usize>,
@@ -73,7 +74,7 @@ impl FrameQueue {
             return Ok(true);
         }
         if self.replay.as_ref().is_some_and(|replay| replay.is_full()) && !self.begun {
-            // Nothing more until the client acknowledges some; that wakes the writer.
+            // Wait until the client acknowledges some frames; that wakes the writer.
             return Ok(true);
         }
         let mut written = if self.frames.len() == 1 {
@@ -110,7 +111,7 @@ impl FrameQueue {
         Ok(self.frames.is_empty())
     }
 
-    /// An idle connection holds next to no buffer, and the next frame needs no allocation.
+    /// Keeps a small buffer on an idle connection, so that the next frame needs no allocation.
     fn shrink(&mut self) {
         if self.frames.capacity() > ROOM_KEPT {
             self.frames = VecDeque::new();

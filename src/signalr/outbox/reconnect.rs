@@ -1,4 +1,5 @@
-//! Keeping frames for a client that comes back on another socket (protocol.md, "Stateful reconnect").
+//! Keeping frames for a client that comes back on another socket (protocol.md, "Stateful
+//! reconnect").
 
 use super::Outbox;
 use super::queue::FrameQueue;
@@ -6,15 +7,15 @@ use super::replay::Replay;
 use bytes::Bytes;
 
 impl Outbox {
-    /// From now on counted frames are kept until they are acknowledged; at most `limit` bytes of
-    /// them are under way at a time.
+    /// From now on keeps numbered frames until the client acknowledges them. At most `limit` bytes
+    /// are written without an acknowledgement.
     pub fn keep_for_replay(&self, limit: usize) {
         let mut queue = self.lock();
-        // What waits already, the handshake's answer, does not count.
+        // The handshake response, which is queued already, is not numbered.
         queue.replay = Some(Box::new(Replay::new(limit, queue.frames.len())));
     }
 
-    /// The client has all counted frames up to a number.
+    /// The client has received all numbered frames up to `number`.
     pub fn acknowledge(&self, number: i64) {
         let mut queue = self.lock();
         let Some(replay) = &mut queue.replay else {
@@ -25,8 +26,8 @@ impl Outbox {
         self.wake();
     }
 
-    /// Begins again on a new socket: the frame that tells the number of the first unacknowledged
-    /// message, then all of them.
+    /// Starts again on a new socket: first the frame with the number of the first unacknowledged
+    /// message, then all unacknowledged messages.
     pub fn replay(&self, sequence: impl FnOnce(i64) -> Bytes) {
         let mut queue = self.lock();
         let FrameQueue {

@@ -1,4 +1,4 @@
-//! Counted messages that a client may want again on another socket (protocol.md, "Stateful reconnect").
+//! Numbered messages, kept until the client acknowledges them (protocol.md, "Stateful reconnect").
 
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -8,16 +8,16 @@ pub(super) struct Replay {
     unacknowledged: VecDeque<Bytes>,
     /// The number of the first of them.
     first: i64,
-    /// How many of them were written, and their bytes; no more is written above the limit.
+    /// How many of them are written, and their bytes; above the limit nothing more is written.
     written: usize,
     written_bytes: usize,
     limit: usize,
-    /// Which of the queue's frames are counted.
+    /// For each frame in the queue, whether it is numbered.
     counted: VecDeque<bool>,
 }
 
 impl Replay {
-    /// Counts from now on; `waiting` frames are in the queue already and do not count.
+    /// Numbers frames from now on; the `waiting` frames that are queued already are not numbered.
     pub(super) fn new(limit: usize, waiting: usize) -> Self {
         Replay {
             first: 1,
@@ -27,17 +27,17 @@ impl Replay {
         }
     }
 
-    /// Nothing more may be written until the client acknowledges some.
+    /// Whether the client must acknowledge some frames before more are written.
     pub(super) fn is_full(&self) -> bool {
         self.written_bytes > self.limit
     }
 
-    /// What was written and may be wanted again.
+    /// The bytes that are kept.
     pub(super) fn written_bytes(&self) -> usize {
         self.written_bytes
     }
 
-    /// A frame goes into the queue.
+    /// A frame was queued.
     pub(super) fn queued(&mut self, frame: &Bytes, counted: bool) {
         self.counted.push_back(counted);
         if counted {
@@ -55,7 +55,8 @@ impl Replay {
         }
     }
 
-    /// The client has everything up to a number; nobody has what was not written yet.
+    /// The client acknowledges everything up to a number. It cannot acknowledge what is not
+    /// written.
     pub(super) fn acknowledge(&mut self, number: i64) {
         while self.written > 0 && self.first <= number {
             self.written_bytes -= self
@@ -67,7 +68,8 @@ impl Replay {
         }
     }
 
-    /// The queue for a new socket: the number of the first unacknowledged message, then all of them.
+    /// Returns the queue for a new socket: the frame with the number of the first unacknowledged
+    /// message, then all unacknowledged messages.
     pub(super) fn restart(&mut self, sequence: impl FnOnce(i64) -> Bytes) -> VecDeque<Bytes> {
         let frames: VecDeque<_> = std::iter::once(sequence(self.first))
             .chain(self.unacknowledged.iter().cloned())

@@ -1,6 +1,6 @@
 //! Instants as System.Text.Json writes them.
 
-/// A timestamp's bytes as ISO 8601 in UTC; `None` where they are none.
+/// The bytes of a MessagePack timestamp as ISO 8601 in UTC; `None` if they are no timestamp.
 pub(super) fn instant(bytes: &[u8]) -> Option<String> {
     let number = |bytes: &[u8]| {
         bytes

@@ -114,7 +114,7 @@ fn read_json(reader: &mut JsonReader<'_>) -> Result<Value, JsonError> {
 }
 
 fn number(text: &str) -> Value {
-    // A zero below zero is none of the whole numbers.
+    // Negative zero is a float: an integer would lose the sign.
     if let Some(number) = text.parse().ok().filter(|_| text != "-0") {
         return Value::Integer(number);
     }
@@ -124,7 +124,8 @@ fn number(text: &str) -> Value {
         .unwrap_or(Value::Null)
 }
 
-/// System.Text.Json's camel case: the first capital, and those that follow it up to the last before a small letter.
+/// System.Text.Json's camel case: lowers the capitals at the start, but not one that begins the
+/// next word (`URLValue` becomes `urlValue`).
 fn camel(name: &str) -> String {
     let mut letters: Vec<char> = name.chars().collect();
     for place in 0..letters.len() {

@@ -3,7 +3,7 @@
 use super::{NamingPolicy, Value};
 use crate::message_pack::{self, MessagePackError, MessagePackKind, MessagePackReader};
 
-/// How deep values may lie inside one another, as in .NET.
+/// The deepest nesting, as in .NET.
 const MAXIMUM_DEPTH: usize = 64;
 
 impl Value {
@@ -69,7 +69,7 @@ fn read_message_pack(
             Value::Extension(kind, bytes.to_vec())
         }
         MessagePackKind::Array => {
-            // The count comes from the wire: nothing is reserved by it.
+            // Do not reserve memory for this count: it comes from the client.
             let mut items = Vec::new();
             for _ in 0..reader.array()? {
                 items.push(read_message_pack(reader, depth - 1)?);
@@ -81,7 +81,7 @@ fn read_message_pack(
             for _ in 0..reader.map()? {
                 let key = match read_message_pack(reader, depth - 1)? {
                     Value::Text(key) => key,
-                    // As a text within a text within a text they would grow without end.
+                    // Nested keys would be escaped at each level and grow exponentially.
                     Value::Array(_) | Value::Map(_) => {
                         return Err(MessagePackError("a key that is a plain value"));
                     }

@@ -1,10 +1,10 @@
-//! Commands that wait for another server to say that they are done.
+//! Commands that wait for the acknowledgement of another server.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::oneshot;
 
-/// Commands that wait for another server to say that it is done.
+/// Commands that wait for the acknowledgement of another server.
 #[derive(Default)]
 pub(super) struct Acknowledgements {
     waiting: Mutex<(i32, HashMap<i32, oneshot::Sender<()>>)>,
@@ -27,7 +27,7 @@ impl Acknowledgements {
             .unwrap_or_else(PoisonError::into_inner)
             .1
             .remove(&number);
-        // Who gave up waiting needs no answer.
+        // The waiting caller may have given up.
         let _ = waiting.map(|waiting| waiting.send(()));
     }
 }

@@ -1,4 +1,5 @@
-//! Catching up with what was published while a hub could not hear, and appending again what Redis lost.
+//! Catches up on messages that were published while this hub was disconnected, and restores
+//! messages that Redis lost.
 
 use super::log::{CHUNK, Counts, LogMessage, LogPlace, is_forbidden, is_full};
 use super::shared::Shared;
@@ -8,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// No epoch of any Redis.
+/// An epoch that no Redis has.
 const UNKNOWN_EPOCH: &str = "?";
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 impl Shared {
-    /// Has Redis say where its log ends, in its place among the messages; also a sign that the connection lives.
+    /// Makes Redis publish a mark with the end of its log; the reply also shows that the connection
+    /// works.
     pub(super) async fn mark(&self, redis: &mut RedisConnection) -> Result<(), RedisError> {
         self.mark_with(redis, 0).await
     }
@@ -47,7 +49,7 @@ impl Shared {
         }
     }
 
-    /// Delivers what was missed, then what was held back, once everything is subscribed again.
+    /// After all channels are subscribed again: delivers the missed messages, then the held ones.
     pub(super) async fn catch_up(
         self: &Arc<Self>,
         redis: &mut RedisConnection,
@@ -67,7 +69,7 @@ impl Shared {
                 self.log.marked.notified().await;
             }
         };
-        // It comes on this connection, right beside the answer; only a Redis that is full has sent none.
+        // The mark arrives on this connection with the reply, unless Redis is out of memory.
         if tokio::time::timeout(ANSWER_WITHIN, reached).await.is_err()
             && !self.log.full.load(Ordering::Relaxed)
         {
@@ -98,7 +100,7 @@ impl Shared {
                 }
             }
         }
-        // Of those held back before the mark only what is not in the log is new.
+        // Of the messages held before the mark, deliver only those that are not in the log.
         while let Some(message) = self.log.held_before_mark() {
             if !self.log.take(&mut known, &message) {
                 self.deliver_late(&message).await;
@@ -115,7 +117,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Delivers what is held back, and holds back no more.
+    /// Delivers the held messages and ends holding.
     async fn release_held(self: &Arc<Self>) {
         let count = self.log.lock().heard_count;
         loop {
@@ -151,7 +153,7 @@ impl Shared {
         self.log.note(&mut self.log.lock(), channel, payload);
     }
 
-    /// Appends again what this hub published last, where Redis lost it, and tells the others.
+    /// If Redis lost its log: appends this hub's last messages again and tells the other hubs.
     pub(super) async fn restore_log(&self, redis: &mut RedisConnection) -> Result<(), RedisError> {
         if !self.log.is_available() {
             return Ok(());
@@ -176,7 +178,7 @@ impl Shared {
                 state.own_epoch = mark.epoch;
                 return Ok(());
             }
-            // Until all of it is there nothing is.
+            // Others read the range only after all of it is appended.
             state.own_epoch = UNKNOWN_EPOCH.into();
             state.own_last = LogPlace::default();
             state.own.iter().map(|own| own.message.clone()).collect()

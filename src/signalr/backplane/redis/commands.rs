@@ -1,5 +1,5 @@
-//! What servers ask of one another over Redis: groups of each other's connections, clients' answers,
-//! and tokens that another server negotiated (protocol.md, "Backplane").
+//! Commands between servers over Redis: group membership of each other's connections, results from
+//! clients, and tokens that another server negotiated (protocol.md, "Backplane").
 
 use super::RedisBackplane;
 use super::shared::Shared;
@@ -16,21 +16,21 @@ use std::time::Duration;
 const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(30);
 
 impl RedisBackplane {
-    /// Sends an invocation to another server's connection; false where nobody holds it.
+    /// Sends an invocation to another server's connection. Returns false if no server has it.
     pub async fn request(
         &self,
         connection: &str,
         id: &str,
         request: &Broadcast,
     ) -> Result<bool, BackplaneError> {
-        // The channel is named without the prefix that StackExchange.Redis adds on its own.
+        // The envelope names the channel without the prefix that StackExchange.Redis adds.
         let return_channel = format!("{}:internal:return:{}", self.shared.hub, self.shared.server);
         let envelope = self.shared.envelope(request, Some((id, &return_channel)));
         let channel = self.shared.channel(&format!("connection:{connection}"));
         Ok(self.publish_to(&channel, envelope).await? > 0)
     }
 
-    /// Puts another server's connection into a group, or takes it out.
+    /// Adds another server's connection to a group, or removes it.
     pub async fn change_group(
         &self,
         connection: &str,
@@ -43,7 +43,7 @@ impl RedisBackplane {
         command.arg("NUMSUB").arg(&channel);
         let holders: Vec<(String, usize)> = self.within(command.query_async(&mut redis)).await?;
         if holders.first().is_none_or(|(_, count)| *count == 0) {
-            // .NET would wait for half a minute to learn the same.
+            // No server has the connection. .NET waits 30 seconds before it fails.
             return Err(BackplaneError::NoSuchConnection(connection.to_owned()));
         }
         let (id, done) = self.shared.acknowledgements.expect();
@@ -68,8 +68,8 @@ impl RedisBackplane {
             .map(drop)
     }
 
-    /// Returns once what Redis took before has come to this server too, or can't come: Redis does one thing
-    /// after another, and so an acknowledgement sent to ourselves comes behind all of it.
+    /// Returns once everything that Redis accepted before has reached this server, or cannot reach
+    /// it. Redis keeps the order, so an acknowledgement that we send to ourselves arrives last.
     pub async fn settled(&self) {
         let (id, done) = self.shared.acknowledgements.expect();
         let channel = self
@@ -85,7 +85,7 @@ impl RedisBackplane {
         self.shared.acknowledgements.settle(id);
     }
 
-    /// Sends a client's answer to the server that asked.
+    /// Sends a client's result to the server that invoked it.
     pub fn send_result(&self, channel: String, protocol: Protocol, completion: Vec<u8>) {
         let payload = envelope::write_completion(protocol.name(), &completion);
         self.shared.publish_soon(
@@ -94,7 +94,7 @@ impl RedisBackplane {
         );
     }
 
-    /// Tells the other servers of a token; they do without where Redis refuses.
+    /// Announces a token to the other servers. If Redis refuses, only this server knows the token.
     pub async fn announce(&self, token: &str, id: &str, lifetime: Duration) {
         let Ok(mut redis) = self.shared.publisher() else {
             return;
@@ -111,7 +111,7 @@ impl RedisBackplane {
         }
     }
 
-    /// Takes back what was announced; where Redis refuses, the token expires by itself.
+    /// Withdraws a token. If Redis refuses, the token expires by itself.
     pub fn retract(&self, token: &str) {
         let Ok(mut redis) = self.shared.publisher() else {
             return;
@@ -125,7 +125,7 @@ impl RedisBackplane {
         });
     }
 
-    /// Takes a token that another server announced.
+    /// Claims a token that another server announced.
     pub async fn redeem(&self, token: &str) -> Option<(String, String)> {
         let mut redis = self.shared.publisher().ok()?;
         let mut command = cmd("GETDEL");
@@ -159,7 +159,7 @@ impl RedisBackplane {
 }
 
 impl Shared {
-    /// Publishes from where nobody can wait for it. Who waits for what is lost with Redis asks again, or gives up.
+    /// Publishes without waiting. If the message is lost, its receiver asks again or times out.
     pub(super) fn publish_soon(&self, channel: String, payload: Vec<u8>) {
         let Ok(mut redis) = self.publisher() else {
             return;
@@ -173,7 +173,7 @@ impl Shared {
         });
     }
 
-    /// Another server asks for one of our connections to be put into a group, or taken out.
+    /// Another server asks to add one of our connections to a group, or to remove it.
     pub(super) fn obey(self: &Arc<Self>, payload: &[u8]) {
         let command = match envelope::read_group_command(payload) {
             Ok(command) => command,
@@ -190,12 +190,17 @@ impl Shared {
                 Ok(true) => confirmed = self.subscriptions.want(name),
                 Ok(false) => {}
                 Err(full) => {
-                    // There is no word for it: who asked waits in vain, and so learns that it was not done.
+                    // The protocol has no refusal: the other server gets no acknowledgement and
+                    // times out.
                     self.parts
                         .metrics
                         .refused_joins
                         .fetch_add(1, Ordering::Relaxed);
-                    return tracing::warn!(connection = command.connection, %full, "a group that another server asks for is one too many");
+                    return tracing::warn!(
+                        connection = command.connection,
+                        %full,
+                        "cannot join the group that another server asks for"
+                    );
                 }
             }
         } else if command.action == Some(GroupAction::Remove)
@@ -214,7 +219,7 @@ impl Shared {
         );
         let shared = self.clone();
         tokio::spawn(async move {
-            // The group's messages must reach the connection before the other server hears that they do.
+            // Acknowledge only once the group's messages reach the connection.
             if let Some(confirmed) = confirmed {
                 let _ = confirmed.await;
             }
@@ -229,7 +234,7 @@ impl Shared {
         }
     }
 
-    /// A client on another server answers.
+    /// A client on another server returns a result.
     pub(super) fn returned(&self, payload: &[u8]) {
         let read = envelope::read_completion(payload)
             .ok()

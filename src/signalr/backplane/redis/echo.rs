@@ -1,9 +1,12 @@
-//! How far each hub that shares the Redis has heard, so that none publishes faster than another reads.
+//! How far each hub behind the same Redis has read, so that no hub publishes faster than another
+//! reads.
 //!
-//! A hub that publishes much *asks* now and then, on a channel among its messages: who hears the question has heard all
-//! that was published before it, delivers that, and then answers with its name. Who lags is waited for: a hub that
-//! answers may be little behind, one that fell silent much more, so that the log still has all of it when it comes
-//! back, and one that stays away is given up. Of ASP.NET Core's hubs, which do not answer, nothing is known, as ever.
+//! A hub that publishes much sends a *question* from time to time, on a channel among its messages.
+//! A hub that receives the question has received everything before it; it delivers that and answers
+//! with its name. The publisher waits for hubs that lag. It stays close to a hub that answers. It
+//! may run further ahead of a silent hub, but not so far that the log loses messages before the hub
+//! returns; a hub that stays away is given up. ASP.NET Core's hubs do not answer; they are not
+//! waited for.
 
 use super::log::LOG_BYTES;
 use crate::message_pack::{self, MessagePackError, MessagePackReader};
@@ -13,18 +16,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// Bytes that all hubs together may be ahead of one that answers: enough for the way there and back, little enough
-/// for what a Redis that dies may take with it.
+/// How many bytes all hubs together may be ahead of a hub that answers: enough for a round trip,
+/// and not more than may be lost if Redis dies.
 const AHEAD: u64 = 4 << 20;
-/// Bytes that they may be ahead of one that is silent: half of what the log holds.
+/// How many bytes they may be ahead of a silent hub: half of the log.
 const AHEAD_OF_SILENT: u64 = LOG_BYTES as u64 / 2;
-/// A question is asked after a sixteenth of what a hub may be ahead.
+/// A hub asks after each sixteenth of the allowed lead.
 const QUESTIONS: u64 = 16;
-/// Who has owed an answer for so long is silent, and then given up.
+/// A hub that has not answered for this long is silent; later it is given up.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(2);
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(20);
 const GONE: usize = 16;
-/// In place of a question's number: the hub that is named leaves.
+/// In place of a question's number: the named hub leaves.
 pub(super) const GOODBYE: u64 = u64::MAX;
 
 #[derive(Default)]
@@ -41,14 +44,14 @@ struct EchoState {
     published: u64,
     asked: u64,
     hubs: HashMap<String, Hearer>,
-    /// Those that left last, of whom an answer may still be on its way.
+    /// The hubs that left last; their answers may still arrive.
     gone: VecDeque<String>,
 }
 
 /// A hub that answered once.
 struct Hearer {
     heard: u64,
-    /// Since when it owes an answer.
+    /// Since when its answer is missing.
     owes_since: Option<Instant>,
 }
 
@@ -57,7 +60,7 @@ impl Echoes {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts what was just published; the count until now, and up to where all have heard.
+    /// Counts what was just published. Returns the total, and up to where all hubs have read.
     pub(super) fn published(&self, bytes: u64) -> (u64, u64) {
         let mut state = self.lock();
         state.published += bytes;
@@ -72,13 +75,13 @@ impl Echoes {
         )
     }
 
-    /// Whether it is time for a question, among so many hubs.
+    /// Whether it is time for a question, with this many hubs.
     pub(super) fn is_due(&self, hubs: u64) -> bool {
         let state = self.lock();
         state.published - state.asked >= AHEAD / hubs / QUESTIONS
     }
 
-    /// The next question's number. All owe an answer from now on.
+    /// The number of the next question; from now on all hubs owe an answer.
     pub(super) fn question(&self) -> u64 {
         let mut state = self.lock();
         state.asked = state.published;
@@ -90,13 +93,13 @@ impl Echoes {
         state.asked
     }
 
-    /// A hub has heard a question, and all before it.
+    /// A hub has read a question and everything before it.
     pub(super) fn answer(&self, hub: &str, number: u64) {
         let mut state = self.lock();
         if state.gone.iter().any(|gone| gone == hub) {
             return;
         }
-        // Nobody has heard what was not published.
+        // Ignore answers about messages that were not published.
         let number = number.min(state.published);
         let owes_since = (number < state.asked).then(Instant::now);
         match state.hubs.get_mut(hub) {
@@ -131,7 +134,7 @@ impl Echoes {
         self.answered.notify_waiters();
     }
 
-    /// A hub that others may not be further ahead of.
+    /// A hub that is too far behind, if there is one.
     pub(super) fn laggard(&self, hubs: u64, now: Instant) -> Option<String> {
         let mut state = self.lock();
         let owes = |hub: &Hearer| hub.owes_since.map_or(Duration::ZERO, |since| now - since);
@@ -161,7 +164,7 @@ pub(super) fn write(number: u64, server: &str) -> Vec<u8> {
     out
 }
 
-/// A question's number and who asked it, or an answer's and who gave it; an error where something else was said.
+/// The number and sender of a question or an answer; an error if the message is neither.
 pub(super) fn read(bytes: &[u8]) -> Result<(u64, &str), MessagePackError> {
     let mut reader = MessagePackReader::new(bytes);
     reader.array()?;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// How often a hub that waits asks again: a question may be lost.
+/// How often a waiting hub asks again, because a question may be lost.
 const ASKED_AGAIN: Duration = Duration::from_millis(250);
 
 impl RedisBackplane {
-    /// Tells the others not to wait for this hub any more; where that fails they find out by themselves.
+    /// Tells the other hubs to stop waiting for this one. If that fails, they time out.
     pub async fn leave(&self) {
         self.shared.echoes.left.store(true, Ordering::Relaxed);
         let goodbye = write(GOODBYE, &self.shared.server);
@@ -45,7 +45,7 @@ impl Shared {
         self.hubs.load(Ordering::Relaxed).max(1) as u64
     }
 
-    /// Takes note of what Redis took, and asks where it is time to.
+    /// Counts what Redis accepted, and asks a question if it is time.
     pub(super) fn published(&self, messages: Vec<LogMessage>) {
         let bytes = messages
             .iter()
@@ -58,7 +58,7 @@ impl Shared {
         }
     }
 
-    /// Asks all hubs to say that they have heard what was published until now.
+    /// Asks all hubs to confirm what was published so far.
     pub(super) fn ask(&self) {
         self.publish_soon(
             self.channel("internal:log"),
@@ -71,7 +71,7 @@ impl Shared {
         if number == GOODBYE {
             return self.echoes.forget(server);
         }
-        // Who has not caught up has not heard; the question comes again. Who has left is not waited for.
+        // Do not answer while catching up (the question is repeated) or after leaving.
         if self.log.is_catching_up() || self.echoes.left.load(Ordering::Relaxed) {
             return;
         }

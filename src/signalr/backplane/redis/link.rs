@@ -1,4 +1,4 @@
-//! A connection to Redis, made and made again until it works.
+//! Connects to Redis, again and again until it works.
 
 use crate::connection_string::redis::RedisOptions;
 use crate::redis::{Push, RedisConnection, find};
@@ -8,8 +8,8 @@ use std::time::Duration;
 pub(super) const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
-/// Connects with a growing pause between tries; says once what is wrong and once that it is well. `key` is one that
-/// the connection is to be used for.
+/// Connects with growing pauses between attempts; logs the first failure and the success. `key` is
+/// a key that the connection will use.
 pub(super) async fn connect_until_it_works(
     options: &RedisOptions,
     key: &str,
@@ -27,7 +27,7 @@ pub(super) async fn connect_until_it_works(
             }
             Err(error) if !complained => {
                 complained = true;
-                tracing::error!(purpose, error = %error, "Redis is not reachable; trying on");
+                tracing::error!(purpose, error = %error, "cannot reach Redis; still trying");
             }
             Err(_) => {}
         }

@@ -1,4 +1,4 @@
-//! The connection that listens: keeps Redis in step with the table of subscriptions, and hears its
+//! The subscribing connection: keeps Redis in step with the table of subscriptions and receives
 //! messages.
 
 use super::echo;
@@ -10,10 +10,10 @@ use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Keeps a connection for listening, with everything wanted subscribed.
+/// Keeps a connection open on which all wanted channels are subscribed.
 pub(super) async fn listen_task(shared: Arc<Shared>) {
     loop {
-        // Each connection has its own: the end of one may be told when the next is there.
+        // One per connection: the end of the old one may be reported when the new one exists.
         let lost = Arc::new(Notify::new());
         let push = {
             let (listener, lost) = (shared.clone(), lost.clone());
@@ -31,7 +31,7 @@ pub(super) async fn listen_task(shared: Arc<Shared>) {
         tokio::select! {
             result = subscribe_for_ever(&shared, &mut connection) => {
                 if let Err(error) = result {
-                    tracing::warn!(%error, "Redis: listening failed, and is begun anew");
+                    tracing::warn!(%error, "the subscribing connection to Redis failed; reconnecting");
                     tokio::time::sleep(FIRST_RETRY).await;
                 }
             }
@@ -44,7 +44,8 @@ pub(super) async fn listen_task(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    /// A message from Redis. Runs inside the connection's driver, so it only queues. `lost` gives the connection up.
+    /// Handles a message from Redis. Runs in the connection's driver, so it only queues. `lost`
+    /// drops the connection.
     fn hear(self: &Arc<Self>, channel: &str, payload: &[u8], lost: &Notify) {
         let Some(name) = self.name_of(channel) else {
             return;
@@ -56,7 +57,7 @@ impl Shared {
             Some("groups") => return self.obey(payload),
             Some("ack") => return self.acknowledged(payload),
             Some("return") => return self.returned(payload),
-            // These two are between hubs of our kind: what is said to all, and to one alone.
+            // Between hubs of this program only: messages to all of them, and to this one.
             Some("log") => {
                 return match echo::read(payload) {
                     Ok((number, server)) => self.echo(number, server),
@@ -78,7 +79,8 @@ impl Shared {
             return;
         };
         if !self.parts.delivery.try_send(target, broadcast) {
-            // Nobody can wait here. The connection is given up, and what it would have brought is asked for again.
+            // The driver must not wait. Drop the connection; catching up fetches the messages
+            // again.
             self.parts.metrics.dropped.fetch_add(1, Ordering::Relaxed);
             self.log.unheard();
             self.log.deaf();
@@ -129,7 +131,7 @@ async fn subscribe_for_ever(
             shared.subscriptions.confirm(&missing, true);
         }
         if !spare.is_empty() {
-            // Marked first: a join meanwhile must see that the channel has to be subscribed again.
+            // Mark first: a join in the meantime must see that the channel is not subscribed.
             shared.subscriptions.confirm(&spare, false);
             connection.unsubscribe(names(&spare)).await?;
         }

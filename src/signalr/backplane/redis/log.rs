@@ -1,14 +1,17 @@
-//! A log in Redis of what was published lately, from which a hub that could not hear reads what it missed.
+//! A log of recent messages in Redis, from which a hub that was disconnected reads what it missed.
 //!
-//! Redis forgets a message as soon as it was published. Hubs of our kind therefore append each to a stream, in one
-//! transaction with publishing it; ASP.NET Core's know nothing of that, and what they publish is lost to who does not
-//! listen, as ever. Every few seconds a hub has Redis publish a *mark* to it alone: the log's end at that moment. Redis
-//! does one thing after another, so what is heard before a mark is in the log before that end, and what is heard after
-//! it is behind. One whose listening connection was cut thus knows where to read on; what it had heard since the last
-//! mark it tells by digests, and what comes anew meanwhile is held back, so that order is kept.
+//! Redis keeps no published message. Hubs of this program therefore append each message to a
+//! stream, in one transaction with publishing it. ASP.NET Core's hubs do not; their messages are
+//! lost to a hub that is disconnected, as in .NET.
 //!
-//! A Redis that was started anew has lost its log, and says so by another epoch: each hub then appends again what it
-//! published last, and tells the others where that stands.
+//! Every few seconds a hub makes Redis publish a *mark* to it: the end of the log at that moment.
+//! Redis keeps the order, so a message received before the mark is in the log before that end, and
+//! a message received after it is behind. After a lost connection a hub reads on from its last
+//! mark. It recognises messages that it received since the mark by their digests, and holds new
+//! messages back until it has caught up, which keeps the order.
+//!
+//! A restarted Redis has lost its log; its *epoch* is another. Each hub then appends its last
+//! messages again and tells the other hubs where they are.
 
 mod append;
 mod counts;
@@ -26,24 +29,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// How long a message stays in the log, and how much of them.
+/// How long messages stay in the log, and how many bytes and entries it holds.
 const KEPT_SECONDS: usize = 60;
 pub(super) const LOG_BYTES: usize = 64 << 20;
 const LOG_ENTRIES: usize = 400_000;
-/// What a stream needs for an entry beside its message.
+/// The memory that an entry of the stream uses beside its message.
 pub(super) const ENTRY_BYTES: usize = 64;
-/// How long a hub keeps what it published itself although all have heard it, and knows what it heard.
+/// How long a hub keeps its own messages after all hubs have read them, and the digests of received
+/// messages.
 const OWN_KEPT: Duration = Duration::from_secs(10);
 const OWN_KEPT_BYTES: usize = 16 << 20;
 const HEARD_KEPT: Duration = Duration::from_secs(30);
 const DIGESTS: usize = 400_000;
-/// Messages held back while catching up; more are let pass, out of order.
+/// How many messages are held while catching up; further ones are delivered out of order.
 const HELD: usize = 20_000;
 const HELD_BYTES: usize = 64 << 20;
-/// Entries that one command reads or appends, at most.
+/// How many entries one command reads or appends at most.
 pub(super) const CHUNK: usize = 256;
 
-/// The log's end at a moment.
+/// The end of the log at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) epoch: String,
@@ -62,9 +66,9 @@ pub(super) struct Log {
     state: Mutex<LogState>,
     hasher: RandomState,
     pub(super) marked: Notify,
-    /// This Redis, or this user of it, has no streams: messages are published and no more.
+    /// Redis, or its user, allows no streams: messages are only published.
     pub(super) unavailable: AtomicBool,
-    /// Redis had no room for the last mark.
+    /// Redis was out of memory at the last mark.
     pub(super) full: AtomicBool,
 }
 
@@ -73,40 +77,40 @@ pub(super) struct LogState {
     /// What this hub published lately.
     pub(super) own: VecDeque<OwnMessage>,
     own_bytes: usize,
-    /// The newest place that it was told for a message of its own, and the epoch that it published in.
+    /// The place of its newest own message in the log, and the epoch that it published in.
     pub(super) own_last: LogPlace,
     pub(super) own_epoch: String,
     heard: VecDeque<(Instant, u64)>,
-    /// Heard in all, also those no longer known.
+    /// How many messages were received in all.
     pub(super) heard_count: usize,
     pub(super) mark: Option<(Mark, usize)>,
     pub(super) catching_up: Option<CatchingUp>,
-    /// The mean size of messages, by which the log's length is measured.
+    /// The mean size of a message, from which the length of the log is computed.
     mean: usize,
 }
 
 /// A message that this hub published.
 pub(super) struct OwnMessage {
     at: Instant,
-    /// How much it had published then, this one included.
+    /// How many bytes the hub had published then, this message included.
     until: u64,
     pub(super) message: LogMessage,
 }
 
-/// From being cut off until everything missed is delivered.
+/// From losing the connection until everything missed is delivered.
 #[derive(Default)]
 pub(super) struct CatchingUp {
     pub(super) held: VecDeque<LogMessage>,
     pub(super) held_bytes: usize,
-    /// The number of the mark that was asked for when everything was subscribed again; others say nothing of that,
-    /// such as one that still comes from the connection before.
+    /// The number of the mark that was requested after all channels were subscribed again; other
+    /// marks, such as a late one of the old connection, are ignored.
     awaited: Option<u64>,
-    /// That mark, and how many were held back before it.
+    /// That mark, and how many messages were held before it.
     pub(super) end: Option<(Mark, usize)>,
 }
 
 impl Log {
-    /// `name` is what all of the hub's channels begin with; in braces all keys have one slot.
+    /// `name` is the prefix of the hub's channels; the braces put all keys into one cluster slot.
     pub(super) fn new(name: &str) -> Self {
         Log {
             key: format!("{{{name}}}:log"),
@@ -123,7 +127,7 @@ impl Log {
         &self.key
     }
 
-    /// Beside the log, so that in a cluster one node keeps both.
+    /// In the slot of the log, so that one node of a cluster keeps both.
     pub(super) fn token_key(&self, token: &str) -> String {
         format!("{}:token:{token}", self.key)
     }
@@ -136,8 +140,9 @@ impl Log {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what was just published, against a Redis that loses its log: all that not everybody has heard, and some
-    /// of the rest. `until` counts what was published in all, `heard` what of that all have heard.
+    /// Keeps published messages in case Redis loses its log: all that some hub has not read, and
+    /// some of the others. `until` is how much was published in all, `heard` how much all hubs have
+    /// read.
     pub(super) fn published(&self, messages: Vec<LogMessage>, until: u64, heard: u64) {
         let mut state = self.lock();
         let at = Instant::now();
@@ -154,21 +159,22 @@ impl Log {
         }
     }
 
-    /// From now on a mark is awaited that tells where what was missed ends; its number. `None` where nothing was missed.
+    /// Starts to wait for the mark that ends the missed range, and returns its number; `None` if
+    /// nothing was missed.
     pub(super) fn await_mark(&self) -> Option<u64> {
         let mut state = self.lock();
         let catching_up = state.catching_up.as_mut()?;
         catching_up.end = None;
-        // Never 0, which no one awaits.
+        // Not 0: regular marks have that number.
         let number = crate::secret::arbitrary() % (1 << 32) + 1;
         catching_up.awaited = Some(number);
         Some(number)
     }
 
-    /// The listening connection is gone: what comes next is held back.
+    /// The subscribing connection is lost: from now on messages are held.
     pub(super) fn deaf(&self) {
         if self.is_available() {
-            // What was held back already stays so.
+            // Keep the messages that are held already.
             let mut state = self.lock();
             let catching_up = state.catching_up.get_or_insert_default();
             (catching_up.awaited, catching_up.end) = (None, None);
@@ -179,7 +185,7 @@ impl Log {
         self.lock().catching_up.is_some()
     }
 
-    /// Takes note of a message; false where it is held back for now.
+    /// Records a received message. Returns false if the message is held for now.
     pub(super) fn hears(&self, channel: &str, payload: &[u8]) -> bool {
         if !self.is_available() {
             return true;
@@ -215,7 +221,7 @@ impl Log {
         }
     }
 
-    /// The message heard last could not be taken after all.
+    /// Forgets the last received message, because it could not be queued.
     pub(super) fn unheard(&self) {
         let mut state = self.lock();
         if state.heard.pop_back().is_some() {
@@ -223,7 +229,7 @@ impl Log {
         }
     }
 
-    /// A mark, in its place among the messages.
+    /// Handles a mark, in order with the messages.
     pub(super) fn mark(&self, payload: &[u8]) {
         let text = std::str::from_utf8(payload).unwrap_or_default();
         let [epoch, end, number] = text.split(' ').collect::<Vec<_>>()[..] else {
@@ -251,8 +257,8 @@ impl Log {
         self.marked.notify_one();
     }
 
-    /// The first of those that were held back before the awaited mark. It stays until it is [let go](Self::let_go):
-    /// delivering it may be broken off.
+    /// The first message that was held before the awaited mark. It is kept until
+    /// [`let_go`](Self::let_go), because its delivery may be interrupted.
     pub(super) fn held_before_mark(&self) -> Option<LogMessage> {
         match &self.lock().catching_up {
             Some(CatchingUp {
@@ -264,7 +270,7 @@ impl Log {
         }
     }
 
-    /// Holds the first of those held back no longer.
+    /// Drops the first held message after its delivery.
     pub(super) fn let_go(&self) {
         if let Some(catching_up) = &mut self.lock().catching_up {
             if let Some((_, payload)) = catching_up.held.pop_front() {
@@ -276,8 +282,8 @@ impl Log {
         }
     }
 
-    /// Behind which place the log is to be read, to which, and what of that was heard; `None` where nothing was
-    /// missed, or where that can't be known.
+    /// The range of the log to read, and the digests of messages in it that were received. `None`
+    /// if nothing was missed, or if that is unknown.
     pub(super) fn gap(&self) -> Option<(Option<LogPlace>, LogPlace, Counts)> {
         let state = self.lock();
         let (end, _) = state.catching_up.as_ref()?.end.clone()?;

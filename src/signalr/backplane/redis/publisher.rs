@@ -1,4 +1,4 @@
-//! The connection that publishes, and the count of hubs that listen.
+//! The publishing connection, and the number of hubs that are subscribed.
 
 use super::link::{FIRST_RETRY, connect_until_it_works};
 use super::shared::{HEARTBEAT, Shared, keep_alive};
@@ -7,18 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// How long after an outage publishing waits for the other hubs to listen again; StackExchange.Redis
-/// takes up to ten seconds.
+/// How long publishing waits after an outage for the other hubs to subscribe again;
+/// StackExchange.Redis takes up to ten seconds.
 const REUNION: Duration = Duration::from_secs(12);
 
-/// Keeps a connection for publishing.
+/// Keeps a publishing connection open.
 pub(super) async fn publish_task(shared: Arc<Shared>) {
     loop {
         let mut connection =
             connect_until_it_works(&shared.options, shared.log.key(), None, "publishing").await;
         await_reunion(&shared, connection.clone()).await;
         if let Err(error) = shared.restore_log(&mut connection).await {
-            tracing::debug!(%error, "the connection for publishing is made anew");
+            tracing::debug!(%error, "the publishing connection to Redis failed; reconnecting");
             tokio::time::sleep(FIRST_RETRY).await;
             continue;
         }
@@ -32,8 +32,8 @@ pub(super) async fn publish_task(shared: Arc<Shared>) {
     }
 }
 
-/// Waits, for a time, until as many hubs listen as did before the connection was lost: what is
-/// published earlier their clients would never hear.
+/// Waits, up to a limit, until as many hubs are subscribed as before the connection was lost:
+/// earlier messages would not reach their clients.
 async fn await_reunion(shared: &Shared, mut connection: RedisConnection) {
     let before = shared.hubs.load(Ordering::Relaxed);
     let reunited = async {
@@ -52,7 +52,7 @@ async fn await_reunion(shared: &Shared, mut connection: RedisConnection) {
     }
 }
 
-/// Keeps count of the hubs that listen; ends where Redis does not answer.
+/// Tracks how many hubs are subscribed; ends if Redis does not answer.
 async fn count_hubs(shared: &Shared, mut connection: RedisConnection) {
     while let Ok(hubs) = listening_hubs(shared, &mut connection).await {
         shared.hubs.store(hubs, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! What other hubs appended to the log again after Redis had lost it: one reads it at a time, and not more of it than
-//! is new.
+//! Reads messages that other hubs restored to the log after Redis lost it: one reader at a time,
+//! and only what is new.
 
 use super::link::FIRST_RETRY;
 use super::log::{Log, LogPlace};
@@ -8,11 +8,11 @@ use crate::message_pack::MessagePackReader;
 use crate::redis::{RedisConnection, RedisError};
 use std::sync::Arc;
 
-/// What is older than this was heard, or was missed before: digests are kept a little longer.
+/// Older messages were received or missed before; digests are kept a little longer than this.
 const NEW_MILLISECONDS: u64 = 25_000;
 
 impl Shared {
-    /// Another hub appended again what Redis had lost: what of it was not heard is delivered.
+    /// Another hub restored messages: delivers those that this hub has not received.
     pub(super) fn restored(self: &Arc<Self>, note: &[u8]) {
         let mut reader = MessagePackReader::new(note);
         let read = reader
@@ -34,11 +34,11 @@ impl Shared {
     }
 
     async fn read_restored(self: &Arc<Self>, after: LogPlace, end: LogPlace) {
-        // The one that catches up reads it anyway; then what it delivered is known.
+        // A hub that is catching up reads them anyway; afterwards their digests are known.
         while self.log.lock().catching_up.is_some() {
             tokio::time::sleep(FIRST_RETRY).await;
         }
-        // A connection that is not back yet, or is lost again, is waited for: nobody says it twice.
+        // Wait for a connection that is lost: this is announced only once.
         let mut publisher = self.publisher.subscribe();
         let after = after.max(end.before(NEW_MILLISECONDS));
         loop {
@@ -52,7 +52,9 @@ impl Shared {
             let Some(mut redis) = redis else { continue };
             match self.deliver_restored(&mut redis, after, end).await {
                 Ok(()) => return,
-                Err(error) => tracing::debug!(%error, "what Redis had lost is read once more"),
+                Err(error) => {
+                    tracing::debug!(%error, "cannot read restored messages yet; trying again")
+                }
             }
             tokio::time::sleep(FIRST_RETRY).await;
         }

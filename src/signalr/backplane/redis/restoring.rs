@@ -1,9 +1,10 @@
-//! Which parts of the log are to be read again: one reader, and one part that waits, however many are asked for.
+//! The ranges of the log to read again: one reader, and one waiting range that grows with each
+//! request.
 
 use super::log::LogPlace;
 use std::sync::{Mutex, PoisonError};
 
-/// The parts of the log that are to be read again.
+/// The ranges of the log to read again.
 #[derive(Debug, Default)]
 pub(super) struct Restoring(Mutex<RestoreProgress>);
 
@@ -11,12 +12,12 @@ pub(super) struct Restoring(Mutex<RestoreProgress>);
 enum RestoreProgress {
     #[default]
     Idle,
-    /// A task reads; behind which place, and to which, it is to read once more.
+    /// A task is reading; the range that it reads next.
     Reading(Option<(LogPlace, LogPlace)>),
 }
 
 impl Restoring {
-    /// Adds a part; whether a task has to be started for it.
+    /// Adds a range. Returns whether the caller must start a task.
     pub(super) fn add(&self, after: LogPlace, end: LogPlace) -> bool {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (next, idle) = match &*progress {
@@ -30,7 +31,7 @@ impl Restoring {
         idle
     }
 
-    /// The part to read next; without one the task ends.
+    /// The next range; without one the task ends.
     pub(super) fn next(&self) -> Option<(LogPlace, LogPlace)> {
         let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let next = match &mut *progress {

@@ -28,13 +28,13 @@ pub(super) struct Shared {
     /// This server's name among its peers.
     pub(super) server: String,
     pub(super) subscriptions: Subscriptions,
-    /// The listening connection stands and everything wanted is subscribed.
+    /// The subscribing connection is up and all wanted channels are subscribed.
     pub(super) listening: AtomicBool,
-    /// How many hubs listened when last looked at, this one included.
+    /// How many hubs were subscribed at the last count, this one included.
     pub(super) hubs: AtomicUsize,
     pub(super) publisher: watch::Sender<Option<RedisConnection>>,
     pub(super) publisher_lost: Notify,
-    /// A server that shares the backplane speaks MessagePack: its clients die of messages without it.
+    /// Another server speaks MessagePack: its clients fail on messages without a MessagePack form.
     pub(super) peers_speak_message_pack: AtomicBool,
     pub(super) acknowledgements: Acknowledgements,
     pub(super) log: Log,
@@ -48,7 +48,7 @@ impl Shared {
         self.publisher.borrow().clone().ok_or_else(not_connected)
     }
 
-    /// A message for other servers, in the protocols that they or their clients need.
+    /// Encodes a message for other servers, in each protocol that their clients use.
     pub(super) fn envelope(&self, broadcast: &Broadcast, result: Option<(&str, &str)>) -> Vec<u8> {
         if self.peers_speak_message_pack.load(Ordering::Relaxed) {
             broadcast.frame(Protocol::MessagePack);
@@ -68,7 +68,7 @@ impl Shared {
         format!("{}{}:{name}", self.options.channel_prefix, self.hub)
     }
 
-    /// A channel's name behind what all of ours begin with.
+    /// The name of a channel without the common prefix.
     pub(super) fn name_of<'c>(&self, channel: &'c str) -> Option<&'c str> {
         channel
             .strip_prefix(&self.options.channel_prefix)?
@@ -76,7 +76,7 @@ impl Shared {
             .strip_prefix(':')
     }
 
-    /// A message for clients, and for which.
+    /// Decodes a message and the clients that it is for.
     pub(super) fn read(&self, channel: &str, payload: &[u8]) -> Option<(Recipients, Broadcast)> {
         let name = self.name_of(channel)?;
         let target = match name.split_once(':') {
@@ -92,7 +92,7 @@ impl Shared {
                 return None;
             }
         };
-        // Named as they are, not as handshakes may spell them; the first of a name counts, also where it is empty.
+        // Protocol names are case-sensitive here; the first of several wins, even if it is empty.
         let form = |protocol: Protocol| {
             Some((
                 protocol,
@@ -137,8 +137,8 @@ impl Shared {
     }
 }
 
-/// Returns when the connection is lost, or does not answer; a listening one is asked for a mark in the log, the other
-/// asks all hubs how far they are.
+/// Returns once the connection is lost or does not answer. Checks a subscribing connection by a
+/// mark of the log, a publishing one by a question to all hubs.
 pub(super) async fn keep_alive(
     shared: &Shared,
     mut connection: RedisConnection,

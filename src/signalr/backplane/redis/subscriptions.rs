@@ -1,11 +1,11 @@
-//! What should be subscribed is a table; a task keeps Redis in step with it, whether a group was just joined or the
-//! connection is new.
+//! The table of channels that should be subscribed. A task keeps Redis in step with it after joins
+//! and on new connections.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
-/// Channels that one SUBSCRIBE names at most.
+/// How many channels one SUBSCRIBE names at most.
 const CHANNELS_PER_COMMAND: usize = 512;
 
 /// The channels of this server, by their names.
@@ -17,7 +17,7 @@ pub(super) struct Subscriptions {
 /// A channel that is wanted, or no longer.
 #[derive(Default)]
 struct Subscription {
-    /// Who wants it: members of the group, or the connection itself.
+    /// How many need it: the members of a group, or the connection itself.
     wanted: usize,
     /// Redis confirmed it on the present connection.
     confirmed: bool,
@@ -25,7 +25,7 @@ struct Subscription {
 }
 
 impl Subscriptions {
-    /// Those that are wanted for as long as the server is there.
+    /// The channels that the server itself needs.
     pub(super) fn always(channels: impl IntoIterator<Item = String>) -> Self {
         let wanted = |channel: String| {
             (
@@ -46,7 +46,7 @@ impl Subscriptions {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts one more who wants a channel; what to wait for where it is not subscribed yet.
+    /// Adds a user of a channel. Returns what to wait for if it is not subscribed yet.
     pub(super) fn want(&self, channel: String) -> Option<oneshot::Receiver<()>> {
         let mut subscriptions = self.lock();
         let subscription = subscriptions.entry(channel.into()).or_default();
@@ -61,7 +61,7 @@ impl Subscriptions {
         Some(receiver)
     }
 
-    /// Counts one less.
+    /// Removes a user of a channel.
     pub(super) fn release(&self, channel: &str) {
         let mut subscriptions = self.lock();
         if let Some(subscription) = subscriptions.get_mut(channel) {
@@ -73,14 +73,14 @@ impl Subscriptions {
         }
     }
 
-    /// Whether anybody here is in a channel's reach.
+    /// Whether a client of this server is behind a channel.
     pub(super) fn is_wanted(&self, channel: &str) -> bool {
         self.lock()
             .get(channel)
             .is_some_and(|subscription| subscription.wanted > 0)
     }
 
-    /// What differs between the table and Redis.
+    /// The channels to subscribe and to unsubscribe.
     pub(super) fn difference(&self) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let mut subscriptions = self.lock();
         subscriptions.retain(|_, subscription| subscription.wanted > 0 || subscription.confirmed);
@@ -106,7 +106,7 @@ impl Subscriptions {
                 subscription.confirmed = confirmed;
                 if confirmed {
                     for waiting in subscription.waiting.drain(..) {
-                        // Who gave up waiting needs no answer.
+                        // The waiting caller may have given up.
                         let _ = waiting.send(());
                     }
                 }

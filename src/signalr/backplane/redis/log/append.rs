@@ -7,7 +7,8 @@ use super::{
 use crate::redis::{RedisConnection, RedisError, RedisValue, cmd, pipe};
 use std::sync::atomic::Ordering;
 
-/// Ends the log at KEPT_SECONDS, names its epoch and its last entry, and publishes both as a mark, with its number.
+/// Trims the log to KEPT_SECONDS and publishes a mark: the epoch, the last entry and the mark's
+/// number.
 const MARK: &str = "
 local epoch = redis.call('GET', KEYS[2])
 if not epoch then epoch = ARGV[1] end
@@ -30,12 +31,15 @@ impl Log {
         if self.is_available() {
             match self.append(redis, messages, true).await {
                 Err(error) if is_full(&error) => {
-                    tracing::warn!(%error, "Redis is full; its log of messages is emptied");
+                    tracing::warn!(%error, "Redis is out of memory; deleting the log of messages");
                     cmd("DEL").arg(&self.key).query_async::<()>(redis).await?;
                 }
                 Err(error) if is_forbidden(&error) => {
                     self.unavailable.store(true, Ordering::Relaxed);
-                    tracing::warn!(%error, "Redis keeps no log for us: what is published while a hub is cut off, its clients miss");
+                    tracing::warn!(
+                        %error,
+                        "Redis refuses the log of messages: a hub that loses its connection misses messages"
+                    );
                 }
                 appended => return appended,
             }
@@ -54,7 +58,8 @@ impl Log {
         publish: bool,
     ) -> Result<(), RedisError> {
         let mut pipeline = pipe();
-        // Spelled out: the library's transactions don't say why EXEC was refused, as by a full Redis.
+        // Not the library's transaction, which hides why EXEC was refused, for example for lack of
+        // memory.
         pipeline.cmd("MULTI").ignore();
         for (channel, payload) in messages {
             pipeline
@@ -79,7 +84,7 @@ impl Log {
             .ignore();
         pipeline.cmd("EXEC");
         let (done,) = pipeline.query_async::<(Vec<RedisValue>,)>(redis).await?;
-        // Only XADD answers with a text.
+        // Only XADD replies with a string.
         let last = done.iter().rev().find_map(|answer| match answer {
             RedisValue::BulkString(id) => std::str::from_utf8(id).ok(),
             _ => None,
@@ -91,7 +96,7 @@ impl Log {
         Ok(())
     }
 
-    /// How many messages of the usual size the log may have.
+    /// How many messages of mean size fit into the log.
     fn length(&self, messages: &[LogMessage]) -> usize {
         let mut state = self.lock();
         for (channel, payload) in messages {
@@ -100,7 +105,7 @@ impl Log {
         (LOG_BYTES / state.mean.max(1)).clamp(CHUNK, LOG_ENTRIES)
     }
 
-    /// Has Redis publish a mark with a number to a channel; the place that it names.
+    /// Makes Redis publish a numbered mark to a channel, and returns the mark.
     pub(in crate::signalr::backplane::redis) async fn ask_for_mark(
         &self,
         redis: &mut RedisConnection,

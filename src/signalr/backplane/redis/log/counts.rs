@@ -1,10 +1,10 @@
-//! Counting messages by their digests, to tell those that were heard from those that were missed.
+//! Counts messages by their digests, to tell received messages from missed ones.
 
 use super::{Counts, Log, LogMessage, LogState};
 use std::hash::BuildHasher;
 
 impl Log {
-    /// What was heard since a count, by its digests.
+    /// The digests of the messages received after the first `count`.
     pub(in crate::signalr::backplane::redis) fn heard_since(
         state: &LogState,
         count: usize,
@@ -33,7 +33,7 @@ impl Log {
             .or_default() += 1;
     }
 
-    /// Whether a message is one of those counted, which it then is once less.
+    /// Whether a message was counted; removes one of its counts.
     pub(in crate::signalr::backplane::redis) fn take(
         &self,
         counts: &mut Counts,

@@ -3,7 +3,7 @@
 use super::{CHUNK, Log, LogMessage, LogPlace};
 use crate::redis::{RedisConnection, RedisError, cmd};
 
-/// Entries of the first page that is read, and bytes of one above which the next is shorter.
+/// The entries of the first page, and the size above which the next page is shorter.
 const FIRST_PAGE: usize = 16;
 
 const PAGE_BYTES: usize = 1 << 20;
@@ -12,7 +12,7 @@ const PAGE_BYTES: usize = 1 << 20;
 type LogEntry = (String, Vec<(String, Vec<u8>)>);
 
 impl Log {
-    /// The log's messages behind one place, up to another, a page at a time.
+    /// Reads the messages after one place up to another, page by page.
     pub(in crate::signalr::backplane::redis) fn pages(
         &self,
         after: Option<LogPlace>,
@@ -27,12 +27,12 @@ impl Log {
     }
 }
 
-/// A walk through the log.
+/// An iterator over the pages of the log.
 pub(in crate::signalr::backplane::redis) struct LogPages<'l> {
     key: &'l str,
     from: String,
     end: LogPlace,
-    /// Entries of the next page: fewer where they are large.
+    /// The entries of the next page: fewer if they are large.
     count: usize,
 }
 
@@ -43,7 +43,7 @@ impl LogPages<'_> {
         redis: &mut RedisConnection,
     ) -> Result<Vec<LogMessage>, RedisError> {
         let mut messages = Vec::new();
-        // A page may hold nothing but entries that are not ours.
+        // A page may hold only foreign entries.
         while messages.is_empty() {
             let mut command = cmd("XRANGE");
             command

@@ -10,7 +10,7 @@ impl LogPlace {
         Some(LogPlace(milliseconds.parse().ok()?, number.parse().ok()?))
     }
 
-    /// The place where the log was so much earlier.
+    /// The place that the log had reached so many milliseconds earlier.
     pub(in crate::signalr::backplane::redis) fn before(self, milliseconds: u64) -> Self {
         LogPlace(self.0.saturating_sub(milliseconds), 0)
     }

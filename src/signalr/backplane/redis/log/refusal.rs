@@ -3,11 +3,11 @@
 use crate::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 pub(in crate::signalr::backplane::redis) fn is_full(error: &RedisError) -> bool {
-    // Of a transaction the error's code is another.
+    // A failed transaction has another error code.
     error.code() == Some("OOM") || error.to_string().contains("OOM")
 }
 
-/// What will not be better the next time: no streams, no scripts, no permission for them.
+/// Whether an error is permanent: no streams, no scripts, or no permission for them.
 pub(in crate::signalr::backplane::redis) fn is_forbidden(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
         || ["NOPERM", "unknown command", "WRONGTYPE"]
