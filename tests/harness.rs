@@ -10,6 +10,7 @@ pub mod services;
 pub mod system;
 #[cfg(unix)]
 pub mod terminal;
+#[cfg(unix)]
 pub mod ways;
 #[cfg(unix)]
 pub mod wine;
