@@ -1,10 +1,9 @@
 //! Both generations of servers, as `up` starts them: the recorded notifications through two hubs.
 
 use super::hubs::as_recorded;
-use crate::command::docker::{down, up, with};
+use crate::harness::installation::Installation;
 use crate::harness::program::{Hub, run, text};
 use crate::harness::services::{Part, has, registry};
-use crate::harness::{Folder, unique};
 use harmony::connection_string::Endpoint;
 use harmony::connection_string::amqp::BrokerAddress;
 use serde_json::Value;
@@ -13,8 +12,7 @@ fn notifications_pass(test: &str, redis: &str, rabbitmq: &str) {
     if !has(test, &[Part::Docker]) {
         return;
     }
-    let (folder, instance) = (Folder::new(), unique("t"));
-    let _down = down(&folder, &instance);
+    let here = Installation::new();
     let registry = registry().expect("a registry");
     let (redis, rabbitmq) = (
         format!("{registry}/{redis}"),
@@ -27,10 +25,10 @@ fn notifications_pass(test: &str, redis: &str, rabbitmq: &str) {
         &rabbitmq,
         "--hub=none",
     ];
-    let started = run(&mut up(&folder, &instance, &images));
+    let started = run(&mut here.up(&images));
     assert!(started.status.success(), "{}", text(&started.stderr));
     let list = ["settings", "list", "--json", "--show-secrets"];
-    let listed = run(&mut with(&folder, &instance, &list));
+    let listed = run(&mut here.command(&list));
     let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
     let settings = listed["settings"].as_array().expect("settings");
     let get = |key: &str| {
@@ -42,7 +40,7 @@ fn notifications_pass(test: &str, redis: &str, rabbitmq: &str) {
     let port = broker("Port").parse().expect("a port");
     let (user, password) = (broker("Username"), broker("Password"));
     let address = BrokerAddress::new(Endpoint::new(broker("Host"), port), &user, &password, "/");
-    let settings = folder.path().join("harmony/Harmony.SignalR");
+    let settings = here.folder.path().join("harmony/Harmony.SignalR");
     let hub = || {
         let hub = Hub::start(&["--settings", settings.to_str().expect("text")]);
         hub.wait_until_ready();
