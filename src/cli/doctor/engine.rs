@@ -16,7 +16,8 @@ use time::format_description::well_known::Rfc3339;
 /// Older engines were never tried.
 const OLDEST_DOCKER: (u32, u32) = (20, 10);
 const OLDEST_PODMAN: (u32, u32) = (4, 0);
-const WITHIN: Duration = Duration::from_secs(3);
+/// Podman looks through its storage before it says anything.
+const WITHIN: Duration = Duration::from_secs(10);
 const CLOCK_DRIFT: u64 = 5;
 const LITTLE_DISK: u64 = 2 << 30;
 /// What our containers log by, whatever the engine's own choice is.
