@@ -50,12 +50,19 @@ pub struct RedisOptions {
 }
 
 /// Hosts of managed services whose defaults differ.
-const MANAGED: [&str; 5] = [
+const MANAGED: [&str; 4] = [
     ".redis.cache.windows.net",
     ".redis.cache.chinacloudapi.cn",
     ".redis.cache.usgovcloudapi.net",
     ".redis.cache.cloudapi.de",
+];
+
+/// Those that speak TLS on every port, as StackExchange.Redis 2.13 knows them.
+const ALWAYS_SECURE: [&str; 4] = [
     ".redisenterprise.cache.azure.net",
+    ".redis.azure.net",
+    ".redis.chinacloudapi.cn",
+    ".redis.usgovcloudapi.net",
 ];
 
 impl RedisOptions {
@@ -174,16 +181,17 @@ impl RedisOptions {
                 .unwrap_or_default()
                 .to_ascii_lowercase()
         };
-        let is_managed = |address: &&str| {
-            let host = host(address);
-            MANAGED.iter().any(|suffix| host.ends_with(suffix))
+        let is_of = |hosts: &[&str]| {
+            let mut names = given.addresses.iter().map(|address| host(&address));
+            names.any(|name| hosts.iter().any(|suffix| name.ends_with(suffix)))
         };
-        let managed = given.addresses.iter().any(is_managed);
+        let always_secure = is_of(&ALWAYS_SECURE);
+        let managed = is_of(&MANAGED) || always_secure;
         let secure_port = given
             .addresses
             .iter()
             .any(|address| address.ends_with(":6380"));
-        self.tls = given.tls.unwrap_or(managed && secure_port);
+        self.tls = given.tls.unwrap_or(always_secure || managed && secure_port);
         let default_port = match (&self.service_name, self.tls) {
             (Some(_), _) => 26379,
             (None, true) => 6380,
