@@ -1,6 +1,7 @@
 //! What tests stand on: programs started and ended with the test, raw sockets, and parts that may be missing.
 
 pub mod amqp;
+pub mod hostile;
 pub mod installation;
 pub mod program;
 pub mod proxies;

@@ -7,9 +7,10 @@ use super::topology::{
 };
 use super::{Broker, BrokerError};
 use crate::connection_string::amqp::BrokerAddress;
+use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
 use lapin::protocol::{AMQPErrorKind, AMQPHardError};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, ErrorKind};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -66,8 +67,47 @@ impl RejectedQueue {
         }
     }
 
+    /// Puts messages into the queue, each with its reason: all at once, so that many cost no more
+    /// round trips than one. What RabbitMQ does not take so is put there one by one.
+    pub async fn put_all(
+        &mut self,
+        messages: &[(&Message, String)],
+    ) -> Result<Vec<SetAside>, BrokerError> {
+        let taken = match messages {
+            // One alone gains nothing.
+            [_] => vec![false],
+            _ => self.try_all(messages).await?,
+        };
+        let mut fates = Vec::with_capacity(messages.len());
+        for ((message, reason), taken) in messages.iter().zip(taken) {
+            fates.push(match taken {
+                true => SetAside::Done,
+                false => self.put(message, reason).await?,
+            });
+        }
+        Ok(fates)
+    }
+
+    /// Publishes messages side by side; which of them RabbitMQ has taken.
+    async fn try_all(&mut self, messages: &[(&Message, String)]) -> Result<Vec<bool>, BrokerError> {
+        let broker = self.declared().await?;
+        let copies: Vec<_> = messages
+            .iter()
+            .map(|(message, reason)| copy(message, reason, Extent::Whole, None))
+            .collect();
+        let sending = copies
+            .iter()
+            .map(|(properties, body)| broker.send_refusable(body, properties.clone()));
+        let taken: Vec<_> = join_all(sending).await.iter().map(Result::is_ok).collect();
+        if taken.contains(&false) {
+            // A refusal closes the channel, and takes others with it.
+            self.broker = None;
+        }
+        Ok(taken)
+    }
+
     /// Puts a message into the queue with the reason; without what RabbitMQ refuses of it, where it refuses something.
-    pub async fn put(&mut self, message: &Message, reason: &str) -> Result<SetAside, BrokerError> {
+    async fn put(&mut self, message: &Message, reason: &str) -> Result<SetAside, BrokerError> {
         let mut refused = None;
         for extent in [Extent::Whole, Extent::Body, Extent::Note] {
             let copy = copy(message, reason, extent, refused.as_ref());
@@ -88,6 +128,12 @@ impl RejectedQueue {
     }
 
     async fn publish(&mut self, (properties, body): &Copied<'_>) -> Result<(), BrokerError> {
+        let broker = self.declared().await?;
+        broker.send_refusable(body, properties.clone()).await
+    }
+
+    /// A connection, with the queue there.
+    async fn declared(&mut self) -> Result<&Broker, BrokerError> {
         if self.queue == Ownership::Ours
             && let Err(error) = declare(self.connected().await?).await
         {
@@ -97,15 +143,7 @@ impl RejectedQueue {
             tracing::warn!(why, queue = REJECTED_QUEUE, "the queue is used as it is");
             (self.queue, self.broker) = (Ownership::Foreign, None);
         }
-        let options = BasicPublishOptions {
-            // A queue that is not there is no reason to lose the message.
-            mandatory: true,
-            ..BasicPublishOptions::default()
-        };
-        let queue = ("".into(), REJECTED_QUEUE.into());
-        let broker = self.connected().await?;
-        let sent = broker.send_refusable(queue, options, body, properties.clone());
-        sent.await
+        self.connected().await
     }
 
     async fn connected(&mut self) -> Result<&Broker, BrokerError> {
@@ -217,15 +255,20 @@ fn refusal(error: lapin::Error) -> BrokerError {
 }
 
 impl Broker {
-    /// Publishes; a refusal of the message for what it is is [`BrokerError::Content`].
+    /// Publishes to the queue of the rejected; a refusal of the message for what it is is
+    /// [`BrokerError::Content`].
     async fn send_refusable(
         &self,
-        place: (ShortString, ShortString),
-        options: BasicPublishOptions,
         body: &[u8],
         properties: BasicProperties,
     ) -> Result<(), BrokerError> {
-        self.send_raw(place, options, body, properties)
+        let options = BasicPublishOptions {
+            // A queue that is not there is no reason to lose the message.
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let queue = ("".into(), REJECTED_QUEUE.into());
+        self.send_raw(queue, options, body, properties)
             .await
             .map_err(refusal)?
     }

@@ -4,6 +4,7 @@
 //! acknowledging after the fan-out costs no throughput. While the backplane is away nothing more is
 //! taken: what waits stays in the broker.
 
+mod backoff;
 mod owed;
 
 use crate::broker::aside::{RejectedQueue, SetAside};
@@ -18,6 +19,7 @@ use crate::hub::status::HubStatus;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
 use crate::signalr::server::Server;
+use backoff::{Backoff, FIRST_RETRY};
 use owed::Owed;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -35,7 +37,6 @@ const BATCH: usize = 256;
 const ACKNOWLEDGED_AT_ONCE: usize = 128;
 /// How long an orderly end of consuming may take.
 const END_WITHIN: Duration = Duration::from_secs(5);
-const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// Bodies up to this size are set aside whole.
 const SET_ASIDE_WHOLE: usize = 16 << 20;
@@ -54,22 +55,6 @@ pub struct Consumer {
     rejected: RejectedQueue,
     remembered: VecDeque<u64>,
     hasher: RandomState,
-}
-
-/// How long to wait before the next attempt to connect, and which error was logged last.
-struct Backoff {
-    pause: Duration,
-    /// Each kind of error is logged once, not at each attempt.
-    logged: Option<std::mem::Discriminant<BrokerError>>,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Backoff {
-            pause: FIRST_RETRY,
-            logged: None,
-        }
-    }
 }
 
 impl Consumer {
@@ -188,7 +173,8 @@ impl Consumer {
     ) -> Result<bool, BrokerError> {
         let mut outgoing = Vec::with_capacity(batch.len());
         let mut hashes = Vec::with_capacity(batch.len());
-        for message in batch {
+        let mut rejections = Vec::new();
+        for (place, message) in batch.iter_mut().enumerate() {
             self.status.consumed.fetch_add(1, Ordering::Relaxed);
             match self.read(message).await {
                 Ok(Outcome::Deliver {
@@ -210,16 +196,7 @@ impl Consumer {
                 Ok(Outcome::Drop) => {
                     self.status.ignored.fetch_add(1, Ordering::Relaxed);
                 }
-                Err(rejection) => {
-                    let reason = rejection.to_string();
-                    match self.rejected.put(message, &reason).await? {
-                        SetAside::Done => self.status.reject(&rejection, &reason),
-                        SetAside::Refused(refused) => {
-                            self.status.discard(&rejection, &refused);
-                            broker.discard(message).await?;
-                        }
-                    }
-                }
+                Err(rejection) => rejections.push((place, rejection)),
             }
         }
         if !outgoing.is_empty() && !self.publish(&outgoing).await {
@@ -228,7 +205,37 @@ impl Consumer {
         self.remembered.extend(hashes);
         let surplus = self.remembered.len().saturating_sub(REMEMBERED);
         self.remembered.drain(..surplus);
+        self.set_aside(broker, batch, &rejections).await?;
         Ok(true)
+    }
+
+    /// Sets messages of a batch aside, by their places.
+    async fn set_aside(
+        &mut self,
+        broker: &Broker,
+        batch: &[Message],
+        rejections: &[(usize, Rejection)],
+    ) -> Result<(), BrokerError> {
+        if rejections.is_empty() {
+            return Ok(());
+        }
+        let rejected: Vec<_> = rejections
+            .iter()
+            .map(|(place, rejection)| (&batch[*place], rejection.to_string()))
+            .collect();
+        let fates = self.rejected.put_all(&rejected).await?;
+        for ((fate, (_, rejection)), (message, reason)) in
+            fates.iter().zip(rejections).zip(&rejected)
+        {
+            match fate {
+                SetAside::Done => self.status.reject(rejection, reason),
+                SetAside::Refused(refused) => {
+                    self.status.discard(rejection, refused);
+                    broker.discard(message).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn read(&self, message: &mut Message) -> Result<Outcome, Rejection> {

@@ -1,7 +1,7 @@
 //! What `doctor` finds around a hub, and what `certs` and `status` say of it.
 
 use super::bare::{Down, bare, json};
-use crate::harness::amqp::{self, Amqp, header, headers, type_header};
+use crate::harness::amqp::{self, header, headers, type_header};
 use crate::harness::program::{harmony, run, text};
 use crate::harness::services::{Part, RabbitMq, has};
 use crate::harness::{Folder, free_port, wait_for};
@@ -324,7 +324,7 @@ fn rejected_messages_show_with_the_command_to_look_at_them() {
     assert_eq!(found["status"], "warning", "{found}");
     let long = header(b"trace", b'S', &amqp::long(&[b'x'; 100_000]));
     let properties = headers(&[type_header("CardTitleChanged"), long]);
-    Amqp::connect(&rabbitmq).publish(&properties, b"not JSON");
+    rabbitmq.publisher().publish(&properties, b"not JSON");
     let list = |arguments: &[&str]| run(harmony(folder.path()).arg("rejected").args(arguments));
     wait_for("the message with a long header", || {
         let listed: Value = serde_json::from_slice(&list(&["list", "--json"]).stdout).ok()?;

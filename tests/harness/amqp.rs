@@ -1,8 +1,8 @@
 //! A publisher to RabbitMQ that writes every byte itself, so that a test can publish what no library would.
 
-use super::services::RabbitMq;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// The bits that say which properties follow.
 pub const CONTENT_TYPE: u16 = 1 << 15;
@@ -13,6 +13,8 @@ pub const USER_ID: u16 = 1 << 4;
 
 pub const EXCHANGE: &str = "harmony_notifications";
 pub const KEY: &[u8] = b"notifications.signalr";
+
+const WAIT: Duration = Duration::from_secs(30);
 
 /// One connection with one channel that confirms.
 pub struct Amqp {
@@ -44,12 +46,11 @@ pub fn headers(headers: &[Vec<u8>]) -> Vec<u8> {
 }
 
 impl Amqp {
-    pub fn connect(rabbitmq: &RabbitMq) -> Self {
-        Self::connect_as(rabbitmq, "guest", "guest")
-    }
-
-    pub fn connect_as(rabbitmq: &RabbitMq, user: &str, password: &str) -> Self {
-        let stream = super::raw::connect(&format!("127.0.0.1:{}", rabbitmq.port));
+    /// Connects to this machine's RabbitMQ.
+    pub fn connect(port: u16, virtual_host: &str, user: &str, password: &str) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("RabbitMQ");
+        stream.set_read_timeout(Some(WAIT)).expect("a time-out");
+        stream.set_nodelay(true).expect("no delay");
         let mut amqp = Amqp {
             stream,
             frame_max: 4096,
@@ -68,11 +69,7 @@ impl Amqp {
         amqp.frame_max = u32::from_be_bytes(tune[2..6].try_into().expect("a size")) as usize;
         // The same sizes, no heartbeats.
         amqp.method(0, 10, 31, &[&tune[..6], &[0, 0][..]].concat());
-        let open = [
-            &short(rabbitmq.virtual_host.as_bytes())[..],
-            &short(b""),
-            &[0],
-        ];
+        let open = [&short(virtual_host.as_bytes())[..], &short(b""), &[0]];
         amqp.method(0, 10, 40, &open.concat());
         amqp.wait_for(10, 41);
         amqp.method(1, 20, 10, &short(b""));

@@ -3,6 +3,7 @@
 //! `tests/run` installs and starts them and says where they are; without it their tests are listed
 //! as not run, and with `CI=true` they fail.
 
+use super::amqp::Amqp;
 use super::program::Program;
 use super::{Folder, free_port, unique, wait_for};
 use std::io::Write;
@@ -284,6 +285,15 @@ impl RabbitMq {
             format!("--BrokerConfiguration:Port={}", self.port),
             format!("--BrokerConfiguration:VirtualHost={}", self.virtual_host),
         ]
+    }
+
+    /// A publisher that can publish anything.
+    pub fn publisher(&self) -> Amqp {
+        self.publisher_as("guest", "guest")
+    }
+
+    pub fn publisher_as(&self, user: &str, password: &str) -> Amqp {
+        Amqp::connect(self.port, &self.virtual_host, user, password)
     }
 
     pub fn address(&self) -> harmony::connection_string::amqp::BrokerAddress {

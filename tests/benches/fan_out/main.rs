@@ -6,12 +6,19 @@
 //! alone, read from the system, of which the loop's are those of its thread. Ours
 //! acknowledges each message after its fan-out, the .NET hub before. `fan_out scale` shows instead what
 //! a delivery costs our hub among ever more clients, as many as one process has files for, and beyond that several hubs
-//! on one Redis.
+//! on one Redis. `fan_out attacked` attacks it with messages while a board is heard.
 
 #![allow(clippy::print_stdout)] // a benchmark is there to print
 
+#[allow(dead_code)] // what only the tests send
+#[path = "../../harness/amqp.rs"]
+mod amqp;
+mod attacks;
 mod crowd;
 mod fleet;
+#[allow(dead_code)]
+#[path = "../../harness/hostile.rs"]
+mod hostile;
 mod plain_loop;
 mod publisher;
 mod server;
@@ -309,6 +316,9 @@ fn main() {
             start(command, "http", &settings)
         };
         return scale(ours, &address, files - 500);
+    }
+    if arguments.first().is_some_and(|first| first == "attacked") {
+        return attacks::attacked(&ours("http"), 1000, &address, &boards(1)[0]);
     }
     let tls = |server: Server| memory_with_tls(&server, connections, made.cert.der());
     let (ours, ours_with_tls) = (

@@ -39,11 +39,25 @@ impl Server {
 
     /// Kilobytes in memory.
     pub fn memory(&self) -> f64 {
+        self.kilobytes("VmRSS:")
+    }
+
+    /// Kilobytes at most since the peak was forgotten.
+    pub fn peak(&self) -> f64 {
+        self.kilobytes("VmHWM:")
+    }
+
+    pub fn forget_peak(&self) {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(path, "5").expect("a new peak");
+    }
+
+    fn kilobytes(&self, what: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
             .expect("a process");
         let line = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(what))
             .expect("a size");
         line.trim()
             .trim_end_matches(" kB")
@@ -80,7 +94,7 @@ pub fn start(mut command: Command, scheme: &str, settings: &[(&str, String)]) ->
 
 /// Whether the hub takes notifications; the reference hub has no health check, so any answer will do, as it must where
 /// TLS is spoken.
-fn ready(address: &str) -> bool {
+pub fn ready(address: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else {
         return false;
     };

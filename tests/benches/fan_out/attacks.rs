@@ -1,0 +1,110 @@
+//! A board that a thousand clients hear, paced, while somebody attacks the hub with messages: what is lost, how late the
+//! board is, what the hub's memory does, and whether it stays ready.
+
+use crate::amqp::{Amqp, headers, type_header};
+use crate::crowd::{Crowd, Probe, open};
+use crate::hostile;
+use crate::publisher::{Pace, publish};
+use crate::server::{Server, ready};
+use harmony::connection_string::amqp::BrokerAddress;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const EVERY: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(50);
+const MESSAGES: usize = 200;
+const PROBES: usize = 5;
+/// What one message may cost the hub's memory, and with it what a hundred in a second may.
+const MOST_MEMORY: f64 = 256_000.0;
+/// What this machine's RabbitMQ takes in a second beside everything else.
+const BYTES_A_SECOND: usize = 32 << 20;
+
+/// Milliseconds in which all but a hundredth of the board's messages are heard. Nothing may be lost.
+fn late(server: &Server, crowd: &Crowd, address: &BrokerAddress, board: &str) -> f64 {
+    let probes: Vec<_> = (0..PROBES).map(|_| Probe::start(server, board)).collect();
+    let mut published = Vec::new();
+    let boards = [board.to_owned()];
+    crowd.hears(server, MESSAGES, || {
+        publish(
+            address,
+            &boards,
+            MESSAGES,
+            Pace::Every(PACE),
+            &mut published,
+        );
+    });
+    let latencies = probes
+        .into_iter()
+        .flat_map(|probe| probe.latencies(0, &published));
+    let mut latencies: Vec<_> = latencies.collect();
+    latencies.sort_by(f64::total_cmp);
+    latencies[latencies.len() * 99 / 100]
+}
+
+/// Sends a message over and over until told to stop; how many in a second it became.
+fn attack(port: u16, properties: &[u8], body: &[u8], stop: &AtomicBool) -> f64 {
+    let pause = EVERY.max(Duration::from_secs_f64(
+        body.len() as f64 / BYTES_A_SECOND as f64,
+    ));
+    let mut publisher = Amqp::connect(port, "/", "guest", "guest");
+    let (began, mut sent) = (Instant::now(), 0);
+    while !stop.load(Ordering::Relaxed) {
+        publisher.publish(properties, body);
+        sent += 1;
+        let due = began + pause * sent;
+        std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
+    }
+    f64::from(sent) / began.elapsed().as_secs_f64()
+}
+
+/// How often the hub was not ready.
+fn unready(address: &str, stop: &AtomicBool) -> usize {
+    let mut count = 0;
+    while !stop.load(Ordering::Relaxed) {
+        count += usize::from(!ready(address));
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    count
+}
+
+/// Attacks one hub in every way, one after the other, and prints a line for each.
+pub fn attacked(server: &Server, connections: usize, address: &BrokerAddress, board: &str) {
+    let boards = [board.to_owned()];
+    let crowd = Crowd::of(open(&server.address, &boards, connections), connections);
+    late(server, &crowd, address, board); // warm
+    println!(
+        "{:<42}{:>10}{:>10}{:>12}{:>12}{:>7}{:>12}{:>11}",
+        "attack", "bytes", "a second", "p99 before", "p99 under", "lost", "MB more", "not ready"
+    );
+    let good = |name: &'static str| headers(&[type_header(name)]);
+    // Good ones, to a board that nobody hears.
+    let nobody = "520371f9-ea23-46de-9ce3-00aeeec060a2";
+    let title = format!("{{\"BoardId\":\"{nobody}\",\"CardId\":\"{nobody}\",\"Title\":\"x\"}}");
+    let by_headers = hostile::headers().into_iter();
+    let by_headers = by_headers.map(|(name, properties)| (name, properties, title.clone()));
+    let by_bodies = hostile::bodies().into_iter();
+    let by_bodies = by_bodies.map(|(name, notification, body)| (name, good(notification), body));
+    let port = address.endpoint.port;
+    for (name, properties, body) in by_headers.chain(by_bodies) {
+        let before = late(server, &crowd, address, board);
+        let at_rest = server.memory();
+        server.forget_peak();
+        let stop = AtomicBool::new(false);
+        let (under, rate, unready) = std::thread::scope(|scope| {
+            let attacking = scope.spawn(|| attack(port, &properties, body.as_bytes(), &stop));
+            let looking = scope.spawn(|| unready(&server.address, &stop));
+            let under = late(server, &crowd, address, board);
+            stop.store(true, Ordering::Relaxed);
+            let rate = attacking.join().expect("a publisher");
+            (under, rate, looking.join().expect("a look"))
+        });
+        let more = server.peak() - at_rest;
+        println!(
+            "{name:<42}{:>10}{rate:>10.0}{before:>12.1}{under:>12.1}{:>7}{:>12.1}{unready:>11}",
+            body.len() + properties.len(),
+            0, // else the crowd would have waited in vain
+            more / 1e3
+        );
+        assert!(more < MOST_MEMORY, "{name}: {more} kB more");
+    }
+}
