@@ -182,7 +182,7 @@ impl RedisOptions {
                 .to_ascii_lowercase()
         };
         let is_of = |hosts: &[&str]| {
-            let mut names = given.addresses.iter().map(|address| host(&address));
+            let mut names = given.addresses.iter().map(host);
             names.any(|name| hosts.iter().any(|suffix| name.ends_with(suffix)))
         };
         let always_secure = is_of(&ALWAYS_SECURE);

@@ -57,7 +57,7 @@ fn paragraph(number: u64) -> String {
         None => file.document.remove(&key),
     };
     let _ = writeln!(text, "{edited:?}");
-    set_read_only(&path, number % 7 == 0);
+    set_read_only(&path, number.is_multiple_of(7));
     let _held = (number % 7 == 1).then(|| system::hold_for_a_moment(&path));
     let backups = folder.path().join("backups");
     let written = match write(&[file], &backups) {
@@ -79,7 +79,7 @@ fn paragraph(number: u64) -> String {
 fn set_read_only(path: &Path, read_only: bool) {
     let mut permissions = std::fs::metadata(path).expect("a file").permissions();
     if permissions.readonly() != read_only {
-        #[expect(clippy::permissions_set_readonly_false, reason = "the test's own file")]
+        #[allow(clippy::permissions_set_readonly_false)] // the test's own file
         permissions.set_readonly(read_only);
         std::fs::set_permissions(path, permissions).expect("permissions");
     }

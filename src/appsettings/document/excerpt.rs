@@ -123,7 +123,8 @@ impl Masking {
         }
         let end = (end + 1).min(self.letters.len());
         let count = end - self.at;
-        let is_key = self.stands_as_key(end) && count <= LONGEST_KEY;
+        let is_key = self.stands_as_key(end) || self.opens_the_line_as_key(end);
+        let is_key = is_key && count <= LONGEST_KEY;
         let masked = format!("\"{MASK}\"");
         self.put(count, (!is_key).then_some(masked.as_str()));
         self.passed('"', end);
@@ -150,6 +151,12 @@ impl Masking {
     /// Whether what ends here is a name: a colon follows, and no value is awaited.
     fn stands_as_key(&self, end: usize) -> bool {
         !self.is_lost && matches!(self.last, '{' | ',') && self.next(end) == Some(':')
+    }
+
+    /// Whether it is the name behind a comma that is missing at the end of the line above.
+    fn opens_the_line_as_key(&self, end: usize) -> bool {
+        let opens = self.shown.iter().all(|letter| letter.is_whitespace());
+        opens && !matches!(self.last, ':' | '[') && self.next(end) == Some(':')
     }
 
     fn next(&self, from: usize) -> Option<char> {
