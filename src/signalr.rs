@@ -1,7 +1,7 @@
 //! A SignalR server that knows nothing of Harmony.
 //!
 //! An application implements [`hub::Hub`], makes a [`server::Server`] of it, gives that an
-//! [`endpoint::Endpoint`] with a path, and lets [`serve`] answer requests.
+//! [`endpoint::HubEndpoint`] with a path, and lets [`serve`] answer requests.
 //!
 //! Files in reading order, each importing only files above it:
 //!
