@@ -112,7 +112,7 @@ async fn a_queue_with_other_properties_is_named_with_both() {
     for part in ["notifications.signalr", "auto_delete", "'false'", "'true'"] {
         assert!(said.contains(part), "{part} in {said}");
     }
-    assert!(advice.contains("delete the queue"), "{advice}");
+    assert!(advice.contains("delete the named queue"), "{advice}");
 }
 
 #[test]
