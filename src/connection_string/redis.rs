@@ -175,18 +175,15 @@ impl RedisOptions {
     /// Fills in what depends on several options.
     fn complete(&mut self, given: &Given<'_>) -> Result<(), RedisStringError> {
         let host = |address: &&str| {
-            address
-                .split(':')
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase()
+            let host = address.split(':').next().unwrap_or_default();
+            host.to_ascii_lowercase()
         };
-        let is_of = |hosts: &[&str]| {
-            let mut names = given.addresses.iter().map(host);
-            names.any(|name| hosts.iter().any(|suffix| name.ends_with(suffix)))
-        };
-        let always_secure = is_of(&ALWAYS_SECURE);
-        let managed = is_of(&MANAGED) || always_secure;
+        let is_of = |name: &str, hosts: &[&str]| hosts.iter().any(|suffix| name.ends_with(suffix));
+        // The first address of a cloud's decides for all.
+        let mut names = given.addresses.iter().map(host);
+        let cloud = names.find(|name| is_of(name, &MANAGED) || is_of(name, &ALWAYS_SECURE));
+        let managed = cloud.is_some();
+        let always_secure = cloud.is_some_and(|name| is_of(&name, &ALWAYS_SECURE));
         let secure_port = given
             .addresses
             .iter()
