@@ -178,12 +178,13 @@ impl RedisOptions {
             let host = address.split(':').next().unwrap_or_default();
             host.to_ascii_lowercase()
         };
-        let is_of = |name: &str, hosts: &[&str]| hosts.iter().any(|suffix| name.ends_with(suffix));
-        // The first address of a cloud's decides for all.
-        let mut names = given.addresses.iter().map(host);
-        let cloud = names.find(|name| is_of(name, &MANAGED) || is_of(name, &ALWAYS_SECURE));
-        let managed = cloud.is_some();
-        let always_secure = cloud.is_some_and(|name| is_of(&name, &ALWAYS_SECURE));
+        let is_of = |hosts: &[&str]| {
+            let mut names = given.addresses.iter().map(host);
+            names.any(|name| hosts.iter().any(|suffix| name.ends_with(suffix)))
+        };
+        // Where both are named, the older service's rule holds.
+        let always_secure = !is_of(&MANAGED) && is_of(&ALWAYS_SECURE);
+        let managed = is_of(&MANAGED) || always_secure;
         let secure_port = given
             .addresses
             .iter()
