@@ -1,4 +1,5 @@
-//! Tells the program which commit, target and profile it was built from: `harmony --version --verbose`.
+//! Tells the program which commit, target and profile it was built from: `harmony --version
+//! --verbose`.
 
 use std::env;
 use std::path::Path;

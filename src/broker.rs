@@ -36,7 +36,8 @@ const CONSUMER: &str = "harmony";
 const FRAME_BYTES: u32 = 128 << 10;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// Waits for an answer, but not for ever: a connection that is dead without saying so has to be given up.
+/// Waits for an answer, but not for ever: a connection that is dead without saying so has to be
+/// given up.
 async fn answered<T>(
     answer: impl Future<Output = Result<T, BrokerError>>,
 ) -> Result<T, BrokerError> {
@@ -120,7 +121,8 @@ impl Broker {
         })
     }
 
-    /// RabbitMQ's version, as it introduces itself before anybody has to say who they are; `None` where it doesn't.
+    /// RabbitMQ's version, as it introduces itself before anybody has to say who they are; `None`
+    /// where it doesn't.
     pub async fn version(address: &BrokerAddress, within: Duration) -> Option<String> {
         const PROTOCOL: &[u8] = b"AMQP\x00\x00\x09\x01";
         // A key of its properties, then the type and the length of a long string.

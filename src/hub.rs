@@ -1,4 +1,5 @@
-//! Harmony's hub assembled: consumer to backplane to connections, health and admin beside them, and an orderly stop.
+//! Harmony's hub assembled: consumer to backplane to connections, health and admin beside them, and
+//! an orderly stop.
 #![doc = ""]
 #![doc = include_str!("hub/contract.md")]
 

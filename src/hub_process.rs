@@ -225,7 +225,8 @@ fn prepare_log(instance: &Instance) -> Result<u64, HubProcessError> {
     Ok(0)
 }
 
-/// Keeps a running hub's log from growing: what is there goes into the file of the log before, over and over.
+/// Keeps a running hub's log from growing: what is there goes into the file of the log before, over
+/// and over.
 pub async fn rotate_log(path: PathBuf) {
     loop {
         tokio::time::sleep(ROTATE_EVERY).await;

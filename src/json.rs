@@ -1,10 +1,11 @@
-//! JSON read as System.Text.Json reads it: what that parser refuses is refused, what it lets pass is let pass.
+//! JSON read as System.Text.Json reads it: what that parser refuses is refused, what it lets pass
+//! is let pass.
 //!
 //! A pull reader over bytes, because two hot paths need it (hub messages and notifications) and
-//! because its rules are the contract (signalr/protocol.md, "Messages"; recordings `lenient.json`): no comments,
-//! no trailing commas, depth 64, numbers by the grammar, strings checked for escapes and control
-//! characters while skipped, but for UTF-8 and surrogate pairs only when their value is asked for.
-//! Settings files are read by the same rules with comments and trailing commas allowed.
+//! because its rules are the contract (signalr/protocol.md, "Messages"; recordings `lenient.json`):
+//! no comments, no trailing commas, depth 64, numbers by the grammar, strings checked for escapes
+//! and control characters while skipped, but for UTF-8 and surrogate pairs only when their value is
+//! asked for. Settings files are read by the same rules with comments and trailing commas allowed.
 
 mod number;
 mod string;

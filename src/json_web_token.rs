@@ -1,4 +1,5 @@
-//! JSON Web Tokens signed with HMAC-SHA256, as Harmony.Api signs them (hub/contract.md, "Other applications").
+//! JSON Web Tokens signed with HMAC-SHA256, as Harmony.Api signs them (hub/contract.md, "Other
+//! applications").
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

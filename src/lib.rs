@@ -39,8 +39,9 @@
 //! | [`moment`]: times as RFC 3339 has them | |
 //! | [`secret`]: texts that never print themselves | |
 //!
-//! A CardCreated goes `hub::consumer -> hub::notification -> signalr::broadcast -> signalr::backplane ->
-//! signalr::delivery -> signalr::registry -> signalr::outbox -> signalr::transport`, encoded once.
+//! A CardCreated goes `hub::consumer -> hub::notification -> signalr::broadcast ->
+//! signalr::backplane -> signalr::delivery -> signalr::registry -> signalr::outbox ->
+//! signalr::transport`, encoded once.
 #![doc = ""]
 #![doc = include_str!("security.md")]
 

@@ -38,7 +38,8 @@ pub enum ListenError {
 }
 
 impl ListenUrl {
-    /// Reads one address. A host that is neither an IP address nor `localhost` means every interface.
+    /// Reads one address. A host that is neither an IP address nor `localhost` means every
+    /// interface.
     pub fn parse(text: &str) -> Result<Self, ListenError> {
         let refuse = |why| Err(ListenError::Url(text.to_owned(), why));
         let lower = text.trim().to_ascii_lowercase();

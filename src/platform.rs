@@ -67,7 +67,8 @@ pub fn available_memory() -> Option<u64> {
     Some(system.available_memory()).filter(|bytes| *bytes > 0)
 }
 
-/// The program that runs. Where the system does not tell, as Linux without `/proc`, it is the path that it was started by.
+/// The program that runs. Where the system does not tell, as Linux without `/proc`, it is the path
+/// that it was started by.
 pub fn own_program() -> io::Result<PathBuf> {
     std::env::current_exe().or_else(|error| {
         let started_by = std::env::args_os().next().map(PathBuf::from);

@@ -1,4 +1,5 @@
-//! One checkout's settings, edited together: hub URL, gateway route, servers, log level, shared cache.
+//! One checkout's settings, edited together: hub URL, gateway route, servers, log level, shared
+//! cache.
 
 mod application;
 mod error;

@@ -31,7 +31,8 @@ pub async fn connect(
     Ok(Box::new(stream))
 }
 
-/// Connects to a port of a host. `localhost` is this machine, also where neither file nor server of names says so.
+/// Connects to a port of a host. `localhost` is this machine, also where neither file nor server of
+/// names says so.
 pub async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     if !host.eq_ignore_ascii_case("localhost") {
         return TcpStream::connect((host, port)).await;

@@ -41,7 +41,8 @@ pub fn start_logging(level: LevelFilter) {
         .try_init();
 }
 
-/// Lines of one kind that are written within a window; more are counted. Peers cause some of them as often as they like.
+/// Lines of one kind that are written within a window; more are counted. Peers cause some of them
+/// as often as they like.
 const LINES_PER_WINDOW: u32 = 60;
 const WINDOW: Duration = Duration::from_secs(60);
 

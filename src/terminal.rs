@@ -1,4 +1,5 @@
-//! The only code that prints: results on standard output, progress on standard error, as text or JSON.
+//! The only code that prints: results on standard output, progress on standard error, as text or
+//! JSON.
 
 pub mod prompt;
 pub mod safe;

@@ -1,4 +1,5 @@
-//! What tests stand on: programs started and ended with the test, raw sockets, and parts that may be missing.
+//! What tests stand on: programs started and ended with the test, raw sockets, and parts that may
+//! be missing.
 
 pub mod amqp;
 pub mod hostile;

@@ -1,4 +1,5 @@
-//! A pipe of Windows that leads to an engine elsewhere: `tests/windows/engine.rs` starts it under Wine.
+//! A pipe of Windows that leads to an engine elsewhere: `tests/windows/engine.rs` starts it under
+//! Wine.
 
 use std::io;
 use tokio::net::TcpStream;

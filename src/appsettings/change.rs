@@ -2,8 +2,9 @@
 //!
 //! Before the first file is touched a journal says what is to become of each. Then the new contents
 //! are made safe on disk beside their targets, the old ones in the backups, and renames put each in
-//! its place. Whoever finds a journal whose new contents still lie beside their targets finishes the
-//! change where all of them are whole, else takes it back; so at no moment is a mixture for good.
+//! its place. Whoever finds a journal whose new contents still lie beside their targets finishes
+//! the change where all of them are whole, else takes it back; so at no moment is a mixture for
+//! good.
 
 mod history;
 mod record;

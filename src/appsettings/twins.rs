@@ -1,4 +1,5 @@
-//! Compressed twins of a published settings file, `.br` and `.gz`: made anew, so that no host serves stale settings.
+//! Compressed twins of a published settings file, `.br` and `.gz`: made anew, so that no host
+//! serves stale settings.
 
 use super::change::Replacement;
 use super::disk::{Links, read_bytes};

@@ -1,4 +1,5 @@
-//! .NET's user secrets: a settings file outside of the project, which an application reads in Development.
+//! .NET's user secrets: a settings file outside of the project, which an application reads in
+//! Development.
 
 use super::disk::{Links, read_bytes};
 use super::error::SettingsError;

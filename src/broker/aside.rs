@@ -42,8 +42,9 @@ enum Extent {
     Note,
 }
 
-/// Where a hub sets messages aside. The connection is its own: confirmations do not wait behind messages, and a
-/// RabbitMQ that takes nothing more, as in a memory alarm, still takes acknowledgements.
+/// Where a hub sets messages aside. The connection is its own: confirmations do not wait behind
+/// messages, and a RabbitMQ that takes nothing more, as in a memory alarm, still takes
+/// acknowledgements.
 pub struct RejectedQueue {
     address: BrokerAddress,
     broker: Option<Broker>,
@@ -54,7 +55,8 @@ pub struct RejectedQueue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ownership {
     Ours,
-    /// Somebody declared it with other arguments, or keeps us from declaring it: it is used as it is.
+    /// Somebody declared it with other arguments, or keeps us from declaring it: it is used as it
+    /// is.
     Foreign,
 }
 
@@ -106,7 +108,8 @@ impl RejectedQueue {
         Ok(taken)
     }
 
-    /// Puts a message into the queue with the reason; without what RabbitMQ refuses of it, where it refuses something.
+    /// Puts a message into the queue with the reason; without what RabbitMQ refuses of it, where it
+    /// refuses something.
     async fn put(&mut self, message: &Message, reason: &str) -> Result<SetAside, BrokerError> {
         let mut refused = None;
         for extent in [Extent::Whole, Extent::Body, Extent::Note] {

@@ -1,9 +1,10 @@
 //! AMQP frames on their way in, made harmless before the client library parses them.
 //!
-//! Whoever may publish chooses a message's properties and headers, byte by byte. The library parses them with
-//! recursion, refuses text that is not UTF-8 by ending the connection, and refuses frames over the negotiated size:
-//! each time RabbitMQ delivers the same message again, for ever. So each content header is rewritten here: a few
-//! properties and short, plain headers stay. A body over the limit is passed over.
+//! Whoever may publish chooses a message's properties and headers, byte by byte. The library parses
+//! them with recursion, refuses text that is not UTF-8 by ending the connection, and refuses frames
+//! over the negotiated size: each time RabbitMQ delivers the same message again, for ever. So each
+//! content header is rewritten here: a few properties and short, plain headers stay. A body over
+//! the limit is passed over.
 
 mod properties;
 
@@ -74,8 +75,8 @@ impl Envelope {
         }
     }
 
-    /// Takes bytes from the server; appends to `out` what the library may see. Returns the size of the bodies that
-    /// were announced.
+    /// Takes bytes from the server; appends to `out` what the library may see. Returns the size of
+    /// the bodies that were announced.
     pub fn feed(&mut self, mut bytes: &[u8], out: &mut Vec<u8>) -> u64 {
         let mut announced = 0;
         while !bytes.is_empty() {

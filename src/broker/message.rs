@@ -26,7 +26,8 @@ impl Messages {
         }
     }
 
-    /// Waits for one message and takes what else is there, up to `most`. Empty once consuming has ended.
+    /// Waits for one message and takes what else is there, up to `most`. Empty once consuming has
+    /// ended.
     pub async fn next_batch(&mut self, most: usize) -> Result<Vec<Message>, BrokerError> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         let mut next = self.consumer.next().await;

@@ -10,8 +10,8 @@ use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::FieldTable;
 
 impl Broker {
-    /// The rejected that wait, oldest first, at most so many; they are held until [`close`](Self::close),
-    /// which puts back those that were not removed.
+    /// The rejected that wait, oldest first, at most so many; they are held until
+    /// [`close`](Self::close), which puts back those that were not removed.
     pub async fn rejected(&self, most: usize) -> Result<Vec<Rejected>, BrokerError> {
         let mut found = Vec::new();
         while found.len() < most {

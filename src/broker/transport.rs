@@ -1,5 +1,5 @@
-//! The socket under the AMQP library: what comes in passes the [`Envelope`], and stops coming while too much of it
-//! waits to be handled.
+//! The socket under the AMQP library: what comes in passes the [`Envelope`], and stops coming while
+//! too much of it waits to be handled.
 
 use super::envelope::{Envelope, EnvelopeReader, HEARTBEAT_FRAME};
 use crate::socket::ByteStream;
@@ -21,7 +21,8 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 /// Bytes that one system call reads.
 const READ: usize = 64 << 10;
-/// How often the library hears from the server while nothing is read: it would take silence for a lost connection.
+/// How often the library hears from the server while nothing is read: it would take silence for a
+/// lost connection.
 const STILL_THERE: Duration = Duration::from_secs(4);
 
 /// Bodies that were read and are not handled yet.
@@ -168,7 +169,8 @@ pub(super) fn for_library(guarded: Guarded<Box<dyn ByteStream>>) -> GuardedSocke
     guarded.compat()
 }
 
-/// Tokio, as the library wants to be given it: only the type of sockets is ours, and it makes none itself.
+/// Tokio, as the library wants to be given it: only the type of sockets is ours, and it makes none
+/// itself.
 #[derive(Debug, Clone)]
 pub(super) struct GuardedTokio(Tokio);
 

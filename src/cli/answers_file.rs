@@ -17,7 +17,8 @@ const RABBITMQ_PASSWORD: &str = "HARMONY_RABBITMQ_PASSWORD";
 /// What the variables begin with that an answers file may name.
 const OURS: &str = "HARMONY_";
 
-/// The flags, `--environment` among them, over what `--answers` has; the passwords looked up in the environment.
+/// The flags, `--environment` among them, over what `--answers` has; the passwords looked up in the
+/// environment.
 pub fn gather(context: &Context, flags: Answers) -> Result<Answers, Failure> {
     let mut answers = match &context.answers {
         Some(path) => {

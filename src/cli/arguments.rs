@@ -20,7 +20,8 @@ pub struct Answers {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// Redis: container, HOST:PORT or none [default: the configured server if it responds, else a container]
+    /// Redis: container, HOST:PORT or none [default: the configured server if it responds, else a
+    /// container]
     #[arg(long, value_name = "WHERE", value_parser = parse_redis)]
     #[serde(
         skip_serializing_if = "Option::is_none",
@@ -44,11 +45,13 @@ pub struct Answers {
     #[arg(long, value_name = "IMAGE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_image: Option<String>,
-    /// Keep the data of Redis in a volume; the hub does not need it [default: as before, at first false]
+    /// Keep the data of Redis in a volume; the hub does not need it [default: as before, at first
+    /// false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redis_volume: Option<bool>,
-    /// RabbitMQ: container, HOST:PORT or embedded [default: the configured server if it responds, else a container]
+    /// RabbitMQ: container, HOST:PORT or embedded [default: the configured server if it responds,
+    /// else a container]
     #[arg(long, value_name = "WHERE", value_parser = parse_rabbitmq)]
     #[serde(
         skip_serializing_if = "Option::is_none",

@@ -154,7 +154,8 @@ impl Context {
         Err(Failure::new(Exit::ChangesPending, "changesPending", message).shown())
     }
 
-    /// Has a question agreed to: `missing` where nobody can be asked, `declined` where the answer is no.
+    /// Has a question agreed to: `missing` where nobody can be asked, `declined` where the answer
+    /// is no.
     pub async fn agree(
         &self,
         question: &str,

@@ -10,7 +10,8 @@ pub struct Global {
     /// Harmony checkout or publish folder [default: the nearest upwards, else ./harmony]
     #[arg(long, value_name = "DIR", global = true)]
     pub checkout: Option<PathBuf>,
-    /// .NET environment to use [default: DOTNET_ENVIRONMENT, ASPNETCORE_ENVIRONMENT, else Production]
+    /// .NET environment to use [default: DOTNET_ENVIRONMENT, ASPNETCORE_ENVIRONMENT, else
+    /// Production]
     #[arg(long, value_name = "NAME", global = true)]
     pub environment: Option<String>,
     /// Name of this installation, if you run several
@@ -28,7 +29,8 @@ pub struct Global {
     /// Read answers from a file that --record-answers wrote
     #[arg(long, value_name = "FILE", global = true)]
     pub answers: Option<PathBuf>,
-    /// Write the answers to a file; passwords as names of environment variables, without secret settings
+    /// Write the answers to a file; passwords as names of environment variables, without secret
+    /// settings
     #[arg(long, value_name = "FILE", global = true)]
     pub record_answers: Option<PathBuf>,
     /// Show what would change, change nothing

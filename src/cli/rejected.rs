@@ -120,7 +120,8 @@ async fn act(
         RejectedCommand::Retry(which) => {
             let chosen = choose(broker, &which).await?;
             for rejected in chosen.iter().filter(|_| !context.dry_run) {
-                // Taken by the exchange first: stopped between the two, it is there twice, never not at all.
+                // Taken by the exchange first: stopped between the two, it is there twice, never
+                // not at all.
                 broker.retry(rejected).await?;
                 broker.remove(rejected).await?;
             }

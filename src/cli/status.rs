@@ -123,7 +123,8 @@ async fn look_with(
     Ok((status.report, status.engine_failure.map(Failure::from)))
 }
 
-/// What the next `up` would do to an instance that was brought up; `None` where that cannot be told.
+/// What the next `up` would do to an instance that was brought up; `None` where that cannot be
+/// told.
 async fn pending(context: &Context) -> Option<Plan> {
     let state = context.instance.state().ok()?;
     if state.checkout.as_os_str().is_empty() {

@@ -29,7 +29,8 @@ pub struct VerifyArguments {
     /// Hub URLs to check over a WebSocket only
     #[arg(value_name = "HUB", hide = true)]
     hubs: Vec<Url>,
-    /// Keep the connections of --url open this long, to find proxies that cut silent ones; 0s skips it
+    /// Keep the connections of --url open this long, to find proxies that cut silent ones; 0s skips
+    /// it
     #[arg(
         long,
         value_name = "DURATION",

@@ -1,4 +1,5 @@
-//! Connection strings and URLs as they may be shown: hosts, ports and harmless options, nothing else.
+//! Connection strings and URLs as they may be shown: hosts, ports and harmless options, nothing
+//! else.
 
 use super::Endpoint;
 use super::keywords::Keyword;

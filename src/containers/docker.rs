@@ -1,4 +1,5 @@
-//! The Docker API, its one door: what is there ([`Observer`]), and changing it ([`engine::Engine`]).
+//! The Docker API, its one door: what is there ([`Observer`]), and changing it
+//! ([`engine::Engine`]).
 //!
 //! A dry run only ever holds an `Observer`, which has no method that writes.
 

@@ -14,7 +14,8 @@ const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// An image, before it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnImage {
-    /// `harmony-signalr:0.1.0-<digest>`: another program makes another image, another instance has its own.
+    /// `harmony-signalr:0.1.0-<digest>`: another program makes another image, another instance has
+    /// its own.
     pub name: String,
     executable: PathBuf,
     /// None where the program is linked statically.
@@ -39,7 +40,8 @@ impl OwnImage {
         })
     }
 
-    /// How the program is started inside: by its own loader, where it has one, told where its libraries are.
+    /// How the program is started inside: by its own loader, where it has one, told where its
+    /// libraries are.
     pub fn command(&self) -> Vec<String> {
         let loader = self
             .libraries
@@ -102,7 +104,8 @@ pub fn repository(instance: &str) -> String {
     container_name(instance, Service::Hub).to_ascii_lowercase()
 }
 
-/// A library's own name and those of the links beside it that lead to it, by one of which programs ask for it.
+/// A library's own name and those of the links beside it that lead to it, by one of which programs
+/// ask for it.
 fn names(library: &Path) -> io::Result<Vec<String>> {
     let folder = library.parent().unwrap_or(Path::new("/"));
     let beside = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));

@@ -6,7 +6,8 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-/// What holds a container's ports: the engine on Linux, Docker Desktop, Rancher Desktop, OrbStack, Colima.
+/// What holds a container's ports: the engine on Linux, Docker Desktop, Rancher Desktop, OrbStack,
+/// Colima.
 const PROXIES: [&str; 7] = [
     "docker-proxy",
     "com.docker",
@@ -36,8 +37,8 @@ pub fn try_listen(address: IpAddr, port: u16) -> Result<(), ErrorKind> {
     listen(address, port).map_err(|error| error.kind())
 }
 
-/// A port that nobody listens on, below those that the system lends to outgoing connections: one of these might take
-/// it before it is used, or while its server is away.
+/// A port that nobody listens on, below those that the system lends to outgoing connections: one of
+/// these might take it before it is used, or while its server is away.
 pub fn free_port() -> std::io::Result<u16> {
     let is_free = |port: &u16| is_free(Ipv4Addr::LOCALHOST.into(), *port);
     let drawn = std::iter::repeat_with(|| 20_000 + (crate::secret::arbitrary() % 10_000) as u16);

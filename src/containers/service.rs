@@ -63,8 +63,8 @@ impl Service {
     }
 }
 
-/// `harmony-redis` for the default instance, `harmony-blue-redis` for `blue`; the hub is `harmony-signalr`, as in
-/// Harmony's own compose file.
+/// `harmony-redis` for the default instance, `harmony-blue-redis` for `blue`; the hub is
+/// `harmony-signalr`, as in Harmony's own compose file.
 pub fn container_name(instance: &str, service: Service) -> String {
     let name = service.host_name();
     if instance == DEFAULT_INSTANCE {

@@ -34,13 +34,15 @@ pub struct ContainerSpec {
     /// Folders kept in memory.
     pub in_memory: Vec<&'static str>,
     pub hostname: Option<&'static str>,
-    /// A network to join, in which it is found by its service's name; joined or left without making it anew.
+    /// A network to join, in which it is found by its service's name; joined or left without making
+    /// it anew.
     pub network: Option<String>,
 }
 
 impl ContainerSpec {
-    /// Redis with a password where there is one, a limit to its memory, and nothing kept unless that is wanted. The
-    /// password goes into a file: an argument could be read by every user of the machine.
+    /// Redis with a password where there is one, a limit to its memory, and nothing kept unless
+    /// that is wanted. The password goes into a file: an argument could be read by every user of
+    /// the machine.
     pub fn redis(
         instance: &str,
         image: String,
@@ -127,8 +129,8 @@ impl ContainerSpec {
         }
     }
 
-    /// The hub, from an image of this very program: its files are copied in, since an engine elsewhere could not
-    /// mount them.
+    /// The hub, from an image of this very program: its files are copied in, since an engine
+    /// elsewhere could not mount them.
     pub fn hub(
         instance: &str,
         image: String,
@@ -141,7 +143,8 @@ impl ContainerSpec {
             instance: instance.to_owned(),
             image,
             ports,
-            // As in .NET's own images; behind a published port the admin listener may listen on all addresses.
+            // As in .NET's own images; behind a published port the admin listener may listen on all
+            // addresses.
             environment: vec![("DOTNET_RUNNING_IN_CONTAINER", Secret::new("true"))],
             command: Some(command),
             files,

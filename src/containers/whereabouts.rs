@@ -1,4 +1,5 @@
-//! Where Docker is: `DOCKER_HOST`, the current context in Docker's own files, or one of the usual sockets.
+//! Where Docker is: `DOCKER_HOST`, the current context in Docker's own files, or one of the usual
+//! sockets.
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -45,7 +46,8 @@ struct ContextEndpoint {
     host: String,
 }
 
-/// The engine's address, and the folder of `ca.pem`, `cert.pem` and `key.pem` where it is spoken to by TLS.
+/// The engine's address, and the folder of `ca.pem`, `cert.pem` and `key.pem` where it is spoken to
+/// by TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whereabouts {
     pub host: String,
@@ -79,7 +81,8 @@ pub enum WhereaboutsError {
 }
 
 impl Surroundings {
-    /// Where the engine is: at `unix:///…`, `tcp://…`, `ssh://…`, `npipe://…`, `http://…`, `https://…`.
+    /// Where the engine is: at `unix:///…`, `tcp://…`, `ssh://…`, `npipe://…`, `http://…`,
+    /// `https://…`.
     pub fn docker_host(&self) -> Result<Whereabouts, WhereaboutsError> {
         let named = self.host.as_deref().map(str::trim);
         if let Some(host) = named.filter(|host| !host.is_empty()) {

@@ -1,4 +1,5 @@
-//! Settings while a form edits them: read with the layer that wins, checked by their schema when set.
+//! Settings while a form edits them: read with the layer that wins, checked by their schema when
+//! set.
 
 use crate::appsettings::SettingsFile;
 use crate::appsettings::document::NewValue;

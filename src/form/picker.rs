@@ -73,7 +73,8 @@ fn item_value(question: &SettingQuestion, name: &str, draft: &dyn Draft) -> Opti
     Some(shown(items.first()?, &present.value))
 }
 
-/// Rows of a table that fits a width: the first column whole if it can be, the others cut where needed.
+/// Rows of a table that fits a width: the first column whole if it can be, the others cut where
+/// needed.
 pub fn columns(rows: &[[String; 3]], width: usize) -> Vec<String> {
     let room = width.saturating_sub(6);
     let widest = |column: usize| {

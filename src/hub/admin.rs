@@ -1,4 +1,5 @@
-//! Beside the hub: the admin listener, for who holds its token, and the metrics listener, for who may reach it.
+//! Beside the hub: the admin listener, for who holds its token, and the metrics listener, for who
+//! may reach it.
 
 mod inbox;
 mod metrics;
@@ -33,7 +34,8 @@ pub enum Door {
     Metrics,
 }
 
-/// The token that opens the admin listener, kept so that comparing takes the same time for every guess.
+/// The token that opens the admin listener, kept so that comparing takes the same time for every
+/// guess.
 #[derive(Clone)]
 pub struct AdminToken {
     key: Arc<hmac::Key>,

@@ -1,4 +1,5 @@
-//! `AllowedHosts`: the names that requests may ask for the hub by, as ASP.NET Core's host filter has them.
+//! `AllowedHosts`: the names that requests may ask for the hub by, as ASP.NET Core's host filter
+//! has them.
 
 use hyper::header::HeaderValue;
 
@@ -7,7 +8,8 @@ use hyper::header::HeaderValue;
 pub struct AllowedHosts(Vec<String>);
 
 impl AllowedHosts {
-    /// Reads `example.com;*.example.org`. Nothing, `*` or an address that means all addresses welcomes every name.
+    /// Reads `example.com;*.example.org`. Nothing, `*` or an address that means all addresses
+    /// welcomes every name.
     pub fn parse(text: &str) -> Self {
         let patterns: Vec<_> = text
             .split(';')

@@ -19,8 +19,8 @@ impl AllowedOrigins {
         AllowedOrigins(if all { Vec::new() } else { origins })
     }
 
-    /// Whether a request's page may talk to the hub: a listed one, or one of the hub's own. What is no page sends no
-    /// origin.
+    /// Whether a request's page may talk to the hub: a listed one, or one of the hub's own. What is
+    /// no page sends no origin.
     pub fn welcome(&self, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(header::ORIGIN) else {
             return true;

@@ -51,7 +51,8 @@ pub fn notification(name: &str) -> Result<&'static Notification, ComposeError> {
         })
 }
 
-/// The body, each field at its default but those given as `Name=Value`; `Card.Title` reaches into objects.
+/// The body, each field at its default but those given as `Name=Value`; `Card.Title` reaches into
+/// objects.
 pub fn body(
     notification: &Notification,
     board: Option<&str>,

@@ -165,7 +165,8 @@ impl Consumer {
         }
     }
 
-    /// Sends a batch on. False where the hub was told to stop before it could: the broker keeps the batch.
+    /// Sends a batch on. False where the hub was told to stop before it could: the broker keeps the
+    /// batch.
     async fn fan_out(
         &mut self,
         broker: &Broker,

@@ -1,4 +1,5 @@
-//! Dates as System.Text.Json reads and writes them: a profile of ISO 8601, to a tenth of a microsecond.
+//! Dates as System.Text.Json reads and writes them: a profile of ISO 8601, to a tenth of a
+//! microsecond.
 //!
 //! A date with an offset comes out in UTC (the same instant, as a .NET hub in UTC writes it); one
 //! without an offset stays without.

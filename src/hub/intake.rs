@@ -34,7 +34,8 @@ pub async fn read(
     }
 }
 
-/// A message that finds a fault in the reader is set aside like any other: RabbitMQ would deliver it again and again.
+/// A message that finds a fault in the reader is set aside like any other: RabbitMQ would deliver
+/// it again and again.
 fn read_here(
     header: TypeHeader<'_>,
     body: &[u8],

@@ -27,7 +27,8 @@ pub enum Outcome {
     Drop,
 }
 
-/// Why a message can't be delivered; where the .NET hub's process dies, ours sets the message aside.
+/// Why a message can't be delivered; where the .NET hub's process dies, ours sets the message
+/// aside.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     #[error("no headers at all, so no notification_type")]

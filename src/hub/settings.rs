@@ -1,4 +1,5 @@
-//! What the hub reads from its settings: .NET's own keys, and a few of ours (contract.md, "Settings of the hub").
+//! What the hub reads from its settings: .NET's own keys, and a few of ours (contract.md, "Settings
+//! of the hub").
 
 mod addresses;
 mod error;

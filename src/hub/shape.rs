@@ -1,4 +1,5 @@
-//! The shapes that notifications are made of, read as .NET reads them and written as .NET writes them.
+//! The shapes that notifications are made of, read as .NET reads them and written as .NET writes
+//! them.
 //!
 //! Fields are matched by their exact name, unknown ones are passed over, missing ones take the
 //! type's default, the last of two wins (contract.md, "RabbitMQ" and "Shapes").

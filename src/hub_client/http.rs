@@ -53,7 +53,8 @@ impl<'r> Exchange<'r> {
             .method(self.method.clone())
             .uri(target)
             .header(header::HOST, address.to_string());
-        // Hyper leaves the length of an empty body out; HTTP/1.0 demands it, and proxies speak that.
+        // Hyper leaves the length of an empty body out; HTTP/1.0 demands it, and proxies speak
+        // that.
         if self.method == Method::POST {
             request = request.header(header::CONTENT_LENGTH, self.body.len());
         }

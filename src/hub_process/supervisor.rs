@@ -1,4 +1,5 @@
-//! The process that watches over the hub: it starts it again when it dies, and ends when the hub ends in order.
+//! The process that watches over the hub: it starts it again when it dies, and ends when the hub
+//! ends in order.
 
 use super::error::{HubProcessError, file_error};
 use crate::instance::Instance;

@@ -31,7 +31,8 @@ impl Lock {
         }
     }
 
-    /// The holder's note, which is empty just before it is written; `None` where nobody holds the lock.
+    /// The holder's note, which is empty just before it is written; `None` where nobody holds the
+    /// lock.
     pub fn holder(path: &Path) -> io::Result<Option<String>> {
         let file = match File::options().write(true).open(guard(path)) {
             Ok(file) => file,

@@ -2,8 +2,8 @@
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-/// Appends `text` as a JSON string, quotes included, escaping what ASP.NET Core's relaxed encoder escapes (spec:
-/// signalr.md D2).
+/// Appends `text` as a JSON string, quotes included, escaping what ASP.NET Core's relaxed encoder
+/// escapes (spec: signalr.md D2).
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut from = 0;
@@ -37,8 +37,8 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Whether the encoder lets a character beyond ASCII stand: no control, no other space, no byte order mark, nothing
-/// private or unknown, and nothing beyond the first 65,536.
+/// Whether the encoder lets a character beyond ASCII stand: no control, no other space, no byte
+/// order mark, nothing private or unknown, and nothing beyond the first 65,536.
 fn is_plain(character: char) -> bool {
     use GeneralCategory::{
         Control, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Unassigned,

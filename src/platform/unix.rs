@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Bytes that the system may hold for a connection beside those under way; it takes up to 4 MB otherwise.
+/// Bytes that the system may hold for a connection beside those under way; it takes up to 4 MB
+/// otherwise.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 64 << 10;
 /// More than this macOS refuses to a process, whatever its limit says.

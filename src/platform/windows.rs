@@ -186,8 +186,8 @@ pub fn prepare_listener(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether an address could not be bound because its port is in use. Ports that Windows reserves for
-/// virtual machines answer "permission denied".
+/// Whether an address could not be bound because its port is in use. Ports that Windows reserves
+/// for virtual machines answer "permission denied".
 pub fn is_port_taken(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,5 @@
-//! What a published client's folder lists of its files: hashes, lengths and tags, renewed with them.
+//! What a published client's folder lists of its files: hashes, lengths and tags, renewed with
+//! them.
 
 use crate::appsettings::change::Replacement;
 use crate::appsettings::document::{Document, EditError, NewValue};

@@ -1,5 +1,5 @@
-//! Carries out a plan: settings first, then every step along its edges. What is replaced stays until
-//! everything works; a failure or an interruption takes back what was done.
+//! Carries out a plan: settings first, then every step along its edges. What is replaced stays
+//! until everything works; a failure or an interruption takes back what was done.
 
 mod containers;
 mod hub;

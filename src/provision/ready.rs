@@ -1,4 +1,5 @@
-//! Waits for a container of ours: until it responds, dies, or needs the credentials of the settings.
+//! Waits for a container of ours: until it responds, dies, or needs the credentials of the
+//! settings.
 
 use crate::connection_string::amqp::BrokerAddress;
 use crate::connection_string::redis::RedisOptions;

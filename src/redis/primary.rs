@@ -1,4 +1,5 @@
-//! Finding the server to connect to: the primary of several, the one that sentinels name, the keeper of a key's slot.
+//! Finding the server to connect to: the primary of several, the one that sentinels name, the
+//! keeper of a key's slot.
 
 use super::connect::{Push, RedisConnection, connect};
 use crate::connection_string::Endpoint;
@@ -7,8 +8,8 @@ use crate::secret::Secret;
 use ::redis::{ErrorKind, RedisError, ServerErrorKind, Value as RedisValue, cmd};
 use std::sync::Arc;
 
-/// Connects to the server that serves a key: the first of the endpoints that is a primary, and in a cluster the one
-/// that it names.
+/// Connects to the server that serves a key: the first of the endpoints that is a primary, and in a
+/// cluster the one that it names.
 pub async fn find(
     options: &RedisOptions,
     key: &str,
@@ -58,7 +59,8 @@ pub async fn find(
 /// The primary's address, as the first sentinel that answers knows it.
 async fn ask_sentinels(options: &RedisOptions, name: &str) -> Result<Endpoint, RedisError> {
     let mut last = RedisError::from((ErrorKind::Client, "no sentinel"));
-    // Sentinels seldom have the password that their servers have; both ways are tried, and first their own.
+    // Sentinels seldom have the password that their servers have; both ways are tried, and first
+    // their own.
     let known_as = |user: &Option<String>, password: &Option<Secret>| RedisOptions {
         user: user.clone(),
         password: password.clone(),

@@ -91,7 +91,8 @@ pub fn answers_violations(file: &SettingsFile) -> Vec<Violation> {
     all
 }
 
-/// Keys that nobody knows and that are nearly ones that are known; other unknown keys are nobody's business.
+/// Keys that nobody knows and that are nearly ones that are known; other unknown keys are nobody's
+/// business.
 fn misspelt(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
     let unknown = file
         .document

@@ -1,5 +1,5 @@
-//! Questions made from a schema alone. Pure: a schema goes in, questions come out. A property that is
-//! added to a schema is asked for without a line of Rust.
+//! Questions made from a schema alone. Pure: a schema goes in, questions come out. A property that
+//! is added to a schema is asked for without a line of Rust.
 
 use super::facets::{Facets, plain};
 use super::question::{AnswerKind, ITEM, SettingQuestion};

@@ -38,8 +38,8 @@ impl Backplane {
         }
     }
 
-    /// Sends a message of a hub's method; returns once Redis accepts it, or it is written if no other
-    /// process is between.
+    /// Sends a message of a hub's method; returns once Redis accepts it, or it is written if no
+    /// other process is between.
     pub async fn send(
         &self,
         target: Recipients,
@@ -93,7 +93,8 @@ impl Backplane {
         }
     }
 
-    /// Sends an invocation to a connection on another server; false where there is no such connection.
+    /// Sends an invocation to a connection on another server; false where there is no such
+    /// connection.
     pub async fn request(
         &self,
         connection: &str,

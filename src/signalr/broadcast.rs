@@ -1,4 +1,5 @@
-//! One message for many, encoded once a protocol: the very bytes that every socket gets, frame head included.
+//! One message for many, encoded once a protocol: the very bytes that every socket gets, frame head
+//! included.
 
 use crate::json::write_string;
 use crate::signalr::frame;
@@ -90,7 +91,8 @@ impl Broadcast {
         self.form(protocol).get().map(|frame| frame::payload(frame))
     }
 
-    /// The WebSocket frame, shared. Empty, and so nothing, where what came can't be said in the protocol.
+    /// The WebSocket frame, shared. Empty, and so nothing, where what came can't be said in the
+    /// protocol.
     pub fn frame(&self, protocol: Protocol) -> &Bytes {
         let made = || {
             let other = match protocol {

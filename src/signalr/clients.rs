@@ -57,8 +57,8 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Invokes `target` on clients and waits for no answer; returns once the message is accepted, and
-    /// written where that is this process's own affair.
+    /// Invokes `target` on clients and waits for no answer; returns once the message is accepted,
+    /// and written where that is this process's own affair.
     pub async fn send(
         &self,
         audience: Audience,

@@ -2,8 +2,8 @@
 //!
 //! A connection is a state machine written by hand, and not a task with a `select!` loop, for its
 //! cost: there are up to a hundred thousand of them. One task polls the connection, its socket and
-//! its running methods; nothing is allocated for a message that arrives, an idle connection holds no
-//! read buffer and a single timer, and broadcasts are written to its socket without waking it. A
+//! its running methods; nothing is allocated for a message that arrives, an idle connection holds
+//! no read buffer and a single timer, and broadcasts are written to its socket without waking it. A
 //! loop needs a future as large as its largest branch, a channel, and a wake for each message.
 
 mod downloads;

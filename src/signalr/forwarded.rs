@@ -1,5 +1,5 @@
-//! Who a request comes from where proxies stand between: `X-Forwarded-For` and `X-Forwarded-Proto`, believed as ASP.NET
-//! Core's middleware believes them.
+//! Who a request comes from where proxies stand between: `X-Forwarded-For` and `X-Forwarded-Proto`,
+//! believed as ASP.NET Core's middleware believes them.
 
 use hyper::header::HeaderMap;
 use std::net::{IpAddr, SocketAddr};
@@ -88,7 +88,8 @@ impl Proxies {
         }
     }
 
-    /// Follows the headers from the last proxy towards the client, as long as each is sent by a proxy.
+    /// Follows the headers from the last proxy towards the client, as long as each is sent by a
+    /// proxy.
     pub fn resolve(&self, peer: IpAddr, headers: &HeaderMap) -> Forwarded {
         let mut forwarded = Forwarded {
             address: peer,

@@ -1,4 +1,5 @@
-//! Who may come in: so many connections from one address, and so many that have not said what they want.
+//! Who may come in: so many connections from one address, and so many that have not said what they
+//! want.
 
 use crate::signalr::budget::MemoryBudget;
 use crate::signalr::forwarded::Proxies;
@@ -66,7 +67,8 @@ impl Gate {
         self.count(counted, None)
     }
 
-    /// Counts the client that a proxy speaks for, for as long as it is served; `None` where its address has too many.
+    /// Counts the client that a proxy speaks for, for as long as it is served; `None` where its
+    /// address has too many.
     pub(super) fn enter_forwarded(
         self: &Arc<Self>,
         address: IpAddr,

@@ -18,14 +18,16 @@ pub struct Metrics {
     pub held_too_much: AtomicU64,
     /// Connections turned away because there were too many.
     pub turned_away: AtomicU64,
-    /// Connections that have not said what they want: now, and refused because there were too many of them.
+    /// Connections that have not said what they want: now, and refused because there were too many
+    /// of them.
     pub half_open: AtomicU64,
     pub refused_half_open: AtomicU64,
     /// Connections refused because their address had too many.
     pub refused_address: AtomicU64,
     /// Negotiations refused because too many connections waited to be opened.
     pub refused_negotiations: AtomicU64,
-    /// Joins refused because the connection was in too many groups, or in groups with too long names.
+    /// Joins refused because the connection was in too many groups, or in groups with too long
+    /// names.
     pub refused_joins: AtomicU64,
     /// Long polls that wait for something to say.
     pub polls: AtomicU64,

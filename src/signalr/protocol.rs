@@ -1,4 +1,5 @@
-//! Hub messages and the handshake, apart from how they are encoded; and the two protocols that encode them.
+//! Hub messages and the handshake, apart from how they are encoded; and the two protocols that
+//! encode them.
 
 pub mod encoded;
 pub mod error;

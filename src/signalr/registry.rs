@@ -220,7 +220,8 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Visits the members of a group that a broadcast is for, and counts them. Joins wait meanwhile.
+    /// Visits the members of a group that a broadcast is for, and counts them. Joins wait
+    /// meanwhile.
     pub fn visit_group(
         &self,
         group: &str,

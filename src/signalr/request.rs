@@ -120,7 +120,8 @@ fn is_host(host: &[u8]) -> bool {
     valid && numbered && name.is_empty() == host.is_empty()
 }
 
-/// A path without percent signs and dots; `None` where it hides a zero byte. What is no text stays as it came.
+/// A path without percent signs and dots; `None` where it hides a zero byte. What is no text stays
+/// as it came.
 fn resolved(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
@@ -160,7 +161,8 @@ fn resolved(path: &str) -> Option<String> {
     Some(format!("/{}", segments.join("/")))
 }
 
-/// The client's token: `Authorization: Bearer`, else `access_token`, since a browser's WebSocket has no headers.
+/// The client's token: `Authorization: Bearer`, else `access_token`, since a browser's WebSocket
+/// has no headers.
 pub fn bearer_token<B>(request: &Request<B>) -> Option<String> {
     let header = request
         .headers()
@@ -189,7 +191,8 @@ pub fn accepts_events<B>(request: &Request<B>) -> bool {
         })
 }
 
-/// A value of the query, several of one name with commas between them; names are matched without regard to case.
+/// A value of the query, several of one name with commas between them; names are matched without
+/// regard to case.
 pub fn query<B>(request: &Request<B>, name: &str) -> Option<String> {
     let query = request.uri().query()?;
     let values = url::form_urlencoded::parse(query.as_bytes())

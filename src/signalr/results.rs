@@ -1,4 +1,5 @@
-//! Answers that clients owe: which invocation of a client waits for what, here or on another server.
+//! Answers that clients owe: which invocation of a client waits for what, here or on another
+//! server.
 
 use crate::secret::{RandomError, random, system_random};
 use crate::signalr::hub_error::HubError;
@@ -150,7 +151,8 @@ impl Results {
         owed.is_some_and(|owed| *owed.connection == *connection)
     }
 
-    /// A connection is gone: who waits here hears so; the ids and channels of those who wait elsewhere.
+    /// A connection is gone: who waits here hears so; the ids and channels of those who wait
+    /// elsewhere.
     pub fn abandon(&self, connection: &str) -> Vec<(String, String)> {
         let mut pending = self.lock();
         if pending.is_empty() {

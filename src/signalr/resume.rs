@@ -1,5 +1,5 @@
-//! The receiving side of a connection that may be resumed: what came is counted, acknowledged, and not taken twice
-//! (protocol.md, "Stateful reconnect"). The sending side is the outbox's replay.
+//! The receiving side of a connection that may be resumed: what came is counted, acknowledged, and
+//! not taken twice (protocol.md, "Stateful reconnect"). The sending side is the outbox's replay.
 
 use crate::signalr::protocol::{ClientMessage, ProtocolError};
 use std::time::Duration;
@@ -11,7 +11,8 @@ const ACKNOWLEDGE_EVERY: Duration = Duration::from_secs(1);
 pub struct Resume {
     /// The number of the next counted message.
     next: i64,
-    /// The highest that was taken, and the highest that was acknowledged; below all numbers before there is one.
+    /// The highest that was taken, and the highest that was acknowledged; below all numbers before
+    /// there is one.
     received: i64,
     acknowledged: i64,
     acknowledge_at: Instant,

@@ -1,4 +1,5 @@
-//! HTTP/1.1 on listeners, with TLS or without it: a site responds to each request, until it is stopped.
+//! HTTP/1.1 on listeners, with TLS or without it: a site responds to each request, until it is
+//! stopped.
 
 use crate::signalr::gate::{Admitted, Gate};
 use crate::signalr::paced::Paced;
@@ -28,8 +29,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a TLS handshake may take.
 const TLS_WITHIN: Duration = Duration::from_secs(10);
-/// How HTTP/2 begins where both know of it beforehand, and the refusal that it understands: GOAWAY, since HTTP/1.1 is
-/// required.
+/// How HTTP/2 begins where both know of it beforehand, and the refusal that it understands: GOAWAY,
+/// since HTTP/1.1 is required.
 const HTTP2: [u8; 16] = *b"PRI * HTTP/2.0\r\n";
 const GO_AWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13];
 
@@ -153,7 +154,8 @@ async fn serve_connection(
     }
 }
 
-/// Looks at what comes first; an error where that is HTTP/2, which is told no, or where nothing comes.
+/// Looks at what comes first; an error where that is HTTP/2, which is told no, or where nothing
+/// comes.
 async fn refuse_http2(stream: &TcpStream, stop: &CancellationToken) -> io::Result<()> {
     let mut begin = [0; HTTP2.len()];
     let peeked = tokio::select! {

@@ -1,4 +1,5 @@
-//! Streams of one connection: items that its client sends to a method, and items that a method sends to it.
+//! Streams of one connection: items that its client sends to a method, and items that a method
+//! sends to it.
 
 use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::{Completed, ServerMessage};
@@ -12,7 +13,8 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 
-/// Items of an upload that wait for their method; a full queue stops the connection's reading, as in .NET.
+/// Items of an upload that wait for their method; a full queue stops the connection's reading, as
+/// in .NET.
 const UPLOAD_ITEMS: usize = 10;
 /// Streams of one connection at a time, each way.
 pub const MAXIMUM_STREAMS: usize = 256;
@@ -142,7 +144,8 @@ impl Streams {
         Poll::Ready(())
     }
 
-    /// A stream of the client's ends, if it is one. Pending where its error must wait for items before it.
+    /// A stream of the client's ends, if it is one. Pending where its error must wait for items
+    /// before it.
     pub fn end(&mut self, context: &mut Context<'_>, id: &str, error: Option<&str>) -> Poll<()> {
         if let Some(error) = error
             && self

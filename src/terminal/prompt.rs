@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 /// Ends a paste's marks and shows the cursor.
 const AS_BEFORE: &str = "\x1b[?2004l\x1b[?25h";
 
-/// Puts the terminal back as it was, whatever a question left behind: no echo, no cursor, raw input.
+/// Puts the terminal back as it was, whatever a question left behind: no echo, no cursor, raw
+/// input.
 struct Restored {
     before: Option<InputMode>,
     /// The thread that asks, and will change the terminal when it comes to reading.
@@ -34,8 +35,9 @@ const READS_WITHIN: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 impl Restored {
-    /// After Ctrl-C the question's thread goes on. One that is only about to change the terminal would
-    /// do so behind our back: it is put back once that has happened, or cannot happen any more.
+    /// After Ctrl-C the question's thread goes on. One that is only about to change the terminal
+    /// would do so behind our back: it is put back once that has happened, or cannot happen any
+    /// more.
     fn await_change(&self, before: &InputMode) {
         let Some(asking) = &self.asking else { return };
         let deadline = Instant::now() + READS_WITHIN;

@@ -1,5 +1,5 @@
-//! Text of others made harmless: a terminal obeys control characters, and bidirectional ones reorder
-//! what people read.
+//! Text of others made harmless: a terminal obeys control characters, and bidirectional ones
+//! reorder what people read.
 
 use std::borrow::Cow;
 use std::fmt;

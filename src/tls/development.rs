@@ -24,7 +24,8 @@ const DEVELOPMENT_MARK: &str = "1.3.6.1.4.1.311.84.1.1";
 /// Where .NET keeps the user's certificates on Unix, below the home folder.
 pub(super) const DOTNET_STORE: &str = ".dotnet/corefx/cryptography/x509stores/my";
 
-/// The machine's ASP.NET Core development certificate, else the one kept in `kept`, else a new one kept there.
+/// The machine's ASP.NET Core development certificate, else the one kept in `kept`, else a new one
+/// kept there.
 pub fn development_certificate(
     home: Option<&Path>,
     kept: &Path,

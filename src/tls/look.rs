@@ -1,4 +1,5 @@
-//! Looking at a certificate without serving it: until when it is valid, whether this machine trusts it.
+//! Looking at a certificate without serving it: until when it is valid, whether this machine trusts
+//! it.
 
 use super::development::{DOTNET_STORE, find_dotnet_certificate, is_marked};
 use super::identity::load;

@@ -1,6 +1,7 @@
 //! What an edit costs: `settings set` as a whole process on a file of 50 KB, and on one of 10 MB.
 //!
-//! `cargo bench --bench settings`; beside each the same with `cp` and `sync`, the least that a safe write can cost.
+//! `cargo bench --bench settings`; beside each the same with `cp` and `sync`, the least that a safe
+//! write can cost.
 
 #![allow(clippy::print_stdout)] // a benchmark is there to print
 

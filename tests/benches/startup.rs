@@ -1,4 +1,5 @@
-//! How long things take: the hub's start, a first and a second `up`, and `up` against its containers' own boot.
+//! How long things take: the hub's start, a first and a second `up`, and `up` against its
+//! containers' own boot.
 //!
 //! `cargo bench --bench startup`; the figures with containers need Docker with the images, from the
 //! registry that `HARMONY_TEST_REGISTRY` names or from where Docker finds them.
@@ -80,7 +81,8 @@ fn down(home: &std::path::Path, arguments: &[&str]) {
         .expect("harmony down");
 }
 
-/// The slower container's own boot: `docker run` until RabbitMQ takes a connection with its password.
+/// The slower container's own boot: `docker run` until RabbitMQ takes a connection with its
+/// password.
 fn container_boot(image: &str) -> Option<Duration> {
     let began = Instant::now();
     let run = [

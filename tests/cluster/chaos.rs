@@ -1,7 +1,9 @@
-//! Numbered messages through hubs, Redis and RabbitMQ while these die, restart and are cut off: every one is counted.
+//! Numbered messages through hubs, Redis and RabbitMQ while these die, restart and are cut off:
+//! every one is counted.
 //!
-//! `HARMONY_CHAOS_SECONDS=600 HARMONY_CHAOS_SEED=1 tests/run cluster::chaos::random` for a long run of random faults;
-//! `HARMONY_CHAOS_TABLE=1 tests/run cluster::chaos::table` for the table beside the .NET hub.
+//! `HARMONY_CHAOS_SECONDS=600 HARMONY_CHAOS_SEED=1 tests/run cluster::chaos::random` for a long run
+//! of random faults; `HARMONY_CHAOS_TABLE=1 tests/run cluster::chaos::table` for the table beside
+//! the .NET hub.
 
 pub mod parts;
 
@@ -38,7 +40,8 @@ enum Store {
     Cluster,
 }
 
-/// Two hubs of a kind with a client each, one Redis of some kind, one RabbitMQ; the ways to both may fail.
+/// Two hubs of a kind with a client each, one Redis of some kind, one RabbitMQ; the ways to both
+/// may fail.
 struct Cluster {
     kind: Kind,
     redis: Option<Redis>,
@@ -232,7 +235,8 @@ impl Cluster {
                     .control(&["set_vm_memory_high_watermark", "0.4"]);
             }
             Fault::QueueDeleted => {
-                // What the queue holds goes with it, so that it has to be empty, and stay so until it is there again.
+                // What the queue holds goes with it, so that it has to be empty, and stay so until
+                // it is there again.
                 let paced = publisher.pause.swap(HOLD, Ordering::Relaxed);
                 pause(1000);
                 self.rabbitmq
@@ -411,7 +415,8 @@ const TABLE: [(&str, Fault, bool); 23] = [
 #[test]
 #[ignore = "needs Redis, RabbitMQ and the .NET peer: run tests/run"]
 fn table() {
-    // Some minutes: only where it is asked for. The faults themselves are in the random run as well.
+    // Some minutes: only where it is asked for. The faults themselves are in the random run as
+    // well.
     let Some(wanted) = std::env::var_os("HARMONY_CHAOS_TABLE") else {
         return;
     };
@@ -473,7 +478,8 @@ fn what_ails_redis_costs_no_message() {
     }
 }
 
-/// Each hub appends again what a Redis that begins anew has lost, whichever of their connections is back first.
+/// Each hub appends again what a Redis that begins anew has lost, whichever of their connections is
+/// back first.
 #[test]
 #[ignore = "needs Redis and RabbitMQ: run tests/run"]
 fn a_redis_that_comes_back_empty_time_and_again_costs_no_message() {

@@ -58,8 +58,8 @@ fn the_117_notifications_reach_clients_of_two_hubs_as_recorded() {
     assert!(carried >= 110, "{carried} carried");
 }
 
-/// Publishes the recorded notifications: clients of both hubs hear what was recorded, and a listener
-/// at Redis too. How many messages the listener had.
+/// Publishes the recorded notifications: clients of both hubs hear what was recorded, and a
+/// listener at Redis too. How many messages the listener had.
 pub fn as_recorded(
     hubs: &[Hub; 2],
     rabbitmq: &BrokerAddress,
@@ -82,7 +82,8 @@ pub fn as_recorded(
     let cases = recorded["cases"].as_array().expect("cases");
     let (mut heard, mut carried) = (0, 0);
     for case in cases {
-        // One by one, as they were recorded: two hubs share the queue, and which is faster is chance.
+        // One by one, as they were recorded: two hubs share the queue, and which is faster is
+        // chance.
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         publish(
             rabbitmq,
@@ -232,7 +233,8 @@ fn a_hub_that_dies_in_a_burst_loses_nothing() {
         dying.program.signal(rustix::process::Signal::KILL);
         dying.program.stop();
     });
-    // The client reads meanwhile: publishing may take longer than a hub waits for one that does not.
+    // The client reads meanwhile: publishing may take longer than a hub waits for one that does
+    // not.
     let listener = std::thread::spawn(move || {
         let mut heard = std::collections::HashSet::new();
         while heard.len() < MESSAGES {

@@ -1,5 +1,5 @@
-//! Hubs that fall behind, fall silent, die or leave while another publishes more than Redis' log holds; and a client
-//! that reads more slowly than a backlog is drained.
+//! Hubs that fall behind, fall silent, die or leave while another publishes more than Redis' log
+//! holds; and a client that reads more slowly than a backlog is drained.
 
 use super::chaos::parts::{Passage, Way};
 use crate::harness::program::Hub;

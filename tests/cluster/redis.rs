@@ -1,4 +1,5 @@
-//! Kinds of Redis that a connection string may lead to: behind TLS, with few rights, full, a replica beside its primary.
+//! Kinds of Redis that a connection string may lead to: behind TLS, with few rights, full, a
+//! replica beside its primary.
 
 use crate::harness::program::{Hub, harmony, run, text};
 use crate::harness::raw::WebSocket;

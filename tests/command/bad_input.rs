@@ -7,7 +7,8 @@ use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What a failing command said: exit code, error code, the first line for humans, and the whole error.
+/// What a failing command said: exit code, error code, the first line for humans, and the whole
+/// error.
 struct Said {
     exit: Option<i32>,
     code: String,

@@ -183,7 +183,8 @@ fn plain_requests_are_sent_to_https_as_aspnet_core_sends_them() {
         ]));
         text(&output.stdout).to_ascii_lowercase()
     };
-    // HTTP/2 is not spoken: who would rather have it is given HTTP/1.1, and who wants nothing else is told so.
+    // HTTP/2 is not spoken: who would rather have it is given HTTP/1.1, and who wants nothing else
+    // is told so.
     let asked = |arguments: &[&str]| {
         run(Command::new("curl")
             .args([

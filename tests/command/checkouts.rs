@@ -1,4 +1,5 @@
-//! Harmony's checkouts as committed, both layouts, rebuilt from the contract (hub/contract.md, "Files").
+//! Harmony's checkouts as committed, both layouts, rebuilt from the contract (hub/contract.md,
+//! "Files").
 
 use crate::harness::Folder;
 use crate::harness::program::{harmony, run, text};

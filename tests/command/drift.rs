@@ -1,4 +1,5 @@
-//! Whatever becomes of what was brought up, the next `up` finds it, names it, and repairs it with the least that does.
+//! Whatever becomes of what was brought up, the next `up` finds it, names it, and repairs it with
+//! the least that does.
 
 use super::checkouts::old_layout;
 use crate::harness::installation::{Installation, docker, json};

@@ -1,4 +1,5 @@
-//! `settings edit` on a real pseudo-terminal: choosing, every kind of question, the difference, writing.
+//! `settings edit` on a real pseudo-terminal: choosing, every kind of question, the difference,
+//! writing.
 
 use crate::harness::Folder;
 use crate::harness::program::{harmony, run, text};

@@ -112,7 +112,8 @@ fn an_engine_without_room_is_told_so() {
         .next()
         .expect("a port")
         .to_owned();
-    // An engine of its own in a network of its own, whose disk is 40 MB; the registry reaches into it by a socket file.
+    // An engine of its own in a network of its own, whose disk is 40 MB; the registry reaches into
+    // it by a socket file.
     let script = format!(
         "mkdir root && mount -t tmpfs -o size=40m none root && ip link set lo up
          python3 -c '

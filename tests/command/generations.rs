@@ -53,7 +53,8 @@ fn a_new_installation_gets_current_images_and_old_data_keeps_its_own() {
     );
     assert_eq!(images(&kept), old);
 
-    // It stays, also when the container is gone; another generation is refused before anything changes.
+    // It stays, also when the container is gone; another generation is refused before anything
+    // changes.
     here.json(&["down", "--yes"]);
     let refused = run(&mut here.up(&["--rabbitmq-image", &rabbitmq, "--json"]));
     let said = text(&refused.stdout);

@@ -146,7 +146,8 @@ fn the_hub_as_a_container_and_back() {
     assert_eq!(up.leftovers(), "");
 }
 
-/// The image that the hub's container is to be of; its digest is the program's, and so the plan's to say.
+/// The image that the hub's container is to be of; its digest is the program's, and so the plan's
+/// to say.
 fn image(hub: &str, up: &Installation) -> String {
     let plan = json(&mut up.up(&["--hub", "container", "--dry-run"]));
     let target = steps(&plan)

@@ -1,4 +1,5 @@
-//! What `doctor` says of engines, of Windows around a Linux, of who may reach the hub, and what it fixes.
+//! What `doctor` says of engines, of Windows around a Linux, of who may reach the hub, and what it
+//! fixes.
 
 use super::bare::{Down, bare, json};
 use super::doctor::{SIGNALR, check, checkout, doctor};

@@ -1,4 +1,5 @@
-//! `harmony --version`, for people, for reports and for scripts, wherever a package put the program.
+//! `harmony --version`, for people, for reports and for scripts, wherever a package put the
+//! program.
 
 use crate::harness::Folder;
 use crate::harness::program::{HARMONY, harmony, run, text};

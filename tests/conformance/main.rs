@@ -1,8 +1,9 @@
-//! A second application on the engine, for other people's suites: the hubs that the official TypeScript
-//! client's functional tests and pysignalr's want, and the methods of the reference hub.
+//! A second application on the engine, for other people's suites: the hubs that the official
+//! TypeScript client's functional tests and pysignalr's want, and the methods of the reference hub.
 //!
-//! `cargo run --release --example conformance -- --urls "http://127.0.0.1:5000;https://127.0.0.1:5001"`.
-//! With `RedisConnectionString` set, `/signalRHub` shares its backplane with hubs of either kind.
+//! `cargo run --release --example conformance -- --urls
+//! "http://127.0.0.1:5000;https://127.0.0.1:5001"`. With `RedisConnectionString` set, `/signalRHub`
+//! shares its backplane with hubs of either kind.
 
 #![allow(clippy::print_stdout)] // the suites wait for the lines that Kestrel prints
 

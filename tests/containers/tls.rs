@@ -31,8 +31,8 @@ fn an_engine_behind_tls_is_spoken_to_with_dockers_certificates() {
     let port = free_port();
     let host = format!("tcp://127.0.0.1:{port}");
     let path = |name: &str| folder.path().join(name).display().to_string();
-    // The engine itself, behind TLS that wants a certificate of its clients, as dockerd --tlsverify does: a second
-    // dockerd would take the first one's bridge away.
+    // The engine itself, behind TLS that wants a certificate of its clients, as dockerd --tlsverify
+    // does: a second dockerd would take the first one's bridge away.
     let door = "
 import socket, ssl, sys, threading
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

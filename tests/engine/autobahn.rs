@@ -1,5 +1,6 @@
-//! WebSocket conformance, case by case: our own list of what the Autobahn test suite tries with a server, by its numbers.
-//! (The suite itself runs on Python 2 alone.) Its echo is here a call of the hub and its completion.
+//! WebSocket conformance, case by case: our own list of what the Autobahn test suite tries with a
+//! server, by its numbers. (The suite itself runs on Python 2 alone.) Its echo is here a call of
+//! the hub and its completion.
 
 use crate::harness::program::Hub;
 use crate::harness::raw::{Frame, WebSocket};
@@ -269,7 +270,8 @@ fn a_websocket_does_what_autobahn_asks() {
         expected,
     } in &cases
     {
-        // In whole frames, in pieces, and byte by byte: 1.1.7, 5.5 and 6.2 of Autobahn, and for all.
+        // In whole frames, in pieces, and byte by byte: 1.1.7, 5.5 and 6.2 of Autobahn, and for
+        // all.
         for piece in [usize::MAX, 7, 1] {
             let mut socket = WebSocket::connected(hub.address());
             socket.stream.set_nodelay(true).expect("no delay");

@@ -1,10 +1,11 @@
 //! The same bytes to our engine and to ASP.NET Core's, good and bad ones: both say the same.
 //!
-//! Left out is what ours does otherwise on purpose: after a message of an unknown type .NET reads nothing more until
-//! something new comes; an item of a stream that nobody opened ends its reading of that message, whatever follows;
-//! which spelling of a method's name an error has where a name was escaped, or streamed to in MessagePack; a target or
-//! arguments that a message has twice, where .NET binds the first arguments to the first target's parameters; a comma too
-//! many among arguments, of which it forgives one.
+//! Left out is what ours does otherwise on purpose: after a message of an unknown type .NET reads
+//! nothing more until something new comes; an item of a stream that nobody opened ends its reading
+//! of that message, whatever follows; which spelling of a method's name an error has where a name
+//! was escaped, or streamed to in MessagePack; a target or arguments that a message has twice,
+//! where .NET binds the first arguments to the first target's parameters; a comma too many among
+//! arguments, of which it forgives one.
 
 mod backplane;
 mod client;
@@ -31,7 +32,8 @@ fn wanted(name: &str, otherwise: u64) -> u64 {
         .unwrap_or(otherwise)
 }
 
-/// Says something after a handshake, then asks for the end; what was said back, and the code of the close.
+/// Says something after a handshake, then asks for the end; what was said back, and the code of the
+/// close.
 fn talk(address: &str, handshake: &str, words: &[Vec<u8>], end: &[u8]) -> Vec<Frame> {
     let mut socket = WebSocket::open(address);
     socket.send(handshake);
@@ -53,7 +55,8 @@ fn talk(address: &str, handshake: &str, words: &[Vec<u8>], end: &[u8]) -> Vec<Fr
     said
 }
 
-/// The connection was cut behind the last word, which may be lost with it: of .NET's nothing is known then.
+/// The connection was cut behind the last word, which may be lost with it: of .NET's nothing is
+/// known then.
 const CUT: &str = "cut";
 
 /// Conversations that went otherwise once, then random ones.

@@ -286,7 +286,8 @@ fn long_polling_answers_are_the_real_hubs() {
     let path = format!("/signalRHub?id={}", negotiate(&hub));
     let poll = || request(&hub, &format!("GET {path}"), "", "");
     let post = |body: &str| request(&hub, &format!("POST {path}"), "", body);
-    // The recorded client posted something that is no handshake before its first poll, and never got over it.
+    // The recorded client posted something that is no handshake before its first poll, and never
+    // got over it.
     is_recorded("postBeforePoll", &post("x"), &recorded["postBeforePoll"]);
     is_recorded("first", &poll(), &recorded["first"]);
     is_recorded(
@@ -295,7 +296,8 @@ fn long_polling_answers_are_the_real_hubs() {
         &recorded["handshakePost"],
     );
     is_recorded("handshake", &poll(), &recorded["handshake"]);
-    // What is posted behind an end .NET takes or not, as the moment has it; here it is always taken.
+    // What is posted behind an end .NET takes or not, as the moment has it; here it is always
+    // taken.
     assert_eq!(post(JOIN).status, 200);
     is_recorded("completion", &poll(), &recorded["completion"]);
     is_recorded("displaced", &poll(), &recorded["displaced"]);

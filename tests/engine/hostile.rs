@@ -1,4 +1,5 @@
-//! Hostile and clumsy peers: what each is told, what it is counted as, and what the hub's memory does meanwhile.
+//! Hostile and clumsy peers: what each is told, what it is counted as, and what the hub's memory
+//! does meanwhile.
 
 use crate::harness::program::Hub;
 use crate::harness::raw::{Frame, WebSocket, connect, http, read_answer};
@@ -395,7 +396,8 @@ fn what_is_too_much_is_refused_and_counted() {
 #[test]
 fn twenty_thousand_clients_hear_a_message() {
     let _alone = CROWD.lock().unwrap_or_else(PoisonError::into_inner);
-    // Each is a file; where the machine allows no more than 20,000 of them, some are needed for the rest.
+    // Each is a file; where the machine allows no more than 20,000 of them, some are needed for the
+    // rest.
     let clients = (files() - 1000).min(20_000);
     let hub = Hub::embedded(&[]);
     let before = memory(&hub, "VmRSS");

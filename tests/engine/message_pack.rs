@@ -90,7 +90,8 @@ fn endless_nesting_is_refused() {
 #[test]
 fn maps_as_keys_of_maps_are_refused_and_not_written_out() {
     use harmony::signalr::value::Value;
-    // Each level as a text inside the one above would double its escapes: sixty of them are more than any memory.
+    // Each level as a text inside the one above would double its escapes: sixty of them are more
+    // than any memory.
     let mut nested = vec![0x81; 60];
     nested.extend(vec![0xc0; 61]);
     assert!(Value::from_message_pack(&nested).is_err());

@@ -1,5 +1,5 @@
-//! What crossed the wire of the reference hub (`refhub`), replayed against the same methods on our engine:
-//! MessagePack byte for byte, every command of the backplane, stateful reconnects.
+//! What crossed the wire of the reference hub (`refhub`), replayed against the same methods on our
+//! engine: MessagePack byte for byte, every command of the backplane, stateful reconnects.
 
 use crate::harness::fixture;
 use crate::harness::program::Conformance;
@@ -20,7 +20,8 @@ fn bytes(hex: &Value) -> Vec<u8> {
         .collect()
 }
 
-/// Framed messages taken apart, those with equal content in any order; ids of 22 characters after `b6` are masked.
+/// Framed messages taken apart, those with equal content in any order; ids of 22 characters after
+/// `b6` are masked.
 fn messages(mut stream: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     while let Some((length, rest)) = stream.split_first() {
@@ -171,7 +172,8 @@ fn the_backplane_says_what_aspnet_core_says() {
     let mut published = redis.listen();
     let mut compared = 0;
     for (name, entry) in recorded.as_object().expect("entries") {
-        // .NET waits half a minute for nobody, and forgets to answer; ours says at once that there is no such connection.
+        // .NET waits half a minute for nobody, and forgets to answer; ours says at once that there
+        // is no such connection.
         if name == "ids" || name.starts_with("add unknown") || name == "ask unknown" {
             continue;
         }

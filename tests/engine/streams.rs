@@ -1,11 +1,13 @@
-//! Streams both ways, client results, and what a hub is told of its callers, by the official JavaScript client in both protocols.
+//! Streams both ways, client results, and what a hub is told of its callers, by the official
+//! JavaScript client in both protocols.
 
 use crate::harness::program::{Conformance, Program};
 use crate::harness::services::{Part, has, node_modules};
 use serde_json::Value;
 use std::process::Command;
 
-/// Runs `tests/clients/NAME` with the client's modules; every line is a check that went well, the last one `done`.
+/// Runs `tests/clients/NAME` with the client's modules; every line is a check that went well, the
+/// last one `done`.
 fn suite(name: &str, arguments: &[&str]) -> Vec<Value> {
     let mut command = Command::new("node");
     command.arg(

@@ -1,4 +1,5 @@
-//! A publisher to RabbitMQ that writes every byte itself, so that a test can publish what no library would.
+//! A publisher to RabbitMQ that writes every byte itself, so that a test can publish what no
+//! library would.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

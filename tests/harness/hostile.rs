@@ -1,4 +1,5 @@
-//! Messages that a publisher can attack a hub with: by their headers and properties, or by their bodies.
+//! Messages that a publisher can attack a hub with: by their headers and properties, or by their
+//! bodies.
 
 use super::amqp::{
     CONTENT_TYPE, CORRELATION_ID, HEADERS, header, headers as only_headers, long, short,

@@ -1,4 +1,5 @@
-//! Real servers for tests: a Redis each, one RabbitMQ with a virtual host each, Docker and a registry.
+//! Real servers for tests: a Redis each, one RabbitMQ with a virtual host each, Docker and a
+//! registry.
 //!
 //! `tests/run` installs and starts them and says where they are; without it their tests are listed
 //! as not run, and with `CI=true` they fail.
@@ -194,7 +195,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// The next message: its channel and payload. What only hubs of ours say to one another is passed over.
+    /// The next message: its channel and payload. What only hubs of ours say to one another is
+    /// passed over.
     pub fn next(&mut self) -> (String, Vec<u8>) {
         loop {
             let (channel, payload) = self.next_of_all();

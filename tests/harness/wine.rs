@@ -1,8 +1,8 @@
 //! The Windows program under Wine, in place of the one of this system.
 //!
 //! `tests/run --windows` makes a folder with `harmony.exe`, `tests.exe` and `prefix`, Wine's own
-//! files. Each test gets a prefix of its own that refers to those, so that it starts in seconds; its
-//! user's folder is the home that the test would have here.
+//! files. Each test gets a prefix of its own that refers to those, so that it starts in seconds;
+//! its user's folder is the home that the test would have here.
 
 use std::ffi::OsString;
 use std::fs::File;

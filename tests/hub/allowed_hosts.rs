@@ -1,4 +1,5 @@
-//! `AllowedHosts`: which names the hub may be asked for by, as ASP.NET Core answered when it was asked.
+//! `AllowedHosts`: which names the hub may be asked for by, as ASP.NET Core answered when it was
+//! asked.
 
 use crate::harness::program::Hub;
 use crate::harness::raw::http;

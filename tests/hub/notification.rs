@@ -116,7 +116,8 @@ fn all_165_odd_messages_end_as_the_real_hub_ends_them_or_are_set_aside_where_it_
         let dotnet = case["dotnet"].as_str().expect("what .NET did");
         let right = match (&outcome, dotnet) {
             (Ok(Outcome::Drop), "dropped") => true,
-            // The real hub publishes to a group that nobody of the recording listens to: dropped for them.
+            // The real hub publishes to a group that nobody of the recording listens to: dropped
+            // for them.
             (Ok(Outcome::Deliver { group, .. }), "dropped") => group != board,
             (Ok(outcome @ Outcome::Deliver { .. }), "delivered")
                 if case["body"] == "(made: the title is 307200 times z)" =>

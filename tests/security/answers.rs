@@ -1,4 +1,5 @@
-//! An answers file that somebody else wrote: it names no variable of others, and no server hears a password unasked.
+//! An answers file that somebody else wrote: it names no variable of others, and no server hears a
+//! password unasked.
 
 use crate::harness::Folder;
 use crate::harness::program::{harmony, run, text};

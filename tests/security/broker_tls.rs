@@ -1,4 +1,5 @@
-//! RabbitMQ by TLS: a server is believed that an authority vouches for by the right name, and no other.
+//! RabbitMQ by TLS: a server is believed that an authority vouches for by the right name, and no
+//! other.
 
 use crate::harness::program::{Hub, Program};
 use crate::harness::raw::WebSocket;

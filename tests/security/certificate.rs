@@ -1,4 +1,5 @@
-//! The certificate that people are told to trust: it serves localhost, and can vouch for nobody else.
+//! The certificate that people are told to trust: it serves localhost, and can vouch for nobody
+//! else.
 
 use crate::harness::Folder;
 use crate::harness::program::{Hub, address, run, text};
@@ -18,7 +19,8 @@ fn path(path: &Path) -> &str {
     path.to_str().expect("text")
 }
 
-/// Whether a leaf for another site, signed with a certificate's key, is taken by who trusts the certificate.
+/// Whether a leaf for another site, signed with a certificate's key, is taken by who trusts the
+/// certificate.
 fn vouches_for_github(folder: &Folder, certificate: &Path, key: &Path) -> bool {
     let file = |name: &str| folder.path().join(name);
     let (leaf_key, request, leaf) = (file("leaf.key"), file("leaf.csr"), file("leaf.pem"));

@@ -1,4 +1,5 @@
-//! A checkout that somebody else filled: it cannot show, change or copy what is outside of it, nor take memory.
+//! A checkout that somebody else filled: it cannot show, change or copy what is outside of it, nor
+//! take memory.
 
 use crate::harness::program::{HARMONY, harmony, run, text};
 use crate::harness::{Folder, free_port};

@@ -1,4 +1,5 @@
-//! Frames of any shape pass the envelope alike however they are cut, and what comes out is small and plain.
+//! Frames of any shape pass the envelope alike however they are cut, and what comes out is small
+//! and plain.
 
 use crate::harness::Random;
 use harmony::broker::envelope::{Envelope, EnvelopeReader};

@@ -1,5 +1,5 @@
-//! One message must not stop the hub, fill its memory, or take it long: each attack stands in the queue before a good
-//! notification, which a client has to hear.
+//! One message must not stop the hub, fill its memory, or take it long: each attack stands in the
+//! queue before a good notification, which a client has to hear.
 
 use crate::harness::amqp::{
     Amqp, EXCHANGE, EXPIRATION, HEADERS, KEY, USER_ID, header, headers, long, short, type_header,

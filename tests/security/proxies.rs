@@ -139,7 +139,8 @@ fn every_transport_goes_through_nginx_and_haproxy() {
     }
 }
 
-/// Opens a WebSocket as a client that another proxy stands in front of; the status, and the open socket.
+/// Opens a WebSocket as a client that another proxy stands in front of; the status, and the open
+/// socket.
 fn open(address: &str, client: &str) -> (u16, TcpStream) {
     use std::io::Write;
     let mut stream = crate::harness::raw::connect(address);

@@ -1,4 +1,5 @@
-//! Who can publish on the hubs' Redis cannot make a hub read its log again and again, or hold it in memory.
+//! Who can publish on the hubs' Redis cannot make a hub read its log again and again, or hold it in
+//! memory.
 
 use crate::harness::program::Hub;
 use crate::harness::raw::WebSocket;

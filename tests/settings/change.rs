@@ -1,4 +1,5 @@
-//! A change of several files, killed at any moment: all old or all new, after the next run at the latest.
+//! A change of several files, killed at any moment: all old or all new, after the next run at the
+//! latest.
 
 use crate::harness::Folder;
 use crate::harness::program::{harmony, run, text};

@@ -1,4 +1,5 @@
-//! What .NET itself reads, against what we read: generated files, environments, arguments and connection strings.
+//! What .NET itself reads, against what we read: generated files, environments, arguments and
+//! connection strings.
 
 use super::oracle::{all, cases, compare_folder, oracle};
 use crate::harness::program::{dotnet, run};

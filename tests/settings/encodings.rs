@@ -1,4 +1,5 @@
-//! Files in every encoding that .NET's StreamReader reads: the same text, and edits that keep the bytes.
+//! Files in every encoding that .NET's StreamReader reads: the same text, and edits that keep the
+//! bytes.
 
 use super::oracle::{all, cases, compare, oracle, seed};
 use crate::harness::Random;

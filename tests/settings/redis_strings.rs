@@ -1,4 +1,5 @@
-//! Redis connection strings of every keyword and shape: StackExchange.Redis and we understand the same.
+//! Redis connection strings of every keyword and shape: StackExchange.Redis and we understand the
+//! same.
 
 use super::oracle::{all, cases, oracle, seed};
 use crate::harness::Random;

@@ -1,4 +1,5 @@
-//! Settings files as sequences of tokens, right and wrong ones: .NET and we read the same or both refuse.
+//! Settings files as sequences of tokens, right and wrong ones: .NET and we read the same or both
+//! refuse.
 
 use super::oracle::{all, cases, compare, compare_folder, oracle, seed};
 use crate::harness::{Folder, Random};

@@ -1,4 +1,5 @@
-//! What the program is built from: known licences, one registry, nothing that is banned, all by `.cargo/deny.toml`.
+//! What the program is built from: known licences, one registry, nothing that is banned, all by
+//! `.cargo/deny.toml`.
 
 use super::root;
 use serde_json::Value;

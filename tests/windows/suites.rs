@@ -1,4 +1,5 @@
-//! Tests that know no system, run again with the Windows program, and settings judged by both systems.
+//! Tests that know no system, run again with the Windows program, and settings judged by both
+//! systems.
 
 use crate::harness::program::text;
 use crate::harness::services::{Part, has};

@@ -185,7 +185,8 @@ pub(super) fn count(node: &Node) -> usize {
     }
 }
 
-/// Gives the plain value that stands from `start` to `end` another text and length, and moves what follows.
+/// Gives the plain value that stands from `start` to `end` another text and length, and moves what
+/// follows.
 pub(super) fn replace_scalar(
     node: &mut Node,
     start: usize,

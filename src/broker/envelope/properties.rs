@@ -152,8 +152,8 @@ enum Verdict {
     Omit,
 }
 
-/// Whether a header stays: plain values under short names. Names with `x-` steer brokers, and so do `CC` and `BCC`,
-/// which would send a message that is set aside straight back to the hub.
+/// Whether a header stays: plain values under short names. Names with `x-` steer brokers, and so do
+/// `CC` and `BCC`, which would send a message that is set aside straight back to the hub.
 fn judge(name: &[u8], kind: u8, value: &[u8], reader: EnvelopeReader) -> Verdict {
     let plain = matches!(kind, b'S' | b'x' | b't' | b'I' | b'l' | b'T' | b'd' | b'V');
     let fits = plain && value.len() <= VALUE_BYTES;
@@ -223,7 +223,8 @@ impl<'c> Cursor<'c> {
         self.take(usize::from(length))
     }
 
-    /// A header's value, without its type. Tables and lists tell their length, so nothing here recurses.
+    /// A header's value, without its type. Tables and lists tell their length, so nothing here
+    /// recurses.
     fn value(&mut self, kind: u8) -> Option<&'c [u8]> {
         let count = match kind {
             b'V' => 0,

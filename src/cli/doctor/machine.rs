@@ -63,7 +63,8 @@ fn memory() -> Check {
     Check::ok("machine", "memory", message)
 }
 
-/// Settings say `localhost`: where that means nothing, or ::1 only, clients knock at the wrong door.
+/// Settings say `localhost`: where that means nothing, or ::1 only, clients knock at the wrong
+/// door.
 fn localhost() -> Check {
     let addresses: Vec<IpAddr> = ("localhost", 0)
         .to_socket_addrs()

@@ -1,4 +1,5 @@
-//! Checks of who may reach the hub: web pages by their origin, proxies by the addresses they forward.
+//! Checks of who may reach the hub: web pages by their origin, proxies by the addresses they
+//! forward.
 
 use super::check::{Check, CheckStatus};
 use crate::appsettings::layers::{Layers, ProcessInputs};

@@ -1,4 +1,5 @@
-//! Checks of a checkout as a repository: secrets that git tracks, the gateway's route, .NET's version.
+//! Checks of a checkout as a repository: secrets that git tracks, the gateway's route, .NET's
+//! version.
 
 use super::check::{Check, CheckStatus};
 use crate::appsettings::{self, Links};

@@ -4,7 +4,8 @@ use super::check::{Check, CheckStatus};
 
 type Version = (u32, u32);
 
-/// Since September 2024 RabbitMQ's makers maintain the newest series only; 4.1 ended in January 2026.
+/// Since September 2024 RabbitMQ's makers maintain the newest series only; 4.1 ended in January
+/// 2026.
 const OLDEST_RABBITMQ: Version = (4, 2);
 
 pub fn of_redis(text: &str) -> Option<Check> {

@@ -1,4 +1,5 @@
-//! Checks of Windows, and of Linux inside it (WSL): ports that Windows keeps, where the checkout lies.
+//! Checks of Windows, and of Linux inside it (WSL): ports that Windows keeps, where the checkout
+//! lies.
 
 use super::check::{Check, CheckStatus};
 use super::surroundings::lent;
@@ -60,7 +61,8 @@ fn is_on_windows_drive(path: &Path) -> bool {
         && parts.next().is_some_and(|drive| drive.len() == 1)
 }
 
-/// Hyper-V and WSL keep ranges of ports, other ones after each restart: what is in them cannot be used.
+/// Hyper-V and WSL keep ranges of ports, other ones after each restart: what is in them cannot be
+/// used.
 fn kept_ports(ports: &[u16]) -> Option<Check> {
     let text = netsh(&["excludedportrange", "protocol=tcp"])?;
     let ranges = text.lines().filter_map(|line| {

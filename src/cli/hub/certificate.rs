@@ -1,4 +1,5 @@
-//! The development certificate of a hub that is given none: found or made, and renewed before it ends.
+//! The development certificate of a hub that is given none: found or made, and renewed before it
+//! ends.
 
 use crate::cli::failure::Failure;
 use crate::{platform, tls};

@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 /// A listener, and what it opens.
 pub type OpenDoor = (TcpListener, Door);
 
-/// The doors that the settings ask for, and the file of the admin's token. `background` is the folder of an instance.
+/// The doors that the settings ask for, and the file of the admin's token. `background` is the
+/// folder of an instance.
 pub fn open(
     settings: &HubSettings,
     admin: Vec<TcpListener>,

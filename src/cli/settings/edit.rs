@@ -1,4 +1,5 @@
-//! `harmony settings edit`: choose a setting, answer its question, look at the difference, write it.
+//! `harmony settings edit`: choose a setting, answer its question, look at the difference, write
+//! it.
 
 use super::answer::Written;
 use crate::appsettings;

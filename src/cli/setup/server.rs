@@ -1,4 +1,5 @@
-//! A server of somebody else: its address and credentials, tried at once, and taken anyway on request.
+//! A server of somebody else: its address and credentials, tried at once, and taken anyway on
+//! request.
 
 use super::found::Findings;
 use super::property::question;

@@ -158,7 +158,8 @@ impl Engine {
         renamed.map_err(refused(format!("renaming a container to {name}")))
     }
 
-    /// Runs a command inside a container; what it reads is no argument, and so seen by nobody. True where it succeeded.
+    /// Runs a command inside a container; what it reads is no argument, and so seen by nobody. True
+    /// where it succeeded.
     pub async fn run_inside(
         &self,
         id: &str,

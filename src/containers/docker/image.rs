@@ -152,7 +152,8 @@ impl Engine {
     }
 }
 
-/// Whether trying again may help: the network's and the registry's passing troubles, not what it refuses.
+/// Whether trying again may help: the network's and the registry's passing troubles, not what it
+/// refuses.
 fn may_pass(error: &str) -> bool {
     let error = error.to_ascii_lowercase();
     const PASSING: [&str; 9] = [

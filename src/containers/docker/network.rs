@@ -19,14 +19,16 @@ impl Engine {
         };
         let created = self.docker().create_network(request).await;
         created.map_err(refused(format!("creating the network {name}")))?;
-        // Engines before 25 take a name twice: a run that was killed may have asked for it just before.
+        // Engines before 25 take a name twice: a run that was killed may have asked for it just
+        // before.
         for surplus in self.networks_named(name).await?.iter().skip(1) {
             self.remove_network_by_id(surplus, name).await?;
         }
         Ok(Created::Network(name.to_owned()))
     }
 
-    /// The ids of the networks of a name, as a rule one; the first is the one that counts, whoever looks.
+    /// The ids of the networks of a name, as a rule one; the first is the one that counts, whoever
+    /// looks.
     async fn networks_named(&self, name: &str) -> Result<Vec<String>, DockerError> {
         let filters = HashMap::from([("name", vec![name.to_owned()])]);
         let options = ListNetworksOptionsBuilder::default()
@@ -69,7 +71,8 @@ impl Engine {
         }
     }
 
-    /// Removes a network, and any other of the same name; the containers that are still in it leave it.
+    /// Removes a network, and any other of the same name; the containers that are still in it leave
+    /// it.
     pub async fn remove_network(&self, name: &str) -> Result<(), DockerError> {
         for id in self.networks_named(name).await? {
             self.remove_network_by_id(&id, name).await?;

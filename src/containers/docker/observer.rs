@@ -167,8 +167,8 @@ impl Observer {
         }
     }
 
-    /// Waits, for a time, for a container that was made and may be starting still: what is taken away from under its
-    /// start leaves its ports taken.
+    /// Waits, for a time, for a container that was made and may be starting still: what is taken
+    /// away from under its start leaves its ports taken.
     pub async fn settle(&self, id: &str) {
         let made = |state: &ContainerState| state.status == Some(ContainerStateStatusEnum::CREATED);
         for _ in 0..SETTLE {

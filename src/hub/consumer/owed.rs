@@ -7,7 +7,8 @@ use tokio::time::Instant;
 /// How long the first of them may wait for more.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(5);
 
-/// Acknowledgements that are due for what was fanned out: one for many costs the broker and us a fraction.
+/// Acknowledgements that are due for what was fanned out: one for many costs the broker and us a
+/// fraction.
 pub(super) struct Owed {
     pub(super) count: usize,
     /// The tag of the last.

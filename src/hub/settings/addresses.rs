@@ -1,4 +1,5 @@
-//! Where the hub listens: addresses for clients with their certificates, and for the admin listener.
+//! Where the hub listens: addresses for clients with their certificates, and for the admin
+//! listener.
 
 use super::error::HubSettingsError;
 use super::kinds::boolean;
@@ -16,7 +17,8 @@ pub struct KestrelEndpoint {
     pub certificate: Option<CertificateSource>,
 }
 
-/// `Kestrel:Endpoints`, each with a certificate of its own or Kestrel's default; else what is listed without them.
+/// `Kestrel:Endpoints`, each with a certificate of its own or Kestrel's default; else what is
+/// listed without them.
 pub(super) fn endpoints(
     layers: &Layers,
     folder: &Path,
@@ -130,8 +132,9 @@ pub(super) fn listen_url(
 /// What .NET's images say that they run in a container by.
 const IN_CONTAINER: &str = "RUNNING_IN_CONTAINER";
 
-/// The admin listener's address. It leaves this machine in a container only, where what is published decides who
-/// reaches it, and only by who starts the container: no settings file opens it.
+/// The admin listener's address. It leaves this machine in a container only, where what is
+/// published decides who reaches it, and only by who starts the container: no settings file opens
+/// it.
 pub(super) fn admin(layers: &Layers) -> Result<Option<ListenUrl>, HubSettingsError> {
     const KEY: &str = "Admin:Url";
     let Some(url) = listen_url(layers, KEY)? else {

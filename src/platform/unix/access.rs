@@ -29,7 +29,8 @@ pub fn other_names(path: &Path) -> u64 {
 }
 
 /// Whether a folder belongs to somebody else than the user who works here, as git judges it. Root
-/// works for the user who called it by sudo, too; where nobody did, as in a container, for everybody.
+/// works for the user who called it by sudo, too; where nobody did, as in a container, for
+/// everybody.
 pub fn is_foreign(folder: &Path) -> bool {
     let Ok(metadata) = fs::metadata(folder) else {
         return false;

@@ -45,7 +45,8 @@ impl InputMode {
     }
 }
 
-/// Whether input waits to be read. A console sends a key as one event, so nothing follows an Escape.
+/// Whether input waits to be read. A console sends a key as one event, so nothing follows an
+/// Escape.
 pub fn has_input(_within: Duration) -> bool {
     false
 }

@@ -60,8 +60,8 @@ pub fn kill_with_children(number: u32) -> io::Result<()> {
 /// A program that outlives the one that started it.
 pub struct Detached(CloseHandlePiGuard);
 
-/// Starts a program that outlives this one and its terminal, and shares no open file with it: a pipe
-/// that reads this program's output would not end before the hub does.
+/// Starts a program that outlives this one and its terminal, and shares no open file with it: a
+/// pipe that reads this program's output would not end before the hub does.
 pub fn spawn_detached(program: &Path, arguments: &[String]) -> io::Result<Detached> {
     let line = command_line(program, arguments)?;
     let flags = co::CREATE::DETACHED_PROCESS | co::CREATE::NEW_PROCESS_GROUP;

@@ -1,4 +1,5 @@
-//! The bytes that ASP.NET Core's Redis backplane publishes, written and read (protocol.md, "Backplane").
+//! The bytes that ASP.NET Core's Redis backplane publishes, written and read (protocol.md,
+//! "Backplane").
 
 use crate::message_pack::{self, MessagePackError, MessagePackReader};
 

@@ -1,8 +1,8 @@
-//! ASP.NET Core's Redis backplane: the same channels and bytes, so that hubs of both kinds share one
-//! Redis (protocol.md, "Backplane").
+//! ASP.NET Core's Redis backplane: the same channels and bytes, so that hubs of both kinds share
+//! one Redis (protocol.md, "Backplane").
 //!
-//! Two connections, as StackExchange.Redis has: one publishes, one listens. Nobody waits for the listener's
-//! handlers: they only queue.
+//! Two connections, as StackExchange.Redis has: one publishes, one listens. Nobody waits for the
+//! listener's handlers: they only queue.
 
 mod acknowledgements;
 mod catch_up;
@@ -93,8 +93,8 @@ impl RedisBackplane {
         self.shared.listening.load(Ordering::Acquire) && self.shared.publisher.borrow().is_some()
     }
 
-    /// Publishes all in one round trip, once no other hub is too far behind. Refused while this hub itself does not
-    /// hear: its own clients would miss what Redis takes.
+    /// Publishes all in one round trip, once no other hub is too far behind. Refused while this hub
+    /// itself does not hear: its own clients would miss what Redis takes.
     pub async fn publish(
         &self,
         messages: &[(Recipients, Broadcast)],
@@ -156,8 +156,9 @@ impl RedisBackplane {
             .release(&self.shared.channel(&format!("group:{group}")));
     }
 
-    /// Counts one more who wants a channel; returns once Redis has it. With `abortConnect=false` clients are served
-    /// while Redis is away, as by .NET: what they want is subscribed as soon as it is back.
+    /// Counts one more who wants a channel; returns once Redis has it. With `abortConnect=false`
+    /// clients are served while Redis is away, as by .NET: what they want is subscribed as soon as
+    /// it is back.
     async fn want(&self, name: &str) -> Result<(), BackplaneError> {
         let Some(confirmed) = self.shared.subscriptions.want(self.shared.channel(name)) else {
             return Ok(());

@@ -1,4 +1,5 @@
-//! A client's first message: which protocol it speaks, and whether it may come back (protocol.md, "Handshake").
+//! A client's first message: which protocol it speaks, and whether it may come back (protocol.md,
+//! "Handshake").
 
 use super::{Connection, Ending, Phase};
 use crate::signalr::clients::Asking;

@@ -252,7 +252,8 @@ impl<H: Hub> Connection<H> {
         }
         let failure = outcome.as_ref().err().map(|error| {
             self.server.metrics.invocations_failed.fetch_add(1, Ordering::Relaxed);
-            // A client can call as often as it likes: one line for each method, the rest is counted.
+            // A client can call as often as it likes: one line for each method, the rest is
+            // counted.
             if !self.complained.contains(&target) {
                 self.complained.push(target.clone());
                 tracing::warn!(connection = &*self.client.id, target, %error, "a hub method failed; more are only counted");

@@ -119,7 +119,8 @@ impl Sessions {
         }
     }
 
-    /// Remembers a negotiated connection, of which so many may wait to be opened; false where there are too many.
+    /// Remembers a negotiated connection, of which so many may wait to be opened; false where there
+    /// are too many.
     pub fn negotiated(
         &self,
         token: &str,

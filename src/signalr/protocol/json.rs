@@ -1,4 +1,5 @@
-//! Hub messages as JSON, read with ASP.NET Core's strictness and written as it writes them (protocol.md, "Messages").
+//! Hub messages as JSON, read with ASP.NET Core's strictness and written as it writes them
+//! (protocol.md, "Messages").
 
 use super::encoded::Encoded;
 use super::error::ProtocolError;
@@ -109,7 +110,8 @@ pub(super) fn read_handshake(message: &[u8]) -> Result<(Cow<'_, str>, i32), Prot
     ))
 }
 
-/// Reads one message, without its separator. What follows the message's object is not looked at, as in .NET.
+/// Reads one message, without its separator. What follows the message's object is not looked at, as
+/// in .NET.
 pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
     let mut fields = Fields::default();
     let mut reader = object(message)?;

@@ -110,14 +110,15 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
     })
 }
 
-/// What can't be read is no breach of the protocol, but the affair of the method that gets it; what follows it is not
-/// looked at.
+/// What can't be read is no breach of the protocol, but the affair of the method that gets it; what
+/// follows it is not looked at.
 fn rest<'a>(reader: &mut MessagePackReader<'a>) -> Encoded<'a> {
     let all = reader.rest();
     Encoded::MessagePack(reader.raw().unwrap_or(all))
 }
 
-/// The streams of an invocation, which matter once its arguments are good. Old clients leave them out.
+/// The streams of an invocation, which matter once its arguments are good. Old clients leave them
+/// out.
 fn streams<'a>(
     reader: &mut MessagePackReader<'a>,
     items: usize,

@@ -131,7 +131,8 @@ impl HttpTransport {
         self.client.outbox.wake();
     }
 
-    /// Its token is worth nothing any more: it was ended from outside, or nobody has to be told of its end.
+    /// Its token is worth nothing any more: it was ended from outside, or nobody has to be told of
+    /// its end.
     pub fn is_gone(&self) -> bool {
         self.aborted.load(Ordering::Acquire) || (self.ended.is_cancelled() && !self.polled)
     }

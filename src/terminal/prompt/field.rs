@@ -1,4 +1,5 @@
-//! A field for text or a password: drawn, redrawn after each key, and reduced to one line when answered.
+//! A field for text or a password: drawn, redrawn after each key, and reduced to one line when
+//! answered.
 
 use super::keys::{KeyDecoder, MARK_PASTES, UNMARK_PASTES};
 use super::line::{Line, LineState, Press};

@@ -1,4 +1,5 @@
-//! A line of text while it is typed: what each key makes of it. Pure: nothing is read or shown here.
+//! A line of text while it is typed: what each key makes of it. Pure: nothing is read or shown
+//! here.
 
 use console::measure_text_width;
 

@@ -1,5 +1,5 @@
-//! A board that a thousand clients hear, paced, while somebody attacks the hub with messages: what is lost, how late the
-//! board is, what the hub's memory does, and whether it stays ready.
+//! A board that a thousand clients hear, paced, while somebody attacks the hub with messages: what
+//! is lost, how late the board is, what the hub's memory does, and whether it stays ready.
 
 use crate::amqp::{Amqp, headers, type_header};
 use crate::crowd::{Crowd, Probe, open};
@@ -19,7 +19,8 @@ const MOST_MEMORY: f64 = 256_000.0;
 /// What this machine's RabbitMQ takes in a second beside everything else.
 const BYTES_A_SECOND: usize = 32 << 20;
 
-/// Milliseconds in which all but a hundredth of the board's messages are heard. Nothing may be lost.
+/// Milliseconds in which all but a hundredth of the board's messages are heard. Nothing may be
+/// lost.
 fn late(server: &Server, crowd: &Crowd, address: &BrokerAddress, board: &str) -> f64 {
     let probes: Vec<_> = (0..PROBES).map(|_| Probe::start(server, board)).collect();
     let mut published = Vec::new();

@@ -56,7 +56,8 @@ fn read_until(stream: &mut impl Read, end: &[u8]) {
     }
 }
 
-/// A connection from one of loopback's many addresses, others for each server: one has not ports enough for all.
+/// A connection from one of loopback's many addresses, others for each server: one has not ports
+/// enough for all.
 pub fn connect(address: &str) -> TcpStream {
     static OPENED: AtomicUsize = AtomicUsize::new(0);
     let own = (OPENED.fetch_add(1, Ordering::Relaxed) / CLIENTS_OF_AN_ADDRESS % 250) as u8;
@@ -110,8 +111,9 @@ pub fn idle_with_tls(
     (0..count).map(open).collect()
 }
 
-/// Drains sockets on this thread, those that are there and those that come, and counts the separators that they bring:
-/// one for each message. Returns once no more can come and all have ended.
+/// Drains sockets on this thread, those that are there and those that come, and counts the
+/// separators that they bring: one for each message. Returns once no more can come and all have
+/// ended.
 pub fn drain(mut streams: UnboundedReceiver<Vec<TcpStream>>, heard: Arc<AtomicU64>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -143,7 +145,8 @@ pub struct Crowd {
     /// How many are on each board.
     size: u64,
     heard: Arc<AtomicU64>,
-    /// To the one thread that reads for all of them: more threads would cost the server more to wake.
+    /// To the one thread that reads for all of them: more threads would cost the server more to
+    /// wake.
     drained: UnboundedSender<Vec<TcpStream>>,
 }
 
@@ -183,7 +186,8 @@ impl Crowd {
         self.drained.send(streams).expect("a thread that drains");
     }
 
-    /// Publishes and waits until all of it is heard: the server's microseconds a delivery, and the seconds it took.
+    /// Publishes and waits until all of it is heard: the server's microseconds a delivery, and the
+    /// seconds it took.
     pub fn hears(&self, server: &Server, messages: usize, publish: impl FnOnce()) -> (f64, f64) {
         let (before, cpu, began) = (
             self.heard.load(Ordering::Relaxed),

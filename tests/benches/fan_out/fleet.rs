@@ -8,8 +8,8 @@ use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What this program is asked to do for a fleet: join BOARD at ADDRESS with so many CONNECTIONS, and say when all of
-/// them have heard a message.
+/// What this program is asked to do for a fleet: join BOARD at ADDRESS with so many CONNECTIONS,
+/// and say when all of them have heard a message.
 pub const LISTEN: &str = "listen";
 
 const JOINED: &str = "joined";
@@ -65,7 +65,8 @@ impl Drop for OwnRedis {
     }
 }
 
-/// Connections in all, so many a hub: microseconds a delivery, of all hubs together, and kilobytes a connection.
+/// Connections in all, so many a hub: microseconds a delivery, of all hubs together, and kilobytes
+/// a connection.
 pub fn fleet(
     start: impl Fn(&str) -> Server,
     address: &BrokerAddress,

@@ -1,12 +1,14 @@
-//! What a delivery costs: our hub, the .NET hub and a plain loop that writes ready frames, in one run.
+//! What a delivery costs: our hub, the .NET hub and a plain loop that writes ready frames, in one
+//! run.
 //!
-//! `cargo bench --bench fan_out [CONNECTIONS]`; the .NET hub takes part where `HARMONY_PEER` names its
-//! folder. Messages come in by RabbitMQ where `HARMONY_TEST_RABBITMQ` says one is, which is how the
-//! .NET hub must get them, and what tells the loop to write; costs are processor seconds of the server
-//! alone, read from the system, of which the loop's are those of its thread. Ours
-//! acknowledges each message after its fan-out, the .NET hub before. `fan_out scale` shows instead what
-//! a delivery costs our hub among ever more clients, as many as one process has files for, and beyond that several hubs
-//! on one Redis. `fan_out attacked` attacks it with messages while a board is heard.
+//! `cargo bench --bench fan_out [CONNECTIONS]`; the .NET hub takes part where `HARMONY_PEER` names
+//! its folder. Messages come in by RabbitMQ where `HARMONY_TEST_RABBITMQ` says one is, which is how
+//! the .NET hub must get them, and what tells the loop to write; costs are processor seconds of the
+//! server alone, read from the system, of which the loop's are those of its thread. Ours
+//! acknowledges each message after its fan-out, the .NET hub before. `fan_out scale` shows instead
+//! what a delivery costs our hub among ever more clients, as many as one process has files for, and
+//! beyond that several hubs on one Redis. `fan_out attacked` attacks it with messages while a board
+//! is heard.
 
 #![allow(clippy::print_stdout)] // a benchmark is there to print
 
@@ -41,7 +43,8 @@ struct Figures {
     paced: f64,
     burst: f64,
     groups: f64,
-    /// Milliseconds from publishing to hearing, paced: half of all messages, and all but a hundredth.
+    /// Milliseconds from publishing to hearing, paced: half of all messages, and all but a
+    /// hundredth.
     median: f64,
     late: f64,
     /// Thousands of deliveries a second, from RabbitMQ to the clients, as fast as it goes.
@@ -147,7 +150,8 @@ fn memory_with_tls(
     memory
 }
 
-/// The plain loop, told by the same messages from RabbitMQ: (paced, burst). No hub may run beside it.
+/// The plain loop, told by the same messages from RabbitMQ: (paced, burst). No hub may run beside
+/// it.
 fn told_by_the_same_messages(
     connections: usize,
     address: &BrokerAddress,
@@ -168,7 +172,8 @@ fn told_by_the_same_messages(
     plain_loop(connections, &message(0, &boards(1)[0]), told)
 }
 
-/// What a delivery costs among ever more clients of one board, at the same number of deliveries a second.
+/// What a delivery costs among ever more clients of one board, at the same number of deliveries a
+/// second.
 fn scale(start: impl Fn(&str) -> Server, address: &BrokerAddress, most: usize) {
     const DELIVERIES_A_SECOND: usize = 50_000;
     /// As many clients hear a burst in all, at each size.

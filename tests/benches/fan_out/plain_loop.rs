@@ -6,7 +6,8 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Arc;
 
-/// What this program is asked to do for the loop: read from ADDRESS by so many CONNECTIONS until they end.
+/// What this program is asked to do for the loop: read from ADDRESS by so many CONNECTIONS until
+/// they end.
 pub const READ_FROM: &str = "read-from";
 
 pub fn read_from(address: &str, connections: usize) {

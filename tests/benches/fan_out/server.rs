@@ -92,8 +92,8 @@ pub fn start(mut command: Command, scheme: &str, settings: &[(&str, String)]) ->
     server
 }
 
-/// Whether the hub takes notifications; the reference hub has no health check, so any answer will do, as it must where
-/// TLS is spoken.
+/// Whether the hub takes notifications; the reference hub has no health check, so any answer will
+/// do, as it must where TLS is spoken.
 pub fn ready(address: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else {
         return false;

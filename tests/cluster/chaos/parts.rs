@@ -1,4 +1,5 @@
-//! What chaos is made of: a RabbitMQ that may die, kinds of Redis, a way that may fail, who publishes and who listens.
+//! What chaos is made of: a RabbitMQ that may die, kinds of Redis, a way that may fail, who
+//! publishes and who listens.
 
 use super::BOARD;
 use crate::harness::program::{Program, run, text};
@@ -168,7 +169,8 @@ impl Publisher {
                             .await
                             .ok();
                         if let Some(connected) = &broker {
-                            // The exchange is not durable: after a restart a queue must be bound before anything is published.
+                            // The exchange is not durable: after a restart a queue must be bound
+                            // before anything is published.
                             if connected.declare().await.is_err() {
                                 broker = None;
                             }

@@ -1,4 +1,5 @@
-//! What is published on Redis, well made and not: both hubs tell their clients the same of it, and answer the same.
+//! What is published on Redis, well made and not: both hubs tell their clients the same of it, and
+//! answer the same.
 
 use super::{packed, wanted};
 use crate::harness::Random;
@@ -254,7 +255,8 @@ fn the_backplane_is_understood_alike() {
             ));
         }
     }
-    // Commands to both, numbered one after the other, of which .NET acknowledges each before it reads the next.
+    // Commands to both, numbered one after the other, of which .NET acknowledges each before it
+    // reads the next.
     let mut published = redis.listen();
     let channel = format!("{HUB}:internal:groups");
     let first = 1_000_000;

@@ -81,7 +81,8 @@ impl Client<'_> {
         Some(answer)
     }
 
-    /// Hears what there is, and the end where there is one, so that what is done next comes after it.
+    /// Hears what there is, and the end where there is one, so that what is done next comes after
+    /// it.
     fn listen(&mut self) {
         let Some(stream) = &mut self.events else {
             return;
@@ -123,7 +124,8 @@ fn client(address: &str, words: &[Vec<u8>]) -> Vec<Value> {
             _ => "post",
         };
         match client.act(word) {
-            // Whether .NET takes what is posted behind an end that was not fetched depends on the moment, as the recordings show.
+            // Whether .NET takes what is posted behind an end that was not fetched depends on the
+            // moment, as the recordings show.
             Some(Answer {
                 status: 200 | 404, ..
             }) if what == "post" && client.events.is_none() => {}

@@ -1,6 +1,6 @@
 //! Conversations with running methods, over each transport in both protocols: calls, broadcasts,
-//! questions to the caller and to another client, answers, streams where none are taken, cancellations, and an
-//! end of some kind while methods run. Both hubs answer alike.
+//! questions to the caller and to another client, answers, streams where none are taken,
+//! cancellations, and an end of some kind while methods run. Both hubs answer alike.
 //!
 //! What is said in one burst runs side by side, so the answers to it are compared in any order. A
 //! burst is over when everything it is owed has come.

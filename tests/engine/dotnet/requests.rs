@@ -1,6 +1,7 @@
 //! Requests, good and bad ones: answered as Kestrel and ASP.NET Core answer them.
 //!
-//! Left out is what hyper does otherwise: chunked bodies and upgrades in HTTP/1.0, which it refuses.
+//! Left out is what hyper does otherwise: chunked bodies and upgrades in HTTP/1.0, which it
+//! refuses.
 
 use crate::harness::program::Hub;
 use crate::harness::raw::{Answer, http};

@@ -1,7 +1,8 @@
 //! Clients that come back on another socket: what they are sent again, and who may not.
 //!
-//! Left out: acknowledging where nothing is owed, for which .NET forgets the message that it sends next; and a client that comes back while its first socket is still open. .NET takes the new one, and closes it at the
-//! first word; ours goes on over it, as a client must whose network was away.
+//! Left out: acknowledging where nothing is owed, for which .NET forgets the message that it sends
+//! next; and a client that comes back while its first socket is still open. .NET takes the new one,
+//! and closes it at the first word; ours goes on over it, as a client must whose network was away.
 
 use super::both_slowly;
 use crate::harness::Random;

@@ -37,8 +37,9 @@ fn exchange(socket: &mut WebSocket, words: &[Vec<u8>]) -> Vec<Value> {
     said
 }
 
-/// What the frames say: pongs, which come at any moment, then messages and a close. Which messages of the hub share one of
-/// WebSocket is nobody's concern; its pings are left out, and a goodbye that .NET says now and then to one who closed.
+/// What the frames say: pongs, which come at any moment, then messages and a close. Which messages
+/// of the hub share one of WebSocket is nobody's concern; its pings are left out, and a goodbye
+/// that .NET says now and then to one who closed.
 fn frames(mut bytes: &[u8]) -> Vec<Value> {
     let (mut pongs, mut messages, mut rest, mut begun) =
         (Vec::new(), String::new(), Vec::new(), Vec::new());
@@ -229,7 +230,8 @@ fn good_frame(random: &mut Random, first: u8, payload: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Messages, good and bad ones, in good frames: cut anywhere, with pings and pongs between, and then an end of some kind.
+/// Messages, good and bad ones, in good frames: cut anywhere, with pings and pongs between, and
+/// then an end of some kind.
 fn good_frames(random: &mut Random) -> Vec<Vec<u8>> {
     let closes = random.one_in(2);
     // What is owed when a close comes .NET sends or not.
@@ -340,7 +342,8 @@ fn frames_are_answered_alike() {
     let exchange =
         |address: &str, words: &[Vec<u8>]| exchange(&mut WebSocket::connected(address), words);
     both(&[], good_frames, exchange);
-    // .NET cuts the connection behind its close, which is lost with it now and then: it is asked some times.
+    // .NET cuts the connection behind its close, which is lost with it now and then: it is asked
+    // some times.
     let insistent = |address: &str, words: &[Vec<u8>]| {
         let is_cut = |said: &Vec<Value>| said.last().is_some_and(|end| end == CUT);
         (0..5)

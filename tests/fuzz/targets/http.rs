@@ -1,6 +1,8 @@
-//! HTTP as it comes in: whatever is said, each answer is HTTP, and the connection ends when its peer does.
+//! HTTP as it comes in: whatever is said, each answer is HTTP, and the connection ends when its
+//! peer does.
 //!
-//! `TOKEN` in the input stands for a connection that was just negotiated, which no input could name.
+//! `TOKEN` in the input stands for a connection that was just negotiated, which no input could
+//! name.
 #![no_main]
 
 use harmony::signalr::backplane::Backplane;

@@ -1,4 +1,5 @@
-//! JSON hub messages, handshakes and values: nothing panics, and what reads is written and reads the same.
+//! JSON hub messages, handshakes and values: nothing panics, and what reads is written and reads
+//! the same.
 #![no_main]
 
 use harmony::signalr::broadcast::Broadcast;

@@ -1,4 +1,5 @@
-//! MessagePack hub messages and values: nothing panics, and what reads is written and reads the same.
+//! MessagePack hub messages and values: nothing panics, and what reads is written and reads the
+//! same.
 #![no_main]
 
 use harmony::signalr::broadcast::Broadcast;

@@ -1,4 +1,5 @@
-//! Notifications from RabbitMQ: every body is delivered, dropped or rejected, and what is delivered is JSON.
+//! Notifications from RabbitMQ: every body is delivered, dropped or rejected, and what is delivered
+//! is JSON.
 #![no_main]
 
 use harmony::hub::notification::{NotificationLimits, Outcome, TypeHeader, read};

@@ -1,4 +1,5 @@
-//! The editor and the layers: what parses can be edited, reads as it was set, and is otherwise as it was.
+//! The editor and the layers: what parses can be edited, reads as it was set, and is otherwise as
+//! it was.
 #![no_main]
 
 use harmony::appsettings::document::{Document, NewValue};

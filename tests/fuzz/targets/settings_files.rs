@@ -1,4 +1,5 @@
-//! A checkout's folder as a stranger fills it: links, twins and encodings; nothing outside is read or changed.
+//! A checkout's folder as a stranger fills it: links, twins and encodings; nothing outside is read
+//! or changed.
 #![no_main]
 
 use harmony::appsettings::document::{Document, NewValue};
