@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 const PACKAGE: &str = "share/harmony/package";
 /// What `cargo install` writes there.
 const CARGO_LIST: &str = ".crates.toml";
-/// What cargo writes into the folder that it builds in.
-const BUILD_FOLDER: &str = "CACHEDIR.TAG";
+
+/// What cargo writes into the folders that it builds in: the first only where it made the folder.
+const BUILD_FILES: [&str; 2] = ["CACHEDIR.TAG", ".cargo-lock"];
 
 /// What `--version` prints with `--verbose` or `--json`.
 #[derive(Serialize)]
@@ -56,10 +57,8 @@ fn package(program: &Path) -> String {
     if fs::read_to_string(above(2).join(CARGO_LIST)).is_ok_and(|list| list.contains("\"harmony ")) {
         return "cargo".to_owned();
     }
-    if program
-        .ancestors()
-        .any(|folder| folder.join(BUILD_FOLDER).is_file())
-    {
+    let is_of_build = |folder: &Path| BUILD_FILES.iter().any(|file| folder.join(file).is_file());
+    if program.ancestors().any(is_of_build) {
         return "source".to_owned();
     }
     unknown()

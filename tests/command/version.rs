@@ -78,6 +78,7 @@ fn what_lies_around_the_program_tells_how_it_was_installed() {
             "unknown",
         ),
         ("bin/CACHEDIR.TAG", "", "source"),
+        ("bin/.cargo-lock", "", "source"),
         ("bin/other", "", "unknown"),
     ] {
         let folder = Folder::new();
