@@ -31,7 +31,7 @@ fn is_met(expression: &str, allowed: &[String]) -> bool {
 #[test]
 fn dependencies_are_of_known_licences_and_sources() {
     let mut metadata = Command::new(env!("CARGO"));
-    metadata.args(["metadata", "--locked", "--offline", "--format-version", "1"]);
+    metadata.args(["metadata", "--locked", "--format-version", "1"]);
     let output = metadata.current_dir(root()).output().expect("cargo");
     let said: Value = serde_json::from_slice(&output.stdout).expect("metadata");
     let (allowed, banned, registries) =
