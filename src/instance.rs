@@ -104,17 +104,21 @@ pub enum ServiceOrigin {
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
     #[error(
-        "'{0}' can't be an instance's name: letters, digits, '-' and '_', at most 40, beginning with a letter or digit, and not 'https'"
+        "'{0}' is no name for an instance: use up to 40 letters, digits, '-' and '_', beginning with a \
+         letter or digit, and not 'https'"
     )]
     Name(String),
     #[error("{} can't be used: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
-    #[error("{} can't be understood: {error}", path.display())]
+    #[error("{} is not valid: {error}", path.display())]
     State {
         path: PathBuf,
         error: serde_json::Error,
     },
-    #[error("another harmony works on instance '{name}' right now{}", holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default())]
+    #[error(
+        "another harmony works on instance '{name}' right now{}",
+        holder.as_ref().map(|holder| format!(": {holder}")).unwrap_or_default()
+    )]
     Busy {
         name: String,
         holder: Option<String>,

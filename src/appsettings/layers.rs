@@ -122,6 +122,20 @@ impl Layers {
             .unwrap_or_default()
     }
 
+    /// A list's items, or the parts of a text at commas and semicolons; none of them empty.
+    pub fn list(&self, key: &str) -> Vec<String> {
+        let children = self.children(key);
+        let items = children
+            .iter()
+            .map(|child| self.get(&format!("{key}:{child}")));
+        std::iter::once(self.get(key))
+            .chain(items)
+            .flat_map(|text| text.split([';', ',']))
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+            .collect()
+    }
+
     /// Every layer's setting for a key, lowest first.
     pub fn all(&self, key: &str) -> Vec<&Setting> {
         let all = self.layers.iter().flatten();

@@ -24,7 +24,7 @@ use crate::signalr::options::Options;
 use crate::signalr::protocol::Protocol;
 use crate::tls::CertificateSource;
 use addresses::{admin, endpoints, https_port, listen_url};
-use kinds::{boolean, count, list};
+use kinds::{boolean, count};
 use log_level::log_level;
 use std::path::{Path, PathBuf};
 
@@ -98,7 +98,7 @@ impl HubSettings {
                 .filter(|path| !path.is_empty())
                 .map(|path| folder.join(path)),
             metrics: listen_url(layers, "Metrics:Url")?,
-            origins: AllowedOrigins::new(list(layers, "Cors:Origins").iter().map(String::as_str)),
+            origins: AllowedOrigins::new(layers.list("Cors:Origins").iter().map(String::as_str)),
             proxies: proxies(layers)?,
             page: boolean(layers, "HubPage:Enabled")?
                 .unwrap_or(environment.eq_ignore_ascii_case("Development")),
@@ -218,7 +218,7 @@ fn proxies(layers: &Layers) -> Result<Proxies, HubSettingsError> {
         "ForwardedHeaders:KnownProxies",
         "ForwardedHeaders:KnownNetworks",
     ] {
-        for text in list(layers, key) {
+        for text in layers.list(key) {
             known.push(Network::parse(&text).ok_or(HubSettingsError::Network(key, text))?);
         }
     }

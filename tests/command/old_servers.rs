@@ -31,33 +31,24 @@ fn fake_redis(answer: &'static [u8]) -> u16 {
     port
 }
 
+/// What `up` with these servers must refuse, and why.
+fn assert_too_old(folder: &Folder, servers: &[&str], reason: &str) {
+    let mut command = harmony(folder.path());
+    let (code, failure) = error(command.args(["up", "--yes"]).args(servers));
+    let expected = (Some(5), &"serviceTooOld".into());
+    assert_eq!((code, &failure["code"]), expected, "{failure}");
+    let why = failure["why"].as_str().expect("a reason");
+    assert!(why.contains(reason), "{failure}");
+}
+
 #[test]
 fn a_server_that_is_too_old_is_not_used() {
     let folder = Folder::new();
     // What Redis 5 says to HELLO. No package of it is to be had any more, so it is played.
     let redis = fake_redis(b"-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n");
-    let mut command = harmony(folder.path());
-    command.args([
-        "up",
-        "--yes",
-        "--rabbitmq",
-        "embedded",
-        "--redis",
-        &format!("127.0.0.1:{redis}"),
-    ]);
-    let (code, failure) = error(&mut command);
-    assert_eq!(
-        (code, &failure["code"]),
-        (Some(5), &"serviceTooOld".into()),
-        "{failure}"
-    );
-    assert!(
-        failure["why"]
-            .as_str()
-            .expect("a reason")
-            .contains("Redis 6.0"),
-        "{failure}"
-    );
+    let redis = format!("127.0.0.1:{redis}");
+    let servers = ["--rabbitmq", "embedded", "--redis", &redis];
+    assert_too_old(&folder, &servers, "Redis 6.0");
 
     if has("a_server_that_is_too_old_is_not_used", &[Part::RabbitMq]) {
         let rabbitmq = RabbitMq::start();
@@ -68,30 +59,11 @@ fn a_server_that_is_too_old_is_not_used() {
                 bytes[at + KEY.len()..][..6].copy_from_slice(b"3.7.28");
             }
         });
-        let mut command = harmony(folder.path());
-        command.args([
-            "up",
-            "--yes",
-            "--redis",
-            "none",
-            "--rabbitmq",
-            &format!("127.0.0.1:{old}"),
-            "--rabbitmq-vhost",
-            &rabbitmq.virtual_host,
-        ]);
-        let (code, failure) = error(&mut command);
-        assert_eq!(
-            (code, &failure["code"]),
-            (Some(5), &"serviceTooOld".into()),
-            "{failure}"
-        );
-        assert!(
-            failure["why"]
-                .as_str()
-                .expect("a reason")
-                .contains("RabbitMQ 3.7.28; at least RabbitMQ 3.8"),
-            "{failure}"
-        );
+        let address = format!("127.0.0.1:{old}");
+        let virtual_host = ["--rabbitmq-vhost", &rabbitmq.virtual_host];
+        let servers = ["--redis", "none", "--rabbitmq", &address];
+        let reason = "RabbitMQ 3.7.28; at least RabbitMQ 3.8";
+        assert_too_old(&folder, &[&servers[..], &virtual_host].concat(), reason);
     }
     assert!(!folder.path().join("harmony").exists());
 }

@@ -73,7 +73,7 @@ fn no_instance_shares_the_folder_of_the_certificate() {
     for name in ["https", "HTTPS"] {
         let output = run(harmony(folder.path()).args(["status", "--instance", name]));
         assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
-        assert!(text(&output.stderr).contains("can't be an instance's name"));
+        assert!(text(&output.stderr).contains("is no name for an instance"));
     }
     assert!(Instance::new("https2", folder.path()).is_ok());
 }

@@ -138,7 +138,10 @@ fn limits(facts: &EngineFacts) -> Check {
     }
     let message = "the engine cannot keep containers to their memory and processes";
     let check = Check::new("Docker", "limits", CheckStatus::Warning, message);
-    check.fix("use cgroup version 2, and hand 'memory' and 'pids' to the user: systemctl edit user@.service, Delegate=memory pids")
+    check.fix(
+        "use cgroup version 2, and hand 'memory' and 'pids' to the user: systemctl edit \
+         user@.service, Delegate=memory pids",
+    )
 }
 
 fn clock(clock: Option<&str>) -> Option<Check> {

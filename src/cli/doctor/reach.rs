@@ -24,22 +24,13 @@ pub fn checks(context: &Context, checkout: &Checkout) -> Vec<Check> {
     checks
 }
 
-/// A list's items, or the parts of a text.
-fn list(layers: &Layers, key: &str) -> Vec<String> {
-    let children = layers.children(key);
-    let items = children
-        .iter()
-        .map(|child| layers.get(&format!("{key}:{child}")));
-    std::iter::once(layers.get(key))
-        .chain(items)
-        .flat_map(|text| text.split([';', ',']))
-        .map(|part| part.trim().trim_end_matches('/').to_lowercase())
-        .filter(|part| !part.is_empty())
-        .collect()
-}
-
 fn cors(layers: &Layers, pages: &[String]) -> Check {
-    let origins = list(layers, ORIGINS);
+    let origins = layers.list(ORIGINS);
+    // As the hub compares them.
+    let origins: Vec<_> = origins
+        .iter()
+        .map(|origin| origin.trim_end_matches('/').to_lowercase())
+        .collect();
     let warning = |message: String| Check::new("settings", "CORS", CheckStatus::Warning, message);
     if origins.is_empty() || origins.iter().any(|origin| origin == "*") {
         let message = "every web page may talk to the hub, which is the default, as in Harmony; \
@@ -101,7 +92,7 @@ fn forwarded_headers(layers: &Layers) -> Option<Check> {
     let is_on = value.eq_ignore_ascii_case("true") || value == "1";
     let names_proxies = ["KnownProxies", "KnownNetworks"]
         .iter()
-        .any(|name| !list(layers, &format!("ForwardedHeaders:{name}")).is_empty());
+        .any(|name| !layers.list(&format!("ForwardedHeaders:{name}")).is_empty());
     if !is_on || names_proxies {
         return None;
     }

@@ -1,21 +1,7 @@
-//! Settings that are lists, booleans and numbers.
+//! Settings that are booleans and numbers.
 
 use super::error::HubSettingsError;
 use crate::appsettings::layers::Layers;
-
-/// A list's items, or the parts of a text at commas and semicolons.
-pub(super) fn list(layers: &Layers, key: &str) -> Vec<String> {
-    let children = layers.children(key);
-    let items = children
-        .iter()
-        .map(|child| layers.get(&format!("{key}:{child}")));
-    std::iter::once(layers.get(key))
-        .chain(items)
-        .flat_map(|text| text.split([';', ',']))
-        .map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
-        .collect()
-}
 
 pub(super) fn boolean(
     layers: &Layers,
