@@ -2,11 +2,11 @@
 
 use super::bare::{Down, javascript};
 use super::checkouts::{new_layout, old_layout};
+use crate::harness::Folder;
 use crate::harness::installation::{Installation, json};
 pub(crate) use crate::harness::installation::{docker, leftovers};
 use crate::harness::program::{Program, dotnet, harmony, peer, run, text};
 use crate::harness::services::{Part, has};
-use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::process::Command;
 
@@ -72,7 +72,7 @@ fn from_a_checkout_to_the_official_clients_and_back_to_nothing() {
         !docker(&["logs", &here.container("rabbitmq")]).contains(&broker_password(&here.folder))
     );
 
-    let second = json(&mut here.up(&[]));
+    let second = json(&mut here.up_again(&[]));
     assert_eq!(second["changes"], 0, "{second}");
     here.assert_verified();
     let status = here.json(&["status"]);
@@ -179,7 +179,7 @@ fn a_volume_with_another_password_is_given_the_one_of_the_settings() {
         .replace("\"Username\": \"harmony\"", "\"Username\": \"somebody\"");
     here.folder
         .write("src/Web/Harmony.SignalR/appsettings.json", &another);
-    let output = run(here.up(&[]).arg("--json"));
+    let output = run(here.up_again(&[]).arg("--json"));
     assert!(
         output.status.success(),
         "{}{}",
@@ -215,15 +215,8 @@ fn logs_come_from_all_three_and_doctor_finds_all_well() {
     }
     let here = Installation::in_checkout(old_layout);
     let url = &here.url;
-    let [redis_port, rabbitmq_port] = [free_port().to_string(), free_port().to_string()];
-    json(&mut here.up(&[
-        "--hub-url",
-        url,
-        "--redis-port",
-        &redis_port,
-        "--rabbitmq-port",
-        &rabbitmq_port,
-    ]));
+    let redis_port = &here.redis_port;
+    json(&mut here.up(&["--hub-url", url]));
     // RabbitMQ answers a little before it says that it has started.
     for (source, line) in [
         ("redis", "Ready to accept connections"),
@@ -272,12 +265,15 @@ fn logs_come_from_all_three_and_doctor_finds_all_well() {
         of("Redis")["message"]
             .as_str()
             .expect("a message")
-            .contains(&redis_port),
+            .contains(redis_port),
         "{diagnosis}"
     );
     let variables = text(&run(&mut here.command(&["status", "--format", "dotnet-env"])).stdout);
     assert!(
-        variables.contains(&format!("BrokerConfiguration__Port={rabbitmq_port}\n")),
+        variables.contains(&format!(
+            "BrokerConfiguration__Port={}\n",
+            here.rabbitmq_port
+        )),
         "{variables}"
     );
     assert!(
@@ -337,7 +333,7 @@ fn an_interrupted_up_ends_with_130_and_the_next_one_repairs() {
     interrupted.signal(rustix::process::Signal::INT);
     assert_eq!(interrupted.wait(), Some(130));
     assert_eq!(here.leftovers(), "", "what was made is unmade");
-    json(&mut here.up(&[]));
+    json(&mut here.up_again(&[]));
     here.assert_verified();
     // Killed, it leaves no more behind than the next one can use.
     here.remove();
@@ -345,7 +341,7 @@ fn an_interrupted_up_ends_with_130_and_the_next_one_repairs() {
     killed.wait_for_line("waiting for rabbitmq");
     killed.signal(rustix::process::Signal::KILL);
     assert_eq!(killed.wait(), None);
-    json(&mut here.up(&[]));
+    json(&mut here.up_again(&[]));
     here.assert_verified();
 }
 

@@ -25,18 +25,10 @@ pub(super) fn steps(report: &Value) -> Vec<(String, String, String)> {
         .collect()
 }
 
-/// An instance that is up, on ports of its own: the usual ones another test may take.
+/// An instance that is up.
 pub(super) fn up() -> Installation {
     let here = Installation::in_checkout(old_layout);
-    let [redis, rabbitmq] = [free_port().to_string(), free_port().to_string()];
-    json(&mut here.up(&[
-        "--hub-url",
-        &here.url,
-        "--redis-port",
-        &redis,
-        "--rabbitmq-port",
-        &rabbitmq,
-    ]));
+    json(&mut here.up(&["--hub-url", &here.url]));
     here
 }
 
@@ -49,8 +41,10 @@ impl Installation {
         expected: &[(&str, &str, &str)],
     ) {
         let name = |part: &str| part.replace("NAME", &format!("harmony-{}", self.instance));
-        let planned = steps(&json(&mut self.up(&[arguments, &["--dry-run"]].concat())));
-        let done = steps(&json(&mut self.up(arguments)));
+        let planned = steps(&json(
+            &mut self.up_again(&[arguments, &["--dry-run"]].concat()),
+        ));
+        let done = steps(&json(&mut self.up_again(arguments)));
         let found: Vec<_> = done
             .iter()
             .map(|(action, target, cause)| (action.as_str(), target.clone(), cause.as_str()))

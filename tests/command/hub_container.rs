@@ -140,7 +140,7 @@ fn the_hub_as_a_container_and_back() {
             ("remove", "network NAME", "no container needs it"),
         ],
     );
-    json(&mut up.up(&["--hub", "container"]));
+    json(&mut up.up_again(&["--hub", "container"]));
     let down = up.remove();
     assert_eq!(down["changes"], 6, "{down}");
     assert_eq!(up.leftovers(), "");
@@ -149,7 +149,7 @@ fn the_hub_as_a_container_and_back() {
 /// The image that the hub's container is to be of; its digest is the program's, and so the plan's
 /// to say.
 fn image(hub: &str, up: &Installation) -> String {
-    let plan = json(&mut up.up(&["--hub", "container", "--dry-run"]));
+    let plan = json(&mut up.up_again(&["--hub", "container", "--dry-run"]));
     let target = steps(&plan)
         .into_iter()
         .map(|(_, target, _)| target)

@@ -77,19 +77,7 @@ fn killed_at_any_moment_with_containers_the_next_up_reaches_the_same_state() {
     let here = Installation::in_checkout(new_layout);
     let instance = &here.instance;
     let url = &here.url;
-    let ports = [free_port().to_string(), free_port().to_string()];
-    let bring_up = |hub: &str| {
-        here.up(&[
-            "--hub-url",
-            url,
-            "--redis-port",
-            &ports[0],
-            "--rabbitmq-port",
-            &ports[1],
-            "--hub",
-            hub,
-        ])
-    };
+    let bring_up = |hub: &str| here.up(&["--hub-url", url, "--hub", hub]);
     let redis = here.container("redis");
     for kill in 0..kills {
         // From nothing, from a part of it, and from one kind of hub to the other.

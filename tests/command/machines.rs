@@ -300,8 +300,10 @@ fn podman_brings_everything_up_and_doctor_knows_it() {
         "--rabbitmq",
         "container",
     ];
+    let [redis, rabbitmq] = [free_port().to_string(), free_port().to_string()];
+    let ports = ["--redis-port", &redis, "--rabbitmq-port", &rabbitmq];
     let images = ["--image-registry", &registry, "--hub-url", &url];
-    let first = json(with(&up).args(images));
+    let first = json(with(&up).args(images).args(ports));
     assert_eq!(first["rabbitmq"]["state"], "running", "{first}");
     let found = check(&mut with(&["doctor"]), "engine").expect("a check");
     assert_eq!(found["status"], "ok", "{found}");
@@ -316,7 +318,7 @@ fn podman_brings_everything_up_and_doctor_knows_it() {
         "ok"
     );
     assert_eq!(json(&mut with(&["verify"]))["ok"], true);
-    assert_eq!(json(with(&up).args(images))["changes"], 0);
+    assert_eq!(json(with(&up).args(images).args(ports))["changes"], 0);
     json(&mut with(&["down", "--volumes", "--yes"]));
     assert_eq!(json(&mut with(&["down"]))["changes"], 0);
 }

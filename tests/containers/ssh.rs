@@ -67,6 +67,7 @@ fn an_engine_behind_ssh_is_used_like_a_near_one() {
     let _down = down(&folder, &instance);
     let url = format!("http://localhost:{}", free_port());
     let registry = registry().expect("a registry");
+    let redis_port = free_port().to_string();
     let up = || {
         let mut up = by_ssh(with(
             &folder,
@@ -74,7 +75,7 @@ fn an_engine_behind_ssh_is_used_like_a_near_one() {
             &["up", "--yes", "--hub-url", &url],
         ));
         up.args(["--redis", "container", "--rabbitmq", "embedded"]);
-        up.args(["--image-registry", &registry]);
+        up.args(["--image-registry", &registry, "--redis-port", &redis_port]);
         up
     };
     let first = json(&mut up());

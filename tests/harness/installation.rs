@@ -12,6 +12,10 @@ pub struct Installation {
     pub instance: String,
     /// Where its hub may listen.
     pub url: String,
+    /// Where its containers are reached, unless a test says otherwise: the usual ports may be
+    /// anybody's.
+    pub redis_port: String,
+    pub rabbitmq_port: String,
 }
 
 impl Installation {
@@ -20,6 +24,8 @@ impl Installation {
             folder: Folder::new(),
             instance: unique("t"),
             url: format!("http://localhost:{}", free_port()),
+            redis_port: free_port().to_string(),
+            rabbitmq_port: free_port().to_string(),
         }
     }
 
@@ -39,6 +45,20 @@ impl Installation {
 
     /// `harmony up` with both servers as containers, their images from the local registry.
     pub fn up(&self, arguments: &[&str]) -> Command {
+        let mut command = self.up_again(arguments);
+        for (option, port) in [
+            ("--redis-port", &self.redis_port),
+            ("--rabbitmq-port", &self.rabbitmq_port),
+        ] {
+            if !arguments.contains(&option) {
+                command.args([option, port]);
+            }
+        }
+        command
+    }
+
+    /// The same, on the ports that the instance remembers.
+    pub fn up_again(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(&["up", "--yes"]);
         command
             .args(["--image-registry", &registry().expect("a registry")])
@@ -54,6 +74,9 @@ impl Installation {
             .args(["--redis", "container", "--rabbitmq", "embedded"])
             .args(["--redis-image", image])
             .args(arguments);
+        if !arguments.contains(&"--redis-port") {
+            command.args(["--redis-port", &self.redis_port]);
+        }
         command
     }
 
