@@ -264,9 +264,21 @@ fn endpoint(address: &str) -> Result<Option<Endpoint>, RedisStringError> {
         !host.is_empty() && !host.contains(|letter: char| ":/@;=\\\"' ".contains(letter))
     };
     if host.parse::<std::net::Ipv6Addr>().is_ok() || is_name(host) {
+        let host = ipv4_of_numbers(host).unwrap_or_else(|| host.to_owned());
         Ok(Some(Endpoint::new(host, port)))
     } else {
         Err(misspelt(address))
+    }
+}
+
+/// An IPv4 address of fewer than four numbers, or of octal or hexadecimal ones, as .NET reads it:
+/// `5` is `0.0.0.5`.
+fn ipv4_of_numbers(host: &str) -> Option<String> {
+    let is_of_numbers = host.starts_with(|letter: char| letter.is_ascii_digit())
+        && host.ends_with(|letter: char| letter.is_ascii_hexdigit());
+    match url::Host::parse(host) {
+        Ok(url::Host::Ipv4(address)) if is_of_numbers => Some(address.to_string()),
+        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use harmony::connection_string::redis::{RedisOptions, RedisStringError};
 use serde_json::Value;
 use std::path::Path;
 
-const ADDRESSES: [&str; 24] = [
+const ADDRESSES: [&str; 31] = [
     "h",
     "h:6380",
     "Cache-1.example.org:7000",
@@ -25,6 +25,14 @@ const ADDRESSES: [&str; 24] = [
     "!/run/redis.sock",
     "h:0",
     "h:65535",
+    // Numbers of every kind that are addresses, and some that are none.
+    "5",
+    "127.1:6380",
+    "0x7f.0.0.1",
+    "010.0.0.1",
+    "1.2.3.4.5",
+    "08.1.1.1",
+    "300.1.1.1",
     // None of these can be connected to.
     "h:65536",
     "h:-1",
@@ -35,7 +43,7 @@ const ADDRESSES: [&str; 24] = [
     "a b",
     "u@h:1",
 ];
-const GOOD_ADDRESSES: u64 = 16;
+const GOOD_ADDRESSES: u64 = 23;
 const KEYWORDS: [&str; 33] = [
     "abortConnect",
     "allowAdmin",
