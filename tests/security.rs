@@ -2,6 +2,7 @@
 
 mod admin;
 mod answers;
+#[cfg(unix)]
 mod broker_tls;
 mod certificate;
 #[cfg(unix)]

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Larger files are not settings.
-const MAXIMUM_SIZE: u64 = 8 << 20;
+const MAXIMUM_SIZE: u64 = 16 << 20;
 
 /// Where a path may lead through links.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ pub enum SettingsError {
     Folder { path: PathBuf },
     #[error("{} is not a regular file", path.display())]
     NotAFile { path: PathBuf },
-    #[error("{} is larger than 8 MB", path.display())]
+    #[error("{} is larger than 16 MB", path.display())]
     TooLarge { path: PathBuf },
     #[error("{} leads to {}, outside {}", path.display(), target.display(), root.display())]
     Outside {

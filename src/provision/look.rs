@@ -144,9 +144,13 @@ async fn look_at_ports(
     if let Some((PortAddress::Localhost, port)) = hub {
         ports::settle(port).await;
     }
+    // Who has the admin port of a running hub is known, and looking for a holder takes long.
+    let known = runs.then_some(world.known.admin_port);
     for &(address, port) in questions.ports.iter().chain(&hub) {
         let state = match try_port(address, port) {
-            PortState::Taken(_) => PortState::Taken(holder(observer, installation, port).await),
+            PortState::Taken(_) if known != Some(port) => {
+                PortState::Taken(holder(observer, installation, port).await)
+            }
             state => state,
         };
         world.ports.push(PortLook {

@@ -8,7 +8,9 @@ use crate::harness::{Folder, free_port};
 use harmony::broker::{Broker, BrokerError};
 use harmony::connection_string::Endpoint;
 use harmony::connection_string::amqp::{BrokerAddress, BrokerTls};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -43,7 +45,7 @@ fn certificates(folder: &Folder, address: &str) -> [PathBuf; 4] {
 
 /// A RabbitMQ that speaks TLS only, on the port that is usual for it.
 struct SecureRabbitMq {
-    _program: Program,
+    program: Program,
     mapper: u16,
 }
 
@@ -72,15 +74,16 @@ impl SecureRabbitMq {
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", path("plugins"))
             .env("RABBITMQ_MNESIA_BASE", path("mnesia"))
             .env("RABBITMQ_LOG_BASE", path("log"))
-            .env("RABBITMQ_PID_FILE", path("pid"));
+            .env("RABBITMQ_PID_FILE", path("pid"))
+            .process_group(0);
         let program = Program::start(&mut command);
         let rabbitmq = SecureRabbitMq {
-            _program: program,
+            program,
             mapper,
         };
         let began = Instant::now();
         while TcpStream::connect((address, 5671)).is_err() {
-            let lines = rabbitmq._program.lines();
+            let lines = rabbitmq.program.lines();
             assert!(began.elapsed() < BOOTS_WITHIN, "{lines:#?}");
             std::thread::park_timeout(Duration::from_millis(200));
         }
@@ -90,7 +93,9 @@ impl SecureRabbitMq {
 
 impl Drop for SecureRabbitMq {
     fn drop(&mut self) {
-        // Its port mapper outlives it.
+        // The program is a script, which Erlang outlives; so does the port mapper.
+        let group = Pid::from_raw(self.program.pid() as i32).expect("a pid");
+        let _ = kill_process_group(group, Signal::KILL);
         let _ = Command::new("epmd")
             .arg("-kill")
             .env("ERL_EPMD_PORT", self.mapper.to_string())

@@ -29,7 +29,7 @@ impl Proxy {
         let (path, port, hub) = (folder.path().display(), free_port(), hub.address());
         // As people write it: buffering is on, as it is by default.
         let configuration = format!(
-            "daemon off; pid {path}/pid; error_log stderr; worker_processes 1;
+            "daemon off; master_process off; pid {path}/pid; error_log stderr;
             events {{ worker_connections 512; }}
             http {{
               access_log off;

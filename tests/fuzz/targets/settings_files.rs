@@ -11,6 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 const OUTSIDE: &[u8] = b"{ \"Outside\": \"a secret that nobody may show\" }";
+const SECRET: &str = "a secret that nobody may show";
 const FILES: [&str; 4] = [
     "appsettings.json",
     "appsettings.Production.json",
@@ -52,10 +53,8 @@ fuzz_target!(|data: ([u8; 4], &[u8], &str)| {
     fill(&root, &choices, bytes);
     let links = Links::Within(&root);
     match Layers::load(&root, links, "Production", &ProcessInputs::default()) {
-        Ok(layers) => {
-            assert!(!layers.has("Outside") || bytes.windows(7).any(|part| part == b"Outside"))
-        }
-        Err(error) => assert!(!error.to_string().contains("a secret that")),
+        Ok(layers) => assert_ne!(layers.get("Outside"), SECRET),
+        Err(error) => assert!(!error.to_string().contains(SECRET)),
     }
     if let Ok(Some(mut file)) = SettingsFile::read(&root.join(FILES[0]), links) {
         let value = NewValue::Text("fuzzed".into());
