@@ -144,12 +144,15 @@ async fn look_at_ports(
     if let Some((PortAddress::Localhost, port)) = hub {
         ports::settle(port).await;
     }
-    // Who has the admin port of a running hub is known, and looking for a holder takes long.
-    let known = runs.then_some(world.known.admin_port);
+    // Looking through the processes takes long, and who has this one is known.
+    let admin_port = runs.then_some(world.known.admin_port);
     for &(address, port) in questions.ports.iter().chain(&hub) {
         let state = match try_port(address, port) {
-            PortState::Taken(_) if known != Some(port) => {
-                PortState::Taken(holder(observer, installation, port).await)
+            PortState::Taken(_) if admin_port != Some(port) => {
+                PortState::Taken(match own_container(world, port) {
+                    Some(container) => Some(PortHolder::Container(container)),
+                    None => holder(observer, installation, port).await,
+                })
             }
             state => state,
         };
@@ -194,6 +197,14 @@ fn try_port(address: PortAddress, port: u16) -> PortState {
         Err(ErrorKind::AddrNotAvailable) => PortState::AddressNotHere,
         Err(_) => PortState::Taken(None),
     }
+}
+
+/// The instance's own container that publishes a port.
+fn own_container(world: &World, port: u16) -> Option<String> {
+    let services = [Service::Redis, Service::RabbitMq, Service::Hub];
+    let mut found = services.iter().filter_map(|service| world.found(*service));
+    let owner = found.find(|found| found.ports.iter().any(|published| published.port == port))?;
+    Some(owner.name.clone())
 }
 
 /// Who listens on a port: a container, else a process.

@@ -1,10 +1,10 @@
 //! RabbitMQ by TLS: a server is believed that an authority vouches for by the right name, and no
 //! other.
 
-use crate::harness::program::{Hub, Program};
+use crate::harness::program::{Hub, Program, text};
 use crate::harness::raw::WebSocket;
 use crate::harness::services::{Part, has};
-use crate::harness::{Folder, free_port};
+use crate::harness::{Folder, free_port, wait_for};
 use harmony::broker::{Broker, BrokerError};
 use harmony::connection_string::Endpoint;
 use harmony::connection_string::amqp::{BrokerAddress, BrokerTls};
@@ -77,10 +77,7 @@ impl SecureRabbitMq {
             .env("RABBITMQ_PID_FILE", path("pid"))
             .process_group(0);
         let program = Program::start(&mut command);
-        let rabbitmq = SecureRabbitMq {
-            program,
-            mapper,
-        };
+        let rabbitmq = SecureRabbitMq { program, mapper };
         let began = Instant::now();
         while TcpStream::connect((address, 5671)).is_err() {
             let lines = rabbitmq.program.lines();
@@ -96,10 +93,15 @@ impl Drop for SecureRabbitMq {
         // The program is a script, which Erlang outlives; so does the port mapper.
         let group = Pid::from_raw(self.program.pid() as i32).expect("a pid");
         let _ = kill_process_group(group, Signal::KILL);
-        let _ = Command::new("epmd")
-            .arg("-kill")
-            .env("ERL_EPMD_PORT", self.mapper.to_string())
-            .output();
+        // The mapper does not end before it knows that its node has.
+        wait_for("the port mapper's end", || {
+            let mut end = Command::new("epmd");
+            end.arg("-kill");
+            end.env("ERL_EPMD_PORT", self.mapper.to_string());
+            let end = end.output().expect("epmd");
+            let is_gone = end.status.success() || text(&end.stderr).contains("Cannot connect");
+            is_gone.then_some(())
+        });
     }
 }
 
