@@ -3,6 +3,7 @@
 use super::bare::json;
 use super::checkouts::{new_layout, old_layout};
 use crate::harness::program::{Hub, harmony, run, text};
+use crate::harness::raw::http;
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::io::Read;
@@ -220,5 +221,56 @@ fn an_international_name_goes_in_as_browsers_write_it() {
             .contains("\"https://xn--hb-xka.example:8443\""),
         "{}",
         folder.read(CLIENT)
+    );
+}
+
+#[test]
+fn origins_that_are_named_are_the_only_pages_that_the_hub_lets_in() {
+    let folder = Folder::new();
+    old_layout(&folder);
+    let named = "https://kanban.example.com/board,HTTP://B.example:8080/";
+    let arguments = [
+        "https://hub.example.com",
+        "--no-check",
+        "--origins",
+        named,
+        "--environment",
+        "Production",
+    ];
+    json(&mut rehost(&folder, &arguments));
+    assert_eq!(json(&mut rehost(&folder, &arguments))["changes"], 0);
+    let settings = folder.path().join("src/Web/Harmony.SignalR");
+    let hub = Hub::embedded(&["--settings", settings.to_str().expect("text")]);
+    let negotiate = |origin: &str| {
+        let request = format!(
+            "POST /signalRHub/negotiate?negotiateVersion=1 HTTP/1.1\r\nHost: x\r\n\
+             Origin: {origin}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        http(hub.address(), request.as_bytes()).status
+    };
+    for (origin, expected) in [
+        ("https://kanban.example.com", 200),
+        ("http://b.example:8080", 200),
+        ("http://b.example", 403),
+        ("https://evil.example", 403),
+    ] {
+        assert_eq!(negotiate(origin), expected, "{origin}");
+    }
+
+    for wrong in ["kanban.example.com", "ftp://kanban.example.com"] {
+        let refused = run(&mut rehost(
+            &folder,
+            &["https://hub.example.com", "--no-check", "--origins", wrong],
+        ));
+        assert_eq!(refused.status.code(), Some(2), "{wrong}");
+    }
+    json(&mut rehost(
+        &folder,
+        &["https://hub.example.com", "--no-check", "--origins", "*"],
+    ));
+    assert!(
+        folder
+            .read("src/Web/Harmony.SignalR/appsettings.json")
+            .contains("\"Origins\": \"*\"")
     );
 }
