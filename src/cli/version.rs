@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 const PACKAGE: &str = "share/harmony/package";
 /// What `cargo install` writes there.
 const CARGO_LIST: &str = ".crates.toml";
-
 /// What cargo writes into the folders that it builds in: the first only where it made the folder.
 const BUILD_FILES: [&str; 2] = ["CACHEDIR.TAG", ".cargo-lock"];
 

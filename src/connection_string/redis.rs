@@ -276,8 +276,11 @@ fn endpoint(address: &str) -> Result<Option<Endpoint>, RedisStringError> {
 fn ipv4_of_numbers(host: &str) -> Option<String> {
     let is_of_numbers = host.starts_with(|letter: char| letter.is_ascii_digit())
         && host.ends_with(|letter: char| letter.is_ascii_hexdigit());
+    if !is_of_numbers {
+        return None;
+    }
     match url::Host::parse(host) {
-        Ok(url::Host::Ipv4(address)) if is_of_numbers => Some(address.to_string()),
+        Ok(url::Host::Ipv4(address)) => Some(address.to_string()),
         _ => None,
     }
 }

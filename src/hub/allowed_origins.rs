@@ -6,15 +6,19 @@ use hyper::header::{self, HeaderMap};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedOrigins(Vec<String>);
 
+/// Origins as they are compared: in lower case, without a slash at their end; none of them empty.
+pub fn normalized(origins: &[String]) -> Vec<String> {
+    let origins = origins.iter();
+    origins
+        .map(|origin| origin.trim_end_matches('/').to_lowercase())
+        .filter(|origin| !origin.is_empty())
+        .collect()
+}
+
 impl AllowedOrigins {
     /// Takes origins such as `https://kanban.example.com`; `*` welcomes every one.
-    pub fn new<'o>(origins: impl IntoIterator<Item = &'o str>) -> Self {
-        let origins: Vec<_> = origins
-            .into_iter()
-            .flat_map(|list| list.split([';', ',']))
-            .map(|origin| origin.trim().trim_end_matches('/').to_lowercase())
-            .filter(|origin| !origin.is_empty())
-            .collect();
+    pub fn new(origins: &[String]) -> Self {
+        let origins = normalized(origins);
         let all = origins.iter().any(|origin| origin == "*");
         AllowedOrigins(if all { Vec::new() } else { origins })
     }

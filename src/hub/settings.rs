@@ -98,7 +98,7 @@ impl HubSettings {
                 .filter(|path| !path.is_empty())
                 .map(|path| folder.join(path)),
             metrics: listen_url(layers, "Metrics:Url")?,
-            origins: AllowedOrigins::new(layers.list("Cors:Origins").iter().map(String::as_str)),
+            origins: AllowedOrigins::new(&layers.list("Cors:Origins")),
             proxies: proxies(layers)?,
             page: boolean(layers, "HubPage:Enabled")?
                 .unwrap_or(environment.eq_ignore_ascii_case("Development")),

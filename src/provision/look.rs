@@ -144,14 +144,14 @@ async fn look_at_ports(
     if let Some((PortAddress::Localhost, port)) = hub {
         ports::settle(port).await;
     }
-    // Looking through the processes takes long, and who has this one is known.
+    // A running hub has its admin port itself; to look for a holder takes long.
     let admin_port = runs.then_some(world.known.admin_port);
     for &(address, port) in questions.ports.iter().chain(&hub) {
         let state = match try_port(address, port) {
             PortState::Taken(_) if admin_port != Some(port) => {
                 PortState::Taken(match own_container(world, port) {
-                    Some(container) => Some(PortHolder::Container(container)),
                     None => holder(observer, installation, port).await,
+                    own => own,
                 })
             }
             state => state,
@@ -200,11 +200,11 @@ fn try_port(address: PortAddress, port: u16) -> PortState {
 }
 
 /// The instance's own container that publishes a port.
-fn own_container(world: &World, port: u16) -> Option<String> {
+fn own_container(world: &World, port: u16) -> Option<PortHolder> {
     let services = [Service::Redis, Service::RabbitMq, Service::Hub];
     let mut found = services.iter().filter_map(|service| world.found(*service));
     let owner = found.find(|found| found.ports.iter().any(|published| published.port == port))?;
-    Some(owner.name.clone())
+    Some(PortHolder::Container(owner.name.clone()))
 }
 
 /// Who listens on a port: a container, else a process.

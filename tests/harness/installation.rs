@@ -46,14 +46,13 @@ impl Installation {
     /// `harmony up` with both servers as containers, their images from the local registry.
     pub fn up(&self, arguments: &[&str]) -> Command {
         let mut command = self.up_again(arguments);
-        for (option, port) in [
-            ("--redis-port", &self.redis_port),
-            ("--rabbitmq-port", &self.rabbitmq_port),
-        ] {
-            if !arguments.contains(&option) {
-                command.args([option, port]);
-            }
-        }
+        add_missing(&mut command, arguments, "--redis-port", &self.redis_port);
+        add_missing(
+            &mut command,
+            arguments,
+            "--rabbitmq-port",
+            &self.rabbitmq_port,
+        );
         command
     }
 
@@ -74,9 +73,7 @@ impl Installation {
             .args(["--redis", "container", "--rabbitmq", "embedded"])
             .args(["--redis-image", image])
             .args(arguments);
-        if !arguments.contains(&"--redis-port") {
-            command.args(["--redis-port", &self.redis_port]);
-        }
+        add_missing(&mut command, arguments, "--redis-port", &self.redis_port);
         command
     }
 
@@ -110,6 +107,13 @@ impl Installation {
 impl Drop for Installation {
     fn drop(&mut self) {
         run(&mut self.command(&["down", "--volumes", "--yes"]));
+    }
+}
+
+/// Gives an option to a command whose arguments lack it.
+fn add_missing(command: &mut Command, arguments: &[&str], option: &str, value: &str) {
+    if !arguments.contains(&option) {
+        command.args([option, value]);
     }
 }
 

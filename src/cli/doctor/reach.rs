@@ -6,6 +6,7 @@ use crate::appsettings::layers::{Layers, ProcessInputs};
 use crate::appsettings::{Links, SettingsFile};
 use crate::checkout::Checkout;
 use crate::cli::context::Context;
+use crate::hub::allowed_origins::normalized;
 use url::Url;
 
 const ORIGINS: &str = "Cors:Origins";
@@ -25,12 +26,7 @@ pub fn checks(context: &Context, checkout: &Checkout) -> Vec<Check> {
 }
 
 fn cors(layers: &Layers, pages: &[String]) -> Check {
-    let origins = layers.list(ORIGINS);
-    // As the hub compares them.
-    let origins: Vec<_> = origins
-        .iter()
-        .map(|origin| origin.trim_end_matches('/').to_lowercase())
-        .collect();
+    let origins = normalized(&layers.list(ORIGINS));
     let warning = |message: String| Check::new("settings", "CORS", CheckStatus::Warning, message);
     if origins.is_empty() || origins.iter().any(|origin| origin == "*") {
         let message = "every web page may talk to the hub, which is the default, as in Harmony; \
