@@ -20,9 +20,9 @@ pub use tree::Entry;
 use super::encoding::EncodedText;
 use super::key_path::{self, KeyPath};
 use edit::Edit;
-use lines::{LineCounter, position};
+use lines::position;
 use style::{MemberLayout, quoted};
-use tree::{Node, NodeValue, Span, flatten, parse, to_json};
+use tree::{Leaves, Node, NodeValue, Span, parse, to_json};
 
 /// A document with its text.
 #[derive(Debug, Clone)]
@@ -64,9 +64,14 @@ impl Document {
 
     /// Every leaf in the order of the file, keys joined by `:`.
     pub fn entries(&self) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        let mut lines = LineCounter::new(&self.text);
-        flatten(&self.root, &mut String::new(), 0, &mut lines, &mut entries);
+        Leaves::of(&self.root, &self.text, |_| true)
+    }
+
+    /// The leaves at a key and below it, which may be few of many.
+    pub fn entries_at(&self, key: &str) -> Vec<Entry> {
+        let leads = |name: &str| key_path::holds(name, key) || key_path::holds(key, name);
+        let mut entries = Leaves::of(&self.root, &self.text, leads);
+        entries.retain(|entry| key_path::holds(key, &entry.key));
         entries
     }
 

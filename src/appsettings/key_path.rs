@@ -32,6 +32,13 @@ pub fn same(left: &str, right: &str) -> bool {
     folded(left).eq(folded(right))
 }
 
+/// Whether a key is another one, or a section that holds it.
+pub fn holds(section: &str, key: &str) -> bool {
+    let mut rest = folded(key);
+    let begins = folded(section).all(|letter| rest.next() == Some(letter));
+    begins && matches!(rest.next(), None | Some(':'))
+}
+
 /// A key's form for maps: equal for keys that .NET takes for one.
 pub fn fold(key: &str) -> String {
     if key.is_ascii() {

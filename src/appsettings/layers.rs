@@ -1,13 +1,16 @@
 //! .NET's layering: the effective value of each key, and where it came from
 //! (hub/contract.md, "Files").
 
+mod inputs;
 mod setting;
 
 use super::disk::{Links, read_bytes};
 use super::document::{Document, Entry};
 use super::error::SettingsError;
-use super::key_path::{fold, same};
+use super::key_path::{fold, holds, same};
 use super::user_secrets;
+pub use inputs::ProcessInputs;
+use inputs::{command_line, host_variables, variables};
 pub use setting::{Setting, Source};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -20,45 +23,6 @@ pub struct Layers {
     winners: HashMap<String, (usize, usize)>,
 }
 
-/// What the process was started with.
-#[derive(Debug, Clone, Default)]
-pub struct ProcessInputs {
-    pub variables: Vec<(String, String)>,
-    pub arguments: Vec<String>,
-    /// A file of ours with the secrets of its settings.
-    pub secrets: Option<PathBuf>,
-}
-
-impl ProcessInputs {
-    /// The variables of this process, and the given arguments.
-    pub fn here(arguments: Vec<String>) -> Self {
-        let variables = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        ProcessInputs {
-            variables,
-            arguments,
-            secrets: None,
-        }
-    }
-
-    /// The .NET environment's name: command line, `DOTNET_ENVIRONMENT`, `ASPNETCORE_ENVIRONMENT`,
-    /// else `Production`. One that is empty is a name too.
-    pub fn environment(&self) -> String {
-        let lowest_first = [
-            prefixed(&self.variables, "ASPNETCORE_"),
-            prefixed(&self.variables, "DOTNET_"),
-            command_line(&self.arguments),
-        ];
-        lowest_first
-            .into_iter()
-            .flatten()
-            .rfind(|setting| same(&setting.key, "environment"))
-            .and_then(|setting| setting.value)
-            .unwrap_or_else(|| "Production".into())
-    }
-}
-
 impl Layers {
     /// Reads a folder's settings for an environment, as an application started there would.
     pub fn load(
@@ -67,20 +31,34 @@ impl Layers {
         environment: &str,
         started: &ProcessInputs,
     ) -> Result<Self, SettingsError> {
+        let mut layers = Vec::new();
+        for (path, links) in paths(folder, links, environment, started)? {
+            layers.extend(read_layer(&path, links)?);
+        }
+        Ok(Self::with_inputs(layers, started))
+    }
+
+    /// What the application reads at a key and below it, from files that were read already: little
+    /// of what may be large.
+    pub fn at<'f>(
+        key: &str,
+        files: impl IntoIterator<Item = (&'f Path, &'f Document)>,
+        started: &ProcessInputs,
+    ) -> Self {
+        let files = files.into_iter();
+        let layers = files.map(|(path, document)| file_settings(path, document.entries_at(key)));
+        Self::with_inputs(layers.collect(), started)
+    }
+
+    fn with_inputs(files: Vec<Vec<Setting>>, started: &ProcessInputs) -> Self {
         let mut layers = vec![
             host_variables(&started.variables),
             command_line(&started.arguments),
         ];
-        for name in file_names(environment) {
-            layers.extend(read_layer(&folder.join(name), links)?);
-        }
-        let secrets = user_secrets::find(folder, links, environment)?.ok();
-        for path in secrets.iter().chain(&started.secrets) {
-            layers.extend(read_layer(path, Links::Followed)?);
-        }
+        layers.extend(files);
         layers.push(variables(&started.variables));
         layers.push(command_line(&started.arguments));
-        Ok(Self::new(layers))
+        Self::new(layers)
     }
 
     /// The layers of files alone, lowest first.
@@ -88,7 +66,7 @@ impl Layers {
         Self::new(
             files
                 .into_iter()
-                .map(|(path, document)| file_settings(path, document))
+                .map(|(path, document)| file_settings(path, document.entries()))
                 .collect(),
         )
     }
@@ -154,13 +132,14 @@ impl Layers {
     /// The names directly below a key, in the order of their first appearance.
     pub fn children(&self, key: &str) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
+        let depth = key.split(':').count();
         for setting in self.layers.iter().flatten() {
-            let (head, rest) = setting.key.split_at_checked(key.len()).unwrap_or_default();
-            if let Some(rest) = rest.strip_prefix(':').filter(|_| same(head, key)) {
-                let name = rest.split(':').next().unwrap_or_default();
-                if !names.iter().any(|known| same(known, name)) {
-                    names.push(name.to_owned());
-                }
+            let name = setting.key.split(':').nth(depth);
+            let Some(name) = name.filter(|_| holds(key, &setting.key)) else {
+                continue;
+            };
+            if !names.iter().any(|known| same(known, name)) {
+                names.push(name.to_owned());
             }
         }
         names
@@ -175,16 +154,32 @@ pub fn file_names(environment: &str) -> [String; 2] {
     ]
 }
 
+/// The files that an application reads, lowest first, and where each may lead.
+pub fn paths<'l>(
+    folder: &Path,
+    links: Links<'l>,
+    environment: &str,
+    started: &ProcessInputs,
+) -> Result<Vec<(PathBuf, Links<'l>)>, SettingsError> {
+    let own = file_names(environment).map(|name| (folder.join(name), links));
+    let secrets = user_secrets::find(folder, links, environment)?.ok();
+    let apart = secrets.into_iter().chain(started.secrets.clone());
+    Ok(own
+        .into_iter()
+        .chain(apart.map(|path| (path, Links::Followed)))
+        .collect())
+}
+
 /// A file's settings, where it is there.
 fn read_layer(path: &Path, links: Links<'_>) -> Result<Option<Vec<Setting>>, SettingsError> {
     let Some(bytes) = read_bytes(path, links)? else {
         return Ok(None);
     };
     let document = Document::parse(&bytes).map_err(|error| SettingsError::syntax(path, error))?;
-    Ok(Some(file_settings(path, &document)))
+    Ok(Some(file_settings(path, document.entries())))
 }
 
-fn file_settings(path: &Path, document: &Document) -> Vec<Setting> {
+fn file_settings(path: &Path, entries: Vec<Entry>) -> Vec<Setting> {
     let setting = |entry: Entry| Setting {
         source: Source::File {
             file: path.to_owned(),
@@ -193,92 +188,5 @@ fn file_settings(path: &Path, document: &Document) -> Vec<Setting> {
         key: entry.key,
         value: entry.value,
     };
-    document.entries().into_iter().map(setting).collect()
-}
-
-/// `ASPNETCORE_` then `DOTNET_` variables, without their prefix.
-fn host_variables(all: &[(String, String)]) -> Vec<Setting> {
-    [prefixed(all, "ASPNETCORE_"), prefixed(all, "DOTNET_")].concat()
-}
-
-fn prefixed(all: &[(String, String)], prefix: &str) -> Vec<Setting> {
-    let setting = |(name, value): &(String, String)| {
-        let key = name.replace("__", ":");
-        let (head, rest) = key.split_at_checked(prefix.len())?;
-        (same(head, prefix) && !rest.is_empty()).then(|| Setting {
-            key: rest.to_owned(),
-            value: Some(value.clone()),
-            source: Source::Host {
-                variable: name.clone(),
-            },
-        })
-    };
-    all.iter().filter_map(setting).collect()
-}
-
-/// Prefixes of connection strings, by which hosting services name them.
-const CONNECTION_STRINGS: [&str; 4] = [
-    "MYSQLCONNSTR_",
-    "SQLCONNSTR_",
-    "SQLAZURECONNSTR_",
-    "CUSTOMCONNSTR_",
-];
-
-fn variables(all: &[(String, String)]) -> Vec<Setting> {
-    let setting = |(name, value): &(String, String)| {
-        let prefix = CONNECTION_STRINGS.into_iter().find(|prefix| {
-            name.get(..prefix.len())
-                .is_some_and(|head| same(head, prefix))
-        });
-        let key = match prefix {
-            Some(prefix) => format!(
-                "ConnectionStrings:{}",
-                name[prefix.len()..].replace("__", ":")
-            ),
-            None => name.replace("__", ":"),
-        };
-        Setting {
-            key,
-            value: Some(value.clone()),
-            source: Source::Environment {
-                variable: name.clone(),
-            },
-        }
-    };
-    all.iter().map(setting).collect()
-}
-
-/// `--k=v`, `--k v`, `/k=v`, `/k v` and `k=v`; what has no value is passed over.
-fn command_line(arguments: &[String]) -> Vec<Setting> {
-    let mut settings = Vec::new();
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        let named = argument
-            .strip_prefix("--")
-            .or_else(|| argument.strip_prefix('/'));
-        if named.is_none() && argument.starts_with('-') {
-            continue;
-        }
-        let (key, value) = match (argument.split_once('='), named) {
-            (Some((_, value)), Some(named)) => (
-                named.split('=').next().unwrap_or_default(),
-                value.to_owned(),
-            ),
-            (Some((key, value)), None) => (key, value.to_owned()),
-            (None, Some(named)) => match rest.next() {
-                Some(value) => (named, value.clone()),
-                None => continue,
-            },
-            (None, None) => continue,
-        };
-        let source = Source::CommandLine {
-            argument: format!("--{key}"),
-        };
-        settings.push(Setting {
-            key: key.to_owned(),
-            value: Some(value),
-            source,
-        });
-    }
-    settings
+    entries.into_iter().map(setting).collect()
 }

@@ -100,7 +100,7 @@ async fn edit(
     if let ([], Some(key)) = (questions.as_slice(), key) {
         return Err(application.unknown_key(&layers, &key));
     }
-    let file = application.file(context)?;
+    let file = application.read_or_plan(context)?;
     let draft = FileDraft::new(&application.name, application.schema, layers, file);
     edit::run(context, draft, &questions).await
 }

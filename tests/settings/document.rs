@@ -1,7 +1,7 @@
 //! Edits that change what they must and nothing else.
 
 use harmony::appsettings::document::{Document, NewValue};
-use harmony::appsettings::key_path::KeyPath;
+use harmony::appsettings::key_path::{KeyPath, same};
 use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
 use serde_json::Value;
 
@@ -314,6 +314,30 @@ proptest! {
                 let longest = before.len().max(after.len());
                 assert!(same_head + same_tail + 40.max(entry.value.as_deref().map_or(0, |old| old.len() * 6 + 2)) >= longest);
             }
+        }
+    }
+
+    #[test]
+    fn the_leaves_at_a_key_are_those_of_all_that_begin_with_its_names(
+        document in documents(), names in any::<bool>(), pick in any::<prop::sample::Index>(), depth in 1_usize..5,
+    ) {
+        let mut document = document;
+        if names && let Value::Object(members) = &mut document {
+            // One section in two pieces, in letters whose capitals are longer or are other letters.
+            members.insert("ɐ:x".into(), serde_json::json!({ "y": 1, "ı": [true] }));
+            members.insert("Ɐ".into(), serde_json::json!({ "X:Z": null, "İ": {} }));
+        }
+        let document = Document::parse(styled(&document, 1).as_bytes()).expect("settings");
+        let all = document.entries();
+        if !all.is_empty() {
+            let key = &all[pick.index(all.len())].key;
+            let key = key.split(':').take(depth).collect::<Vec<_>>().join(":").to_uppercase();
+            let wanted: Vec<_> = key.split(':').collect();
+            let below = all.into_iter().filter(|entry| {
+                let names: Vec<_> = entry.key.split(':').collect();
+                names.len() >= wanted.len() && names.iter().zip(&wanted).all(|(name, wanted)| same(name, wanted))
+            });
+            assert_eq!(document.entries_at(&key), below.collect::<Vec<_>>());
         }
     }
 

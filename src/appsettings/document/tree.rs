@@ -106,50 +106,65 @@ fn member(reader: &mut Reader<'_>) -> Result<Member, JsonError> {
     })
 }
 
-/// Adds the leaves below a node; `depth` names stand before it, joined in `prefix`.
-pub(super) fn flatten(
-    node: &Node,
-    prefix: &mut String,
-    depth: usize,
-    lines: &mut LineCounter<'_>,
-    entries: &mut Vec<Entry>,
-) {
-    let mut child =
-        |name: &str, value: &Node, lines: &mut LineCounter<'_>, entries: &mut Vec<Entry>| {
-            let length = prefix.len();
-            if depth > 0 {
-                prefix.push(':');
-            }
-            prefix.push_str(name);
-            flatten(value, prefix, depth + 1, lines, entries);
-            prefix.truncate(length);
+/// Collects the leaves of a tree, without the parts whose keys nobody wants.
+pub(super) struct Leaves<'t, Wanted> {
+    lines: LineCounter<'t>,
+    /// The names on the way, joined.
+    key: String,
+    wanted: Wanted,
+    entries: Vec<Entry>,
+}
+
+impl<'t, Wanted: Fn(&str) -> bool> Leaves<'t, Wanted> {
+    /// The leaves below a root, in the order of its text.
+    pub(super) fn of(root: &Node, text: &'t str, wanted: Wanted) -> Vec<Entry> {
+        let mut leaves = Leaves {
+            lines: LineCounter::new(text),
+            key: String::new(),
+            wanted,
+            entries: Vec::new(),
         };
-    let value = match &node.kind {
-        NodeValue::Object(members) if !members.is_empty() => {
-            return members
-                .iter()
-                .for_each(|member| child(&member.name, &member.value, lines, entries));
+        leaves.add(root, 0);
+        leaves.entries
+    }
+
+    /// Adds a node's leaves; `depth` names lead to it.
+    fn add(&mut self, node: &Node, depth: usize) {
+        let value = match &node.kind {
+            NodeValue::Object(members) if !members.is_empty() => {
+                let children = members.iter();
+                return children.for_each(|member| self.below(&member.name, &member.value, depth));
+            }
+            NodeValue::Array(items) if !items.is_empty() => {
+                let children = items.iter().enumerate();
+                return children
+                    .for_each(|(index, item)| self.below(&index.to_string(), item, depth));
+            }
+            NodeValue::Array(_) => Some(String::new()),
+            NodeValue::Object(_) | NodeValue::Null => None,
+            NodeValue::Scalar(text) => Some(text.clone()),
+        };
+        if depth > 0 {
+            self.entries.push(Entry {
+                key: self.key.clone(),
+                value,
+                empty: matches!(node.kind, NodeValue::Object(_) | NodeValue::Array(_)),
+                at: self.lines.position(node.range.start),
+                span: node.range.clone(),
+            });
         }
-        NodeValue::Array(items) if !items.is_empty() => {
-            return items
-                .iter()
-                .enumerate()
-                .for_each(|(index, item)| child(&index.to_string(), item, lines, entries));
+    }
+
+    fn below(&mut self, name: &str, value: &Node, depth: usize) {
+        let length = self.key.len();
+        if depth > 0 {
+            self.key.push(':');
         }
-        NodeValue::Array(_) => Some(String::new()),
-        NodeValue::Object(_) | NodeValue::Null => None,
-        NodeValue::Scalar(text) => Some(text.clone()),
-    };
-    if depth > 0 {
-        let empty = matches!(node.kind, NodeValue::Object(_) | NodeValue::Array(_));
-        let at = lines.position(node.range.start);
-        entries.push(Entry {
-            key: prefix.clone(),
-            value,
-            empty,
-            at,
-            span: node.range.clone(),
-        });
+        self.key.push_str(name);
+        if (self.wanted)(&self.key) {
+            self.add(value, depth + 1);
+        }
+        self.key.truncate(length);
     }
 }
 

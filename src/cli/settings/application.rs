@@ -1,7 +1,7 @@
 //! The application whose settings a command reads or changes, and the key that somebody means.
 
 use crate::appsettings::key_path::same;
-use crate::appsettings::layers::{Layers, ProcessInputs, file_names};
+use crate::appsettings::layers::{self, Layers, ProcessInputs, file_names};
 use crate::appsettings::{Links, SettingsFile};
 use crate::checkout::Checkout;
 use crate::cli::context::Context;
@@ -9,7 +9,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::project::LaunchProfile;
 use crate::schema::{self, APPLICATIONS};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One application: where its settings are, and what they may say.
 pub(super) struct ChosenApplication {
@@ -40,6 +40,38 @@ impl ChosenApplication {
             &context.environment,
             &inputs(context),
         )?)
+    }
+
+    /// The files that it reads, lowest first.
+    pub(super) fn files(&self, context: &Context) -> Result<Vec<SettingsFile>, Failure> {
+        let links = Links::Within(&self.boundary);
+        let paths = layers::paths(&self.folder, links, &context.environment, &inputs(context))?;
+        let mut files = Vec::new();
+        for (path, links) in paths {
+            files.extend(SettingsFile::read(&path, links)?);
+        }
+        Ok(files)
+    }
+
+    /// The key that somebody means, and what these files, this shell's variables included, say at
+    /// it and below it.
+    pub(super) fn at(
+        &self,
+        context: &Context,
+        files: &[SettingsFile],
+        typed: &str,
+    ) -> (String, Layers) {
+        let inputs = inputs(context);
+        let at = |key: &str| {
+            let files = files.iter().map(|file| (&*file.path, &file.document));
+            Layers::at(key, files, &inputs)
+        };
+        let layers = at(typed);
+        let key = as_meant(&layers, typed);
+        match key == typed {
+            true => (key, layers),
+            false => (key.clone(), at(&key)),
+        }
     }
 
     /// What the application reads that a launch profile starts.
@@ -74,24 +106,36 @@ impl ChosenApplication {
     }
 
     /// The file that is changed: the base, or the named environment's.
-    pub(super) fn file(&self, context: &Context) -> Result<SettingsFile, Failure> {
+    pub(super) fn edited(&self, context: &Context) -> PathBuf {
         let [base, own] = file_names(&context.environment);
         let name = if context.only_environment { own } else { base };
-        self.read_or_plan(&self.folder.join(name))
+        self.folder.join(name)
     }
 
-    pub(super) fn read_or_plan(&self, path: &Path) -> Result<SettingsFile, Failure> {
-        match SettingsFile::read(path, Links::Within(&self.boundary))? {
+    /// That file as it is, or as it would begin.
+    pub(super) fn read_or_plan(&self, context: &Context) -> Result<SettingsFile, Failure> {
+        let path = self.edited(context);
+        match SettingsFile::read(&path, Links::Within(&self.boundary))? {
             Some(file) => Ok(file),
-            None => Ok(SettingsFile::planned(path, "{\n}\n")?),
+            None => Ok(SettingsFile::planned(&path, "{\n}\n")?),
         }
+    }
+
+    /// A key's known neighbour, where nobody knows the key itself.
+    pub(super) fn neighbour(
+        &self,
+        context: &Context,
+        layers: &Layers,
+        key: &str,
+    ) -> Result<Option<String>, Failure> {
+        if schema::property(&self.schema, key).is_some() || layers.has(key) {
+            return Ok(None);
+        }
+        Ok(self.near(&self.layers(context)?, key))
     }
 
     /// The known key that somebody may have meant.
-    pub(super) fn near(&self, layers: &Layers, key: &str) -> Option<String> {
-        if schema::property(&self.schema, key).is_some() || layers.has(key) {
-            return None;
-        }
+    fn near(&self, layers: &Layers, key: &str) -> Option<String> {
         let distance =
             |known: &str| strsim::damerau_levenshtein(&known.to_lowercase(), &key.to_lowercase());
         let written = layers.effective().into_iter().map(|setting| &setting.key);
@@ -100,6 +144,7 @@ impl ChosenApplication {
             .or_else(|| written.filter(|known| distance(known) <= known.len() / 8 + 1))
     }
 
+    /// The failure of a key that no layer has.
     pub(super) fn unknown_key(&self, layers: &Layers, key: &str) -> Failure {
         let failure = Failure::new(
             Exit::Failed,

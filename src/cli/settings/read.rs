@@ -18,8 +18,10 @@ pub(super) fn get(
     secrets: &Secrets<'_>,
     key: &str,
 ) -> Result<(), Failure> {
-    let layers = application.layers(context)?;
-    let setting = winner(application, &layers, key)?;
+    let (key, layers) = application.at(context, &application.files(context)?, key);
+    let Some(setting) = layers.setting(&key) else {
+        return Err(application.unknown_key(&application.layers(context)?, &key));
+    };
     let one = OneSetting::of(setting, secrets);
     // A script would take the mask for the value.
     if one.value != setting.value && !std::io::stdout().is_terminal() {

@@ -1,7 +1,7 @@
 //! `set` and `unset`: one key in one file, with what an edit leads to said before and after.
 
 use super::answer::Written;
-use super::application::{ChosenApplication, as_meant};
+use super::application::ChosenApplication;
 use crate::appsettings::document::NewValue;
 use crate::appsettings::key_path::KeyPath;
 use crate::appsettings::layers::{Layers, Source, file_names};
@@ -11,7 +11,7 @@ use crate::cli::difference::Difference;
 use crate::cli::failure::{Exit, Failure};
 use crate::platform;
 use crate::schema::{self, ValueType};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SetArguments {
@@ -47,22 +47,23 @@ pub(super) fn set(
     application: &ChosenApplication,
     arguments: &SetArguments,
 ) -> Result<(), Failure> {
-    let layers = application.layers(context)?;
-    let key = as_meant(&layers, &arguments.key);
+    let mut files = application.files(context)?;
+    let (key, layers) = application.at(context, &files, &arguments.key);
     let text = match &arguments.value {
         Some(value) => value.clone(),
         None => read_line()?,
     };
-    if let Some(near) = application.near(&layers, &key) {
+    if let Some(near) = application.neighbour(context, &layers, &key)? {
         let message = format!("no setting {key} is known; did you mean {near}?");
         context.terminal.warn(&message);
     }
-    let mut file = target(context, application, &layers, &key, arguments.where_it_wins)?;
+    let target = target(context, application, &layers, &key, arguments.where_it_wins)?;
+    let mut file = take(&mut files, &target)?;
     let path = KeyPath::new(&key);
     let value = if arguments.string {
         NewValue::Quoted(text)
     } else {
-        typed(application, &layers, &file, &key, text)
+        typed(application, &layers, (&file, &files), &key, text)
     };
     if arguments.force {
         file.document.replace(&path, &value)?;
@@ -78,11 +79,12 @@ pub(super) fn unset(
     application: &ChosenApplication,
     arguments: &UnsetArguments,
 ) -> Result<(), Failure> {
-    let layers = application.layers(context)?;
-    let key = as_meant(&layers, &arguments.key);
-    let mut file = target(context, application, &layers, &key, arguments.where_it_wins)?;
+    let mut files = application.files(context)?;
+    let (key, layers) = application.at(context, &files, &arguments.key);
+    let target = target(context, application, &layers, &key, arguments.where_it_wins)?;
+    let mut file = take(&mut files, &target)?;
     let removed = file.document.remove(&KeyPath::new(&key))?;
-    if let (false, Some(near)) = (removed, application.near(&layers, &key)) {
+    if !removed && let Some(near) = application.neighbour(context, &layers, &key)? {
         let message = format!("there is no setting {key}; did you mean {near}?");
         context.terminal.warn(&message);
     }
@@ -129,17 +131,25 @@ fn target(
     layers: &Layers,
     key: &str,
     where_it_wins: bool,
-) -> Result<SettingsFile, Failure> {
+) -> Result<PathBuf, Failure> {
     let winner = layers.setting(key).filter(|_| where_it_wins);
     match winner.map(|setting| &setting.source) {
-        Some(Source::File { file, .. }) => application.read_or_plan(file),
+        Some(Source::File { file, .. }) => Ok(file.clone()),
         Some(Source::Environment { variable }) => {
             let message = format!("{key} comes from the variable {variable}");
             Err(Failure::new(Exit::Failed, "overridden", message)
                 .why("no file wins over a variable")
                 .fix(format!("unset {variable}")))
         }
-        _ => application.file(context),
+        _ => Ok(application.edited(context)),
+    }
+}
+
+/// One of the files that were read, or a new one.
+fn take(files: &mut Vec<SettingsFile>, path: &Path) -> Result<SettingsFile, Failure> {
+    match files.iter().position(|file| file.path == path) {
+        Some(place) => Ok(files.swap_remove(place)),
+        None => Ok(SettingsFile::planned(path, "{\n}\n")?),
     }
 }
 
@@ -165,15 +175,15 @@ fn tell_who_wins(context: &Context, layers: &Layers, key: &str, written: &Path) 
     }
 }
 
-/// A value of the type that the schema asks for, else that of the value that is there already.
+/// A value of the type that the schema asks for, else that of the value that is there already: in
+/// the file that is edited, or in another one that wins.
 fn typed(
     application: &ChosenApplication,
     layers: &Layers,
-    file: &SettingsFile,
+    (edited, others): (&SettingsFile, &[SettingsFile]),
     key: &str,
     text: String,
 ) -> NewValue {
-    let asked = schema::value_type(&application.schema, key);
     let number = || {
         let parsed = serde_json::from_str::<serde_json::Number>(&text).ok()?;
         Some(NewValue::of_number(&parsed, &text))
@@ -183,38 +193,27 @@ fn typed(
         "false" => Some(NewValue::Boolean(false)),
         _ => None,
     };
-    let value = match asked {
+    let value = match schema::value_type(&application.schema, key) {
         Some(ValueType::Number) => number(),
         Some(ValueType::Boolean) => boolean(),
         Some(ValueType::Text) => None,
-        None => {
-            let is_bare = is_bare(application, layers, file, key);
-            if is_bare {
-                boolean().or_else(number)
-            } else {
-                None
-            }
-        }
+        None if is_bare(layers, edited, others, key) => boolean().or_else(number),
+        None => None,
     };
     value.unwrap_or(NewValue::Text(text))
 }
 
-/// Whether the value that is there is written without quotes, in this file or in the one that wins.
-fn is_bare(
-    application: &ChosenApplication,
-    layers: &Layers,
-    file: &SettingsFile,
-    key: &str,
-) -> bool {
+/// Whether the value that is there is written without quotes.
+fn is_bare(layers: &Layers, edited: &SettingsFile, others: &[SettingsFile], key: &str) -> bool {
     let path = KeyPath::new(key);
-    if let Some(quoted) = file.document.is_text(&path) {
-        return !quoted;
-    }
-    let Some(Source::File { file, .. }) = layers.setting(key).map(|setting| &setting.source) else {
-        return false;
-    };
-    let other = application.read_or_plan(file).ok();
-    other.and_then(|other| other.document.is_text(&path)) == Some(false)
+    let quoted = edited.document.is_text(&path).or_else(|| {
+        let Source::File { file, .. } = &layers.setting(key)?.source else {
+            return None;
+        };
+        let other = others.iter().find(|other| other.path == *file)?;
+        other.document.is_text(&path)
+    });
+    quoted == Some(false)
 }
 
 /// What is on standard input, without the line's end.
