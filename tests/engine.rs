@@ -1,6 +1,7 @@
 //! The SignalR engine: parsers and writers against independent ones, the wire against recordings.
 
 mod autobahn;
+mod departed;
 mod dotnet;
 mod envelope;
 mod half;

@@ -52,7 +52,8 @@ pub(super) fn read_bytes(path: &Path, links: Links<'_>) -> Result<Option<Vec<u8>
     if !metadata.is_file() {
         return Err(SettingsError::NotAFile { path });
     }
-    let mut bytes = Vec::new();
+    // One byte more than there is, to see the end without another, larger buffer.
+    let mut bytes = Vec::with_capacity(metadata.len().min(MAXIMUM_SIZE) as usize + 1);
     let file = fs::File::open(&path).map_err(|error| SettingsError::read(&path, error))?;
     // Files of the system tell no size, and any file may grow meanwhile.
     file.take(MAXIMUM_SIZE + 1)

@@ -81,6 +81,21 @@ impl Installation {
         self.json(&["status"])[service]["state"].clone()
     }
 
+    /// Kills the hub and the process that watches over it.
+    fn kill_hub(&self) {
+        let pid = self.json(&["status"])["hub"]["pid"]
+            .as_i64()
+            .expect("a pid");
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+        let parent = stat.split(' ').nth(3).expect("a parent");
+        let mut kill = Command::new("kill");
+        let killed = kill.args(["-9", parent, &pid.to_string()]).status();
+        assert!(killed.is_ok_and(|status| status.success()));
+        wait_for("the hub's end", || {
+            (self.state("hub") == "absent").then_some(())
+        });
+    }
+
     pub(super) fn edit(&self, file: &str, change: impl Fn(&str) -> String) {
         let path = format!("src/Web/Harmony.SignalR/{file}");
         self.folder.write(&path, &change(&self.folder.read(&path)));
@@ -271,25 +286,25 @@ fn what_drifts_is_found_named_and_repaired() {
         &[("edit", "appsettings.json", "sets BrokerConfiguration:Port")],
     );
 
-    let pid = up.json(&["status"])["hub"]["pid"].as_i64().expect("a pid");
-    let parent = std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .expect("a process")
-        .split(' ')
-        .nth(3)
-        .expect("a parent")
-        .to_owned();
-    let killed = Command::new("kill")
-        .args(["-9", &parent, &pid.to_string()])
-        .status()
-        .expect("a kill");
-    assert!(killed.success());
-    wait_for("the hub's end", || {
-        (up.state("hub") == "absent").then_some(())
-    });
+    up.kill_hub();
     up.repaired(
         "hub and its supervisor killed",
         &[],
         &[("launch", "hub", "not running")],
+    );
+
+    // A reboot ends everything at once, without a last word.
+    docker(&["kill", &redis, &up.container("rabbitmq")]);
+    up.kill_hub();
+    assert_eq!(up.state("rabbitmq"), "stopped");
+    up.repaired(
+        "everything killed, as by a reboot",
+        &[],
+        &[
+            ("start", REDIS, "stopped"),
+            ("start", "container NAME-rabbitmq", "stopped"),
+            ("launch", "hub", "not running"),
+        ],
     );
 
     let url = format!("http://localhost:{}", free_port());

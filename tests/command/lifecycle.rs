@@ -1,7 +1,9 @@
 //! What lasts over upgrades and days, and how everything of ours goes.
 
 use super::bare::Down;
+use crate::harness::installation::Installation;
 use crate::harness::program::{harmony, run, text};
+use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, free_port, wait_for};
 use serde_json::Value;
 
@@ -108,6 +110,24 @@ fn down_everything_leaves_nothing_of_ours() {
             .join("harmony/Harmony.SignalR/appsettings.json")
             .exists()
     );
+}
+
+#[test]
+#[ignore = "needs Docker: run tests/run"]
+fn down_everything_takes_containers_too_and_names_the_images_that_stay() {
+    const TEST: &str = "down_everything_takes_containers_too_and_names_the_images_that_stay";
+    if !has(TEST, &[Part::Docker]) {
+        return;
+    }
+    let here = Installation::new();
+    let image = format!("{}/redis:8-alpine", registry().expect("a registry"));
+    let up = run(&mut here.up_with_redis(&image, &[]));
+    assert!(up.status.success(), "{}", text(&up.stderr));
+    let gone = run(&mut here.command(&["down", "--everything", "--yes"]));
+    let said = text(&gone.stdout);
+    assert!(gone.status.success(), "{}", text(&gone.stderr));
+    assert!(said.contains(&format!("docker image rm {image}")), "{said}");
+    assert_eq!(here.leftovers(), "");
 }
 
 /// State of a version that knew less, or more, is read; what it does not say is decided anew.

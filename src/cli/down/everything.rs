@@ -5,6 +5,7 @@ use crate::cli::context::{Context, states};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::ls;
 use crate::cli::progress::TerminalProgress;
+use crate::containers::Service;
 use crate::instance::Instance;
 use crate::provision::plan::Step;
 use crate::provision::request::{Data, Installation};
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 struct Removal {
     instances: Vec<InstanceRemoval>,
     folder: PathBuf,
+    /// What was pulled for the containers; it stays with Docker.
+    images: Vec<String>,
     changes: usize,
 }
 
@@ -42,6 +45,14 @@ impl fmt::Display for Removal {
         write!(
             formatter,
             "our own files in {folder}, with logs, backups and the certificate"
+        )?;
+        if self.images.is_empty() {
+            return Ok(());
+        }
+        let images = self.images.join(" ");
+        write!(
+            formatter,
+            "\nDocker keeps these images; delete them with: docker image rm {images}"
         )
     }
 }
@@ -94,11 +105,21 @@ fn removal(proposals: &[DownProposal], folder: PathBuf) -> Removal {
             steps: proposal.plan.steps.clone(),
         })
         .collect();
+    let worlds = proposals.iter().map(|proposal| &proposal.world);
+    let containers = worlds.filter_map(|world| Some(&world.contents()?.containers));
+    let mut images: Vec<_> = containers
+        .flatten()
+        .filter(|found| found.service != Service::Hub.name())
+        .map(|found| found.image.clone())
+        .collect();
+    images.sort();
+    images.dedup();
     let steps: usize = instances.iter().map(|one| one.steps.len()).sum();
     Removal {
         changes: steps + usize::from(folder.exists()),
         instances,
         folder,
+        images,
     }
 }
 

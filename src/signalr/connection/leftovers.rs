@@ -23,11 +23,11 @@ pub(super) fn finish<H: Hub>(
     if work.running.is_empty() && !work.is_blocked() {
         return;
     }
-    let (running, held, waiting) = (work.running, work.held, work.waiting);
     let mut account = Account::new(server.budget.clone());
-    if !account.set(waiting.capacity()) {
+    if !account.set(work.input_bytes()) {
         return;
     }
+    let (running, held, waiting) = (work.running, work.held, work.waiting);
     tokio::spawn(async move {
         let _counted = account;
         if let Some(connecting) = connecting
