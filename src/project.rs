@@ -154,7 +154,7 @@ impl Project {
         self.gateway.is_some()
     }
 
-    /// Checks every file against its schema.
+    /// Checks what was changed in every file against its schema.
     pub fn check(&self) -> Result<(), Violations> {
         self.files().iter().try_for_each(schema::check)
     }

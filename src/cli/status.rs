@@ -66,11 +66,17 @@ struct StatusReport<'r> {
 
 pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Failure> {
     let layers = layers(context)?;
-    let (mut report, failure) = look_with(context, &layers).await?;
-    let plan = match (&failure, arguments.format.syntax()) {
-        (None, None) => pending(context).await,
-        _ => None,
+    let is_report = arguments.format.syntax().is_none();
+    let pending = async {
+        match is_report {
+            true => pending(context).await,
+            false => None,
+        }
     };
+    // Both wait for the same servers.
+    let (looked, plan) = tokio::join!(look_with(context, &layers), pending);
+    let (mut report, failure) = looked?;
+    let plan = plan.filter(|_| failure.is_none());
     report.changes = plan.as_ref().map_or(0, |plan| plan.changes);
     let report = &report;
     let json = arguments.format == Format::Json || context.terminal.json;

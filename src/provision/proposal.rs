@@ -64,7 +64,10 @@ fn edited(request: &Request) -> Result<Project, Error> {
     {
         project.change(application, key, value.as_ref())?;
     }
-    project.check()?;
+    // What is decided is checked later.
+    if !request.wanted.settings.is_empty() {
+        project.check()?;
+    }
     Ok(project)
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// Checks what an edit does to a file: a violation that was there before is no reason to refuse it.
 pub fn check(file: &SettingsFile) -> Result<(), Violations> {
-    let Some(application) = Application::of(&file.path) else {
+    let Some(application) = Application::of(&file.path).filter(|_| file.is_changed()) else {
         return Ok(());
     };
     let schema = application.schema();
