@@ -1,7 +1,7 @@
 //! Hubs that fall behind, fall silent, die or leave while another publishes more than Redis' log
 //! holds; and a client that reads more slowly than a backlog is drained.
 
-use super::chaos::parts::{Passage, Way};
+use super::chaos::way::{Passage, Way};
 use crate::harness::program::Hub;
 use crate::harness::raw::WebSocket;
 use crate::harness::services::{Part, RabbitMq, Redis, has};
