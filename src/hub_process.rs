@@ -85,8 +85,25 @@ pub async fn launch(
     launch: &Launch,
     within: Duration,
 ) -> Result<Running, HubProcessError> {
-    // One that waits to start a hub that died would start it beside this one.
-    supervisor::end(instance).await?;
+    let deadline = Instant::now() + within;
+    loop {
+        // One that waits to start a hub that died would start it beside this one.
+        supervisor::end(instance).await?;
+        match start(instance, launch, within, deadline).await {
+            // One that a killed run had just started was first.
+            Err(HubProcessError::Died { .. })
+                if supervisor::is_there(instance)? && Instant::now() < deadline => {}
+            ended => return ended,
+        }
+    }
+}
+
+async fn start(
+    instance: &Instance,
+    launch: &Launch,
+    within: Duration,
+    deadline: Instant,
+) -> Result<Running, HubProcessError> {
     let start = prepare_log(instance)?;
     let mut arguments = vec!["hub".to_owned(), supervisor::SUPERVISE.to_owned()];
     arguments.extend_from_slice(&launch.arguments);
@@ -95,7 +112,6 @@ pub async fn launch(
     let executable = platform::own_program().map_err(HubProcessError::Spawn)?;
     let child =
         platform::spawn_detached(&executable, &arguments).map_err(HubProcessError::Spawn)?;
-    let deadline = Instant::now() + within;
     let mut guard = KillUnlessReady(Some(child));
     loop {
         if let Some(child) = &mut guard.0

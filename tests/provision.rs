@@ -5,6 +5,7 @@ mod drift;
 mod engine;
 mod hub;
 mod library;
+mod locks;
 mod ports;
 mod refused;
 mod retries;

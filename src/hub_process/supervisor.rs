@@ -77,6 +77,13 @@ fn watch(arguments: &[String], folder: &Path, log: &mut File) -> io::Result<Exit
     }
 }
 
+/// Whether a process watches over an instance's hub.
+pub fn is_there(instance: &Instance) -> Result<bool, HubProcessError> {
+    let path = instance.folder.join(PID_FILE);
+    let holder = Lock::holder(&path).map_err(file_error(&path))?;
+    Ok(holder.is_some())
+}
+
 /// Ends the process that watches over an instance's hub, and the hub with it where it still runs.
 pub async fn end(instance: &Instance) -> Result<(), HubProcessError> {
     let path = instance.folder.join(PID_FILE);

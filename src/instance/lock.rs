@@ -5,6 +5,11 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Whoever looks for the holder has the lock for a moment, longer on a busy machine.
+const LOOK: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(5);
 
 /// Held until it is dropped, or the process ends.
 #[derive(Debug)]
@@ -13,7 +18,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock and leaves a note at `path`; `None` where another process holds it.
+    /// Takes the lock and leaves a note at `path`; `None` where another process holds it, and not
+    /// just looks.
     pub fn take(path: &Path, note: &str) -> io::Result<Option<Self>> {
         let guard = guard(path);
         let file = File::options()
@@ -21,13 +27,19 @@ impl Lock {
             .truncate(false)
             .write(true)
             .open(guard)?;
-        match file.try_lock() {
-            Ok(()) => {
-                fs::write(path, note)?;
-                Ok(Some(Lock { _file: file }))
+        let deadline = Instant::now() + LOOK;
+        loop {
+            match file.try_lock() {
+                Ok(()) => {
+                    fs::write(path, note)?;
+                    return Ok(Some(Lock { _file: file }));
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(POLL);
+                }
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
             }
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
         }
     }
 

@@ -2,9 +2,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const WAIT: Duration = Duration::from_secs(30);
+/// Half of the time after which a silent client is closed.
+const PING_EVERY: Duration = Duration::from_secs(15);
 const MASK: [u8; 4] = [0x0f, 0xf0, 0x55, 0xaa];
 
 /// An HTTP answer.
@@ -151,6 +153,8 @@ pub struct WebSocket {
     waiting: std::collections::VecDeque<serde_json::Value>,
     /// Nothing came for as long as a read may take: its end is not the hub's doing.
     fell_silent: bool,
+    /// When a ping was sent: a client that says nothing for 30 seconds is closed.
+    pinged: Instant,
 }
 
 impl WebSocket {
@@ -175,6 +179,7 @@ impl WebSocket {
                 stream,
                 waiting: Default::default(),
                 fell_silent: false,
+                pinged: Instant::now(),
             },
             answer,
         )
@@ -255,9 +260,13 @@ impl WebSocket {
     /// The next message that is no ping.
     pub fn message(&mut self) -> serde_json::Value {
         // Pings keep the socket from falling silent, so the patience is counted apart.
-        let deadline = std::time::Instant::now() + super::PATIENCE;
+        let deadline = Instant::now() + super::PATIENCE;
         loop {
-            assert!(std::time::Instant::now() < deadline, "no message came");
+            assert!(Instant::now() < deadline, "no message came");
+            if self.pinged.elapsed() > PING_EVERY {
+                self.send("{\"type\":6}\u{1e}");
+                self.pinged = Instant::now();
+            }
             if let Some(message) = self.waiting.pop_front() {
                 return message;
             }
