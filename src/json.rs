@@ -7,24 +7,17 @@
 //! and control characters while skipped, but for UTF-8 and surrogate pairs only when their value is
 //! asked for. Settings files are read by the same rules with comments and trailing commas allowed.
 
+mod fault;
+mod list;
 mod number;
 mod string;
 mod write;
 
+pub use fault::{JsonError, JsonFault};
 pub use write::write_string;
-
-use std::borrow::Cow;
 
 /// System.Text.Json's default limit: objects and arrays inside one another.
 pub const MAXIMUM_DEPTH: usize = 64;
-
-/// Why a document was refused, with the byte where it went wrong.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} at byte {at}")]
-pub struct JsonError {
-    pub what: &'static str,
-    pub at: usize,
-}
 
 /// What stands next, judged by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +73,8 @@ impl<'a> Reader<'a> {
         self.at
     }
 
-    pub fn error(&self, what: &'static str) -> JsonError {
-        JsonError { what, at: self.at }
+    pub fn error(&self, fault: JsonFault) -> JsonError {
+        JsonError { fault, at: self.at }
     }
 
     /// The kind of the next value, without taking it.
@@ -95,53 +88,37 @@ impl<'a> Reader<'a> {
             Some(b't') => Ok(JsonKind::True),
             Some(b'f') => Ok(JsonKind::False),
             Some(b'n') => Ok(JsonKind::Null),
-            Some(_) => Err(self.error("an invalid start of a value")),
-            None => Err(self.error("no value where one is expected")),
+            Some(_) => Err(self.error(JsonFault::StartOfValue)),
+            None if self.depth == 0 => Err(self.error(JsonFault::Empty)),
+            None => Err(self.error(JsonFault::Unclosed)),
         }
     }
 
-    /// Reads an object; `member` is called with each name and must take the value.
-    pub fn object<E: From<JsonError>>(
-        &mut self,
-        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        self.members(|reader| {
-            let name = reader.name()?;
-            member(reader, name)
-        })
-    }
-
-    /// Reads an object; `member` is called before each member and must take name and value.
-    pub fn members<E: From<JsonError>>(
-        &mut self,
-        member: impl FnMut(&mut Self) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        self.list(b'{', b'}', "an object is expected", member)
-    }
-
-    /// A member's name and the colon behind it.
-    pub fn name(&mut self) -> Result<Cow<'a, str>> {
-        let name = self.string()?;
-        self.colon()?;
-        Ok(name)
-    }
-
-    /// Reads an array; `item` is called before each value and must take it.
-    pub fn array<E: From<JsonError>>(
-        &mut self,
-        item: impl FnMut(&mut Self) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        self.list(b'[', b']', "an array is expected", item)
+    /// The kind of the next value, checked as far as System.Text.Json looks at it before it tells
+    /// the kind: all of it, but of objects and arrays only the bracket.
+    pub fn token(&mut self) -> Result<JsonKind> {
+        let kind = self.peek()?;
+        let start = self.at;
+        match kind {
+            JsonKind::Object | JsonKind::Array if self.depth < MAXIMUM_DEPTH => {}
+            JsonKind::Object | JsonKind::Array => return Err(self.error(JsonFault::TooDeep)),
+            _ => drop(self.skip()?),
+        }
+        self.at = start;
+        Ok(kind)
     }
 
     /// `true`, `false` or `null`, by its spelling.
     pub fn literal(&mut self, spelling: &'static str) -> Result<()> {
         self.skip_whitespace();
-        if self.bytes[self.at..].starts_with(spelling.as_bytes()) {
-            self.at += spelling.len();
-            return Ok(());
+        let found = self.bytes[self.at..].iter().zip(spelling.as_bytes());
+        let right = found.take_while(|(found, wanted)| found == wanted).count();
+        self.at += right;
+        if right == spelling.len() {
+            Ok(())
+        } else {
+            Err(self.error(JsonFault::Literal(spelling)))
         }
-        Err(self.error("an invalid literal"))
     }
 
     /// Takes `null` where it stands next.
@@ -157,7 +134,7 @@ impl<'a> Reader<'a> {
         match self.peek()? {
             JsonKind::True => self.literal("true").map(|()| true),
             JsonKind::False => self.literal("false").map(|()| false),
-            _ => Err(self.error("true or false is expected")),
+            _ => Err(self.error(JsonFault::Unexpected("true or false is expected"))),
         }
     }
 
@@ -183,63 +160,7 @@ impl<'a> Reader<'a> {
         if self.at == self.bytes.len() {
             Ok(())
         } else {
-            Err(self.error("text after the document's end"))
-        }
-    }
-
-    /// Names inside a skipped object are not decoded either.
-    fn skip_object(&mut self) -> Result<()> {
-        self.members(|reader| {
-            reader.raw_string()?;
-            reader.colon()?;
-            reader.skip().map(drop)
-        })
-    }
-
-    /// Reads what stands between two brackets, separated by commas.
-    fn list<E: From<JsonError>>(
-        &mut self,
-        open: u8,
-        close: u8,
-        expected: &'static str,
-        mut item: impl FnMut(&mut Self) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
-        self.skip_whitespace();
-        if !self.take(open) {
-            return Err(self.error(expected).into());
-        }
-        self.depth += 1;
-        if self.depth > MAXIMUM_DEPTH {
-            return Err(self
-                .error("more than 64 objects and arrays inside one another")
-                .into());
-        }
-        self.skip_to_token();
-        let mut done = self.take(close);
-        while !done {
-            item(self)?;
-            self.skip_to_token();
-            done = self.take(close);
-            if !done && !self.take(b',') {
-                return Err(self
-                    .error("a comma or a closing bracket is expected")
-                    .into());
-            }
-            if !done && self.dialect == Dialect::Settings {
-                self.skip_to_token();
-                done = self.take(close);
-            }
-        }
-        self.depth -= 1;
-        Ok(())
-    }
-
-    fn colon(&mut self) -> Result<()> {
-        self.skip_whitespace();
-        if self.take(b':') {
-            Ok(())
-        } else {
-            Err(self.error("a colon is expected after a name"))
+            Err(self.error(JsonFault::AfterDocument))
         }
     }
 

@@ -1,6 +1,6 @@
 //! The JSON reader against serde_json: what both read, they read alike.
 
-use harmony::json::{JsonError, JsonKind, Reader, write_string};
+use harmony::json::{JsonError, JsonFault, JsonKind, Reader, write_string};
 use proptest::prelude::{Strategy, any, prop, prop_oneof, proptest};
 use serde_json::Value;
 
@@ -32,9 +32,8 @@ fn read_value(reader: &mut Reader<'_>) -> Result<Value, JsonError> {
         }
         JsonKind::String => Value::String(reader.string()?.into_owned()),
         // A number out of every range is still a number; serde_json has none to compare it with.
-        JsonKind::Number => {
-            serde_json::from_str(reader.number()?).map_err(|_| reader.error("out of range"))?
-        }
+        JsonKind::Number => serde_json::from_str(reader.number()?)
+            .map_err(|_| reader.error(JsonFault::Unexpected("out of range")))?,
         JsonKind::True | JsonKind::False => Value::Bool(reader.boolean()?),
         JsonKind::Null => {
             reader.literal("null")?;
@@ -138,5 +137,56 @@ fn a_zero_below_zero_keeps_its_sign() {
     for text in ["-0", "0", "1.5", "-7", "18446744073709551615"] {
         let value = Value::from_json(text.as_bytes()).expect("a number");
         assert_eq!(value.to_json(NamingPolicy::Camel), text.as_bytes());
+    }
+}
+
+/// Recorded from ASP.NET Core's handshakes.
+#[test]
+fn faults_are_told_in_the_words_of_dotnet() {
+    let unclosed = "Expected depth to be zero at the end of the JSON payload. There is an open JSON object or array that should be closed.";
+    let no_more = "Expected start of a property name or value, but instead reached end of data.";
+    let no_end = "Expected end of string, but instead reached end of data.";
+    let no_digit = "Expected a digit ('0'-'9'), but instead reached end of data.";
+    let after_sign = "is invalid within a number, immediately after a sign character ('+' or '-'). Expected a digit ('0'-'9').";
+    let in_string = "is invalid within a JSON string. The string should be correctly escaped.";
+    let after_value = "is invalid after a value. Expected either ',', '}', or ']'.";
+    let nested = "[".repeat(65);
+    let cases = [
+        (" \n", "The input does not contain any JSON tokens. Expected the input to start with a valid JSON token, when isFinalBlock is true.".to_owned(), 1, 0),
+        ("x", "'x' is an invalid start of a value.".to_owned(), 0, 0),
+        ("{\n\n \"p\":\u{e9}", "'0xC3' is an invalid start of a value.".to_owned(), 2, 5),
+        ("{", unclosed.to_owned(), 0, 1),
+        ("{\"p\":", unclosed.to_owned(), 0, 5),
+        ("{\"p\" ", "Expected a value, but instead reached end of data.".to_owned(), 0, 5),
+        ("{\"p\"\n x", "'x' is invalid after a property name. Expected a ':'.".to_owned(), 1, 1),
+        ("{p", "'p' is an invalid start of a property name. Expected a '\"'.".to_owned(), 0, 1),
+        ("{\"p\":1,", no_more.to_owned(), 0, 6),
+        ("{\"p\":1, ", no_more.to_owned(), 0, 8),
+        ("{\"p\":1,}", "The JSON object contains a trailing comma at the end which is not supported in this mode. Change the reader options.".to_owned(), 0, 7),
+        ("[1,]", "The JSON array contains a trailing comma at the end which is not supported in this mode. Change the reader options.".to_owned(), 0, 3),
+        ("[1 2]", format!("'2' {after_value}"), 0, 3),
+        ("[/**/1]", format!("'/' {after_value}"), 0, 1),
+        ("[1}", "'}' is invalid without a matching open.".to_owned(), 0, 2),
+        ("[01]", "Invalid leading zero before '1'.".to_owned(), 0, 2),
+        ("[-x]", format!("'x' {after_sign}"), 0, 2),
+        ("[1e+]", format!("']' {after_sign}"), 0, 4),
+        ("[1.x]", "'x' is invalid within a number, immediately after a decimal point ('.'). Expected a digit ('0'-'9').".to_owned(), 0, 3),
+        ("[1.", no_digit.to_owned(), 0, 3),
+        ("[12", "'2' is an invalid end of a number. Expected a delimiter.".to_owned(), 0, 3),
+        ("[1x]", "'x' is an invalid end of a number. Expected a delimiter.".to_owned(), 0, 2),
+        ("[1.5x]", "'x' is an invalid end of a number. Expected 'E' or 'e'.".to_owned(), 0, 4),
+        ("[tru, 1]", "'tru, 1]' is an invalid JSON literal. Expected the literal 'true'.".to_owned(), 0, 4),
+        ("[n", "'n' is an invalid JSON literal. Expected the literal 'null'.".to_owned(), 0, 2),
+        ("[\"a\nb\"]", format!("'0x0A' {in_string}"), 0, 3),
+        ("[\"\\q\"]", "'q' is an invalid escapable character within a JSON string. The string should be correctly escaped.".to_owned(), 0, 3),
+        ("[\"\\u12\"]", "'\"' is not a hex digit following '\\u' within a JSON string. The string should be correctly escaped.".to_owned(), 0, 6),
+        ("[\"\\u12", no_end.to_owned(), 0, 6),
+        ("[\"a", no_end.to_owned(), 0, 3),
+        (&nested, "The maximum configured depth of 64 has been exceeded. Cannot read next JSON array.".to_owned(), 0, 64),
+    ];
+    for (document, text, line, column) in cases {
+        let error = Reader::new(document.as_bytes()).skip().expect_err(document);
+        let told = format!("{text} LineNumber: {line} | BytePositionInLine: {column}.");
+        assert_eq!(error.in_dotnet(document.as_bytes()), told, "{document}");
     }
 }

@@ -4,7 +4,7 @@ use super::excerpt::Excerpt;
 use super::lines::{LineCounter, position};
 use super::syntax_error::{Position, SyntaxError};
 use crate::appsettings::key_path;
-use crate::json::{JsonError, JsonKind, Reader};
+use crate::json::{JsonError, JsonFault, JsonKind, Reader};
 
 /// One leaf, as .NET flattens it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,17 +47,17 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
     root(&mut Reader::of_settings(text.as_bytes())).map_err(|error| {
         let refused_comment = text.as_bytes().get(error.at) == Some(&b'/');
         let what = if refused_comment {
-            "a comment that .NET does not read"
+            "a comment that .NET does not read".to_owned()
         } else {
-            error.what
+            error.fault.to_string()
         };
-        error_at(text, error.at, what.to_owned())
+        error_at(text, error.at, what)
     })
 }
 
 fn root(reader: &mut Reader<'_>) -> Result<Node, JsonError> {
     if reader.peek()? != JsonKind::Object {
-        return Err(reader.error("a settings file holds one object"));
+        return Err(reader.error(JsonFault::Unexpected("a settings file holds one object")));
     }
     let root = node(reader)?;
     reader.end()?;
