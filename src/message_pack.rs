@@ -15,8 +15,10 @@ use std::borrow::Cow;
 #[error("{0} is expected")]
 pub struct MessagePackError(pub &'static str);
 
-/// Values inside one another before a reader gives up.
-const MAXIMUM_DEPTH: usize = 64;
+impl MessagePackError {
+    /// For the one byte that begins no value.
+    pub const NEVER_USED: Self = MessagePackError("a code that is in use");
+}
 
 /// What the next value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +37,18 @@ pub enum MessagePackKind {
 /// A cursor over MessagePack bytes.
 pub struct MessagePackReader<'a> {
     bytes: &'a [u8],
+    /// Bytes that it began with, and values that heads have claimed to be among them.
+    whole: usize,
+    claimed: usize,
 }
 
 impl<'a> MessagePackReader<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        MessagePackReader { bytes }
+        MessagePackReader {
+            bytes,
+            whole: bytes.len(),
+            claimed: 1,
+        }
     }
 
     /// What comes next, without taking it.
@@ -51,7 +60,7 @@ impl<'a> MessagePackReader<'a> {
                 0x90..=0x9f | 0xdc | 0xdd => MessagePackKind::Array,
                 0xa0..=0xbf | 0xd9..=0xdb => MessagePackKind::Text,
                 0xc0 => MessagePackKind::Nil,
-                0xc1 => return Err(MessagePackError("a value")),
+                0xc1 => return Err(MessagePackError::NEVER_USED),
                 0xc2 | 0xc3 => MessagePackKind::Boolean,
                 0xc4..=0xc6 => MessagePackKind::Binary,
                 0xc7..=0xc9 | 0xd4..=0xd8 => MessagePackKind::Extension,
@@ -149,9 +158,10 @@ impl<'a> MessagePackReader<'a> {
         self.holds(entries * 2).map(|_| entries)
     }
 
-    /// Each value takes a byte at least.
-    fn holds(&self, values: usize) -> Result<usize, MessagePackError> {
-        if values <= self.bytes.len() {
+    /// Each value takes a byte at least, those included that enclosing arrays and maps claim.
+    fn holds(&mut self, values: usize) -> Result<usize, MessagePackError> {
+        self.claimed = self.claimed.saturating_add(values);
+        if values <= self.bytes.len() && self.claimed <= self.whole {
             Ok(values)
         } else {
             Err(MessagePackError("more bytes"))
@@ -213,67 +223,40 @@ impl<'a> MessagePackReader<'a> {
         }
     }
 
-    /// Passes over one value of any kind.
+    /// Passes over one value of any kind, however deep.
     pub fn skip(&mut self) -> Result<(), MessagePackError> {
-        self.skip_within(MAXIMUM_DEPTH)
+        let mut left = 1;
+        while left > 0 {
+            left += self.skip_head()?;
+            left -= 1;
+        }
+        Ok(())
     }
 
-    fn skip_within(&mut self, depth: usize) -> Result<(), MessagePackError> {
-        if depth == 0 {
-            return Err(MessagePackError("a value less deep"));
-        }
-        let items = match self.byte("a value")? {
-            0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => return Ok(()),
-            marker @ 0x80..=0x8f => usize::from(marker & 0x0f) * 2,
-            marker @ 0x90..=0x9f => usize::from(marker & 0x0f),
-            marker @ 0xa0..=0xbf => return self.take(usize::from(marker & 0x1f)).map(drop),
-            0xc4 | 0xd9 => {
-                return self
-                    .length(1)
-                    .and_then(|length| self.take(length))
-                    .map(drop);
-            }
-            0xc5 | 0xda => {
-                return self
-                    .length(2)
-                    .and_then(|length| self.take(length))
-                    .map(drop);
-            }
-            0xc6 | 0xdb => {
-                return self
-                    .length(4)
-                    .and_then(|length| self.take(length))
-                    .map(drop);
-            }
-            0xc7 => {
-                return self
-                    .length(1)
-                    .and_then(|length| self.take(length + 1))
-                    .map(drop);
-            }
-            0xc8 => {
-                return self
-                    .length(2)
-                    .and_then(|length| self.take(length + 1))
-                    .map(drop);
-            }
-            0xc9 => {
-                return self
-                    .length(4)
-                    .and_then(|length| self.take(length + 1))
-                    .map(drop);
-            }
-            marker @ 0xcc..=0xd3 => return self.take(1 << (marker & 3)).map(drop),
-            0xca => return self.take(4).map(drop),
-            0xcb => return self.take(8).map(drop),
-            marker @ 0xd4..=0xd8 => return self.take((1 << (marker - 0xd4)) + 1).map(drop),
-            0xdc => self.length(2)?,
-            0xdd => self.length(4)?,
-            0xde => self.length(2)? * 2,
-            0xdf => self.length(4)? * 2,
-            0xc1 => return Err(MessagePackError("a value")),
+    /// Passes over one value without those inside it; how many these are.
+    fn skip_head(&mut self) -> Result<usize, MessagePackError> {
+        let length = match self.byte("a value")? {
+            0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => 0,
+            marker @ 0x80..=0x8f => return Ok(usize::from(marker & 0x0f) * 2),
+            marker @ 0x90..=0x9f => return Ok(usize::from(marker & 0x0f)),
+            marker @ 0xa0..=0xbf => usize::from(marker & 0x1f),
+            0xc4 | 0xd9 => self.length(1)?,
+            0xc5 | 0xda => self.length(2)?,
+            0xc6 | 0xdb => self.length(4)?,
+            0xc7 => self.length(1)? + 1,
+            0xc8 => self.length(2)? + 1,
+            0xc9 => self.length(4)? + 1,
+            marker @ 0xcc..=0xd3 => 1 << (marker & 3),
+            0xca => 4,
+            0xcb => 8,
+            marker @ 0xd4..=0xd8 => (1 << (marker - 0xd4)) + 1,
+            0xdc => return self.length(2),
+            0xdd => return self.length(4),
+            0xde => return self.length(2).map(|entries| entries * 2),
+            0xdf => return self.length(4).map(|entries| entries * 2),
+            0xc1 => return Err(MessagePackError::NEVER_USED),
         };
-        (0..items).try_for_each(|_| self.skip_within(depth - 1))
+        self.take(length).map(|_| 0)
     }
 
     fn byte(&mut self, expected: &'static str) -> Result<u8, MessagePackError> {

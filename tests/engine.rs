@@ -10,6 +10,7 @@ mod hostile;
 mod json;
 mod message_pack;
 mod reference;
+mod results;
 #[cfg(unix)]
 mod scheduling;
 mod streams;

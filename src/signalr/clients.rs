@@ -7,7 +7,7 @@ use crate::signalr::delivery::Recipients;
 use crate::signalr::hub_error::HubError;
 use crate::signalr::metrics::Metrics;
 use crate::signalr::registry::{Client, Registry};
-use crate::signalr::results::Results;
+use crate::signalr::results::{ResultType, Results};
 use crate::signalr::value::{NamingPolicy, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,6 +92,18 @@ impl Clients {
         target: &str,
         arguments: &[Value],
     ) -> Result<Value, HubError> {
+        let any = ResultType::Any;
+        self.invoke_for(any, connection, target, arguments).await
+    }
+
+    /// The same; what is not of the type fails as in .NET.
+    pub async fn invoke_for(
+        &self,
+        wanted: ResultType,
+        connection: &str,
+        target: &str,
+        arguments: &[Value],
+    ) -> Result<Value, HubError> {
         match &self.asking {
             Asking::Anybody => {}
             Asking::InSlot(slot) => slot.freed.store(true, Ordering::Relaxed),
@@ -102,7 +114,7 @@ impl Clients {
                 ));
             }
         }
-        let mut waiting = self.results.expect(connection)?;
+        let mut waiting = self.results.expect(connection, wanted)?;
         let request = Broadcast::of(Some(&waiting.id), target, arguments, self.naming);
         let there = match self.registry.client(connection) {
             Some(client) => {

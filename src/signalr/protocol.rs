@@ -1,6 +1,7 @@
 //! Hub messages and the handshake, apart from how they are encoded; and the two protocols that
 //! encode them.
 
+pub mod client_completion;
 pub mod encoded;
 pub mod error;
 pub mod json;
@@ -8,6 +9,7 @@ pub mod message;
 pub mod message_pack;
 pub mod transcode;
 
+pub use client_completion::ClientCompletion;
 pub use encoded::{BindingError, Encoded};
 pub use error::ProtocolError;
 pub use message::{ClientMessage, Completed, Cut, RECORD_SEPARATOR, ServerMessage};

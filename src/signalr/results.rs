@@ -1,10 +1,13 @@
 //! Answers that clients owe: which invocation of a client waits for what, here or on another
 //! server.
 
+mod typed;
+
+pub use typed::{ClientResult, ResultType};
+
 use crate::secret::{RandomError, random, system_random};
 use crate::signalr::hub_error::HubError;
-use crate::signalr::protocol::Encoded;
-use crate::signalr::value::Value;
+use crate::signalr::protocol::{ClientCompletion, ProtocolError};
 use base64::Engine;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,12 +18,6 @@ const MAXIMUM_PENDING: usize = 100_000;
 
 /// What another server's names of a result and of its own channel may take.
 const MAXIMUM_NAME: usize = 1 << 10;
-
-/// The error of a client that completes without a result.
-const NO_RESULT: &str = "Exception of type 'Microsoft.AspNetCore.SignalR.HubException' was thrown.";
-
-/// A client's result: its value, or why there is none.
-pub type ClientResult = Result<Value, HubError>;
 
 /// Every invocation of a client that waits.
 #[derive(Default)]
@@ -35,7 +32,7 @@ struct OwedResult {
 }
 
 enum Asker {
-    Here(oneshot::Sender<ClientResult>),
+    Here(oneshot::Sender<ClientResult>, ResultType),
     /// On the server that listens on this channel.
     Elsewhere(String),
 }
@@ -48,6 +45,7 @@ pub enum Settlement {
     Settled,
     /// To be sent on, as it came, to this channel.
     Elsewhere(String),
+    Breach(ProtocolError),
 }
 
 /// An answer that is waited for; dropping it stops the waiting.
@@ -70,8 +68,12 @@ impl Drop for PendingResult<'_> {
 }
 
 impl Results {
-    /// Asker for an answer from a connection, under an id that nobody else can guess.
-    pub fn expect(&self, connection: &str) -> Result<PendingResult<'_>, RandomError> {
+    /// Asks for an answer from a connection, under an id that nobody else can guess.
+    pub fn expect(
+        &self,
+        connection: &str,
+        wanted: ResultType,
+    ) -> Result<PendingResult<'_>, RandomError> {
         let id = random::<16>(system_random)?;
         let id = base64::engine::general_purpose::STANDARD_NO_PAD.encode(id);
         let (sender, receiver) = oneshot::channel();
@@ -79,7 +81,7 @@ impl Results {
             id.clone(),
             OwedResult {
                 connection: connection.into(),
-                waits: Asker::Here(sender),
+                waits: Asker::Here(sender, wanted),
             },
         );
         Ok(PendingResult {
@@ -108,40 +110,54 @@ impl Results {
     }
 
     /// A connection answers.
-    pub fn settle(
-        &self,
-        connection: &str,
-        id: &str,
-        outcome: Result<Option<Encoded<'_>>, &str>,
-    ) -> Settlement {
+    pub fn settle(&self, connection: &str, id: &str, outcome: &ClientCompletion<'_>) -> Settlement {
         let mut pending = self.lock();
-        if pending
-            .get(id)
-            .is_none_or(|pending| *pending.connection != *connection)
-        {
-            return Settlement::Nothing;
+        let Some(owed) = pending.get(id) else {
+            return outcome
+                .check()
+                .map_or_else(Settlement::Breach, |()| Settlement::Nothing);
+        };
+        let result = match owed.waits {
+            Asker::Here(_, wanted) => wanted.result_of(outcome).map(Some),
+            Asker::Elsewhere(_) => outcome.check().map(|()| None),
+        };
+        let result = match result {
+            Ok(result) => result,
+            Err(error) => return Settlement::Breach(error),
+        };
+        if *owed.connection != *connection {
+            let (connection, id) = (connection.to_owned(), id.to_owned());
+            return Settlement::Breach(ProtocolError::NotOwed { connection, id });
         }
-        match pending.remove(id).map(|pending| pending.waits) {
-            Some(Asker::Elsewhere(channel)) => Settlement::Elsewhere(channel),
-            Some(Asker::Here(sender)) => {
-                drop(pending);
+        let owed = pending.remove(id);
+        drop(pending);
+        match (owed.map(|owed| owed.waits), result) {
+            (Some(Asker::Elsewhere(channel)), _) => Settlement::Elsewhere(channel),
+            (Some(Asker::Here(sender, _)), Some(result)) => {
                 // Who gave up waiting needs no answer.
-                let _ = sender.send(answer(outcome));
+                let _ = sender.send(result);
                 Settlement::Settled
             }
-            None => Settlement::Nothing,
+            _ => Settlement::Nothing,
         }
     }
 
-    /// An answer came by way of another server, which knows whose it is.
-    pub fn settle_from_elsewhere(&self, id: &str, outcome: Result<Option<Encoded<'_>>, &str>) {
+    /// An answer came by way of another server, which knows whose it is and that it keeps to the
+    /// protocol.
+    pub fn settle_from_elsewhere(&self, id: &str, outcome: &ClientCompletion<'_>) {
         if let Some(OwedResult {
-            waits: Asker::Here(sender),
+            waits: Asker::Here(sender, wanted),
             ..
         }) = self.lock().remove(id)
+            && let Ok(result) = wanted.result_of(outcome)
         {
-            let _ = sender.send(answer(outcome));
+            let _ = sender.send(result);
         }
+    }
+
+    /// Whether anybody waits for a result.
+    pub fn is_awaited(&self, id: &str) -> bool {
+        self.lock().contains_key(id)
     }
 
     /// Whether a connection owes a result.
@@ -166,7 +182,7 @@ impl Results {
         let mut elsewhere = Vec::new();
         for id in gone {
             match pending.remove(&id).map(|pending| pending.waits) {
-                Some(Asker::Here(sender)) => {
+                Some(Asker::Here(sender, _)) => {
                     let text = format!("Connection '{connection}' disconnected.");
                     let _ = sender.send(Err(HubError::of("IOException", text)));
                 }
@@ -179,16 +195,5 @@ impl Results {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, OwedResult>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn answer(outcome: Result<Option<Encoded<'_>>, &str>) -> ClientResult {
-    match outcome {
-        // What .NET says for an error without a message.
-        Ok(None) => Err(HubError::shown(NO_RESULT)),
-        Ok(Some(value)) => value
-            .value()
-            .ok_or_else(|| HubError::shown("Error trying to deserialize result.")),
-        Err(error) => Err(HubError::shown(error)),
     }
 }

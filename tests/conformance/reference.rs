@@ -4,6 +4,7 @@ use crate::test_hub::answer;
 use harmony::signalr::clients::Audience;
 use harmony::signalr::hub::{Call, Caller, Hub, Refusal, StartedMethod};
 use harmony::signalr::hub_error::HubError;
+use harmony::signalr::results::ResultType;
 use harmony::signalr::value::Value;
 
 pub struct ReferenceHub;
@@ -151,13 +152,11 @@ impl Hub for ReferenceHub {
             "AskOther" => {
                 let [id, question] = texts(call)?;
                 Ok(answer(async move {
-                    caller
-                        .clients
-                        .invoke(
-                            &required("connectionId", id)?,
-                            "Ask",
-                            &[question.map_or(Value::Null, Value::Text)],
-                        )
+                    let id = required("connectionId", id)?;
+                    let question = [question.map_or(Value::Null, Value::Text)];
+                    let clients = &caller.clients;
+                    clients
+                        .invoke_for(ResultType::String, &id, "Ask", &question)
                         .await
                 }))
             }

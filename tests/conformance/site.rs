@@ -12,10 +12,11 @@ use harmony::signalr::hub::Hub;
 use harmony::signalr::options::Options;
 use harmony::signalr::request::matched_path;
 use harmony::signalr::response::{self, HttpResponse, text, typed};
+use harmony::signalr::results::ResultType;
 use harmony::signalr::serve::Site;
 use harmony::signalr::server::Server;
 use harmony::signalr::transport_type::TransportType;
-use harmony::signalr::value::{NamingPolicy, Value};
+use harmony::signalr::value::NamingPolicy;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
@@ -265,12 +266,12 @@ async fn login(request: &mut Request<Incoming>) -> HttpResponse {
 
 /// What the client's `Result` returns, or why it does not.
 async fn client_result(server: &Server<TestHub>, id: &str) -> HttpResponse {
-    match server.clients.invoke(id, "Result", &[]).await {
-        Ok(Value::Integer(number)) => text(StatusCode::OK, &number.to_string()),
-        Ok(other) => text(
-            StatusCode::OK,
-            &format!("Error trying to deserialize result to Int32. {other:?}"),
-        ),
-        Err(error) => text(StatusCode::OK, error.message()),
-    }
+    let result = server
+        .clients
+        .invoke_for(ResultType::Int32, id, "Result", &[]);
+    let said = match result.await {
+        Ok(number) => String::from_utf8_lossy(&number.to_json(NamingPolicy::AsDeclared)).into(),
+        Err(error) => error.message().to_owned(),
+    };
+    text(StatusCode::OK, &said)
 }

@@ -30,17 +30,8 @@ impl<H: Hub> Connection<H> {
             Err((error, detail)) => {
                 tracing::debug!(connection = &*self.client.id, error, "handshake refused");
                 let detail = detail.filter(|_| options.detailed_errors);
-                self.refuse(&detail.map_or(error.clone(), |detail| {
-                    let exception = detail.exception();
-                    let content = match detail {
-                        ProtocolError::Missing(_) => {
-                            let message = String::from_utf8_lossy(message);
-                            format!(" Message content: {message}")
-                        }
-                        _ => String::new(),
-                    };
-                    format!("{error} {exception}: {detail}{content}")
-                }));
+                let detail = detail.map(|detail| detail_of(&detail, message));
+                self.refuse(&(error + &detail.unwrap_or_default()));
                 return Err(Ending::Refused);
             }
         };
@@ -84,5 +75,20 @@ impl<H: Hub> Connection<H> {
             }
         }));
         Ok(())
+    }
+}
+
+/// What servers with detailed errors add to a refusal.
+fn detail_of(error: &ProtocolError, message: &[u8]) -> String {
+    match error {
+        // Of a handshake .NET tells what its reader says.
+        ProtocolError::Json(error) => {
+            format!(" JsonReaderException: {}", error.in_dotnet(message))
+        }
+        ProtocolError::Missing(_) => {
+            let content = String::from_utf8_lossy(message);
+            format!(" {}: {error} Message content: {content}", error.exception())
+        }
+        _ => format!(" {}: {error}", error.exception()),
     }
 }

@@ -7,7 +7,7 @@ use crate::signalr::clients::Asking;
 use crate::signalr::hub::{Call, Hub, Refusal, StartedMethod};
 use crate::signalr::hub_error::HubError;
 use crate::signalr::protocol::{
-    ClientMessage, Completed, Encoded, Protocol, ProtocolError, ServerMessage,
+    ClientCompletion, ClientMessage, Completed, Encoded, Protocol, ProtocolError, ServerMessage,
 };
 use crate::signalr::results::Settlement;
 use crate::signalr::streams::Upload;
@@ -79,14 +79,15 @@ impl<H: Hub> Connection<H> {
                 }
             }
             ClientMessage::Completion { id, outcome } => {
-                let error = outcome.as_ref().err().map(|error| &**error);
+                if !self.server.clients.results.is_awaited(id) {
+                    outcome.check().map_err(|error| self.breach(error))?;
+                }
                 if let Some(work) = &mut self.work
-                    && work.streams.end(context, id, error).is_pending()
+                    && work.streams.end(context, id, outcome.error()).is_pending()
                 {
                     return Ok(Poll::Pending);
                 }
-                let result = outcome.as_ref().map(|value| *value);
-                self.settle(protocol, raw, id, result.map_err(|error| &**error));
+                self.settle(protocol, raw, id, outcome)?;
             }
             ClientMessage::Invocation {
                 invocation_id,
@@ -114,14 +115,18 @@ impl<H: Hub> Connection<H> {
         protocol: Protocol,
         raw: &[u8],
         id: &str,
-        outcome: Result<Option<Encoded<'_>>, &str>,
-    ) {
+        outcome: &ClientCompletion<'_>,
+    ) -> Result<(), Ending> {
         let clients = &self.server.clients;
-        let settled = clients.results.settle(&self.client.id, id, outcome);
-        if let Settlement::Elsewhere(channel) = settled {
-            let framed = protocol.with_framing(raw);
-            clients.backplane.send_result(channel, protocol, framed);
+        match clients.results.settle(&self.client.id, id, outcome) {
+            Settlement::Nothing | Settlement::Settled => {}
+            Settlement::Elsewhere(channel) => {
+                let framed = protocol.with_framing(raw);
+                clients.backplane.send_result(channel, protocol, framed);
+            }
+            Settlement::Breach(error) => return Err(self.breach(error)),
         }
+        Ok(())
     }
 
     fn invoke(&mut self, asked: &Asked<'_>, context: &mut Context<'_>) -> Result<(), Ending> {

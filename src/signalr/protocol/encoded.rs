@@ -22,25 +22,28 @@ impl Encoded<'_> {
 
     /// Exactly `N` arguments.
     pub fn arguments<const N: usize>(&self) -> Result<[Value; N], BindingError> {
-        if let Encoded::MessagePack(bytes) = self {
-            check_count(bytes, N)?;
-        }
-        match self.value() {
-            Some(Value::Array(items)) => {
-                let sent = items.len();
-                let expected = N;
-                items
-                    .try_into()
-                    .map_err(|_| BindingError::Count { sent, expected })
+        match self {
+            Encoded::Json(bytes) => {
+                let values = bind_json(bytes, |reader| {
+                    let value = Value::from_json(reader.skip()?);
+                    Ok(Some(value?))
+                })?;
+                Ok(values.map(|value| value.unwrap_or(Value::Null)))
             }
-            _ => Err(BindingError::Types),
+            Encoded::MessagePack(bytes) => {
+                check_count(bytes, N)?;
+                match self.value() {
+                    Some(Value::Array(items)) => items.try_into().map_err(|_| BindingError::Types),
+                    _ => Err(BindingError::Types),
+                }
+            }
         }
     }
 
     /// Exactly `N` arguments that are texts or null.
     pub fn texts<const N: usize>(&self) -> Result<[Option<String>; N], BindingError> {
         match self {
-            Encoded::Json(bytes) => bind_json_texts(bytes),
+            Encoded::Json(bytes) => bind_json(bytes, json_text),
             Encoded::MessagePack(_) => {
                 let mut texts: [Option<String>; N] = [const { None }; N];
                 for (text, value) in texts.iter_mut().zip(self.arguments::<N>()?) {
@@ -79,20 +82,23 @@ fn check_count(arguments: &[u8], expected: usize) -> Result<(), BindingError> {
     }
 }
 
-/// Binds exactly `N` arguments that are strings or null; further ones are only counted.
-fn bind_json_texts<const N: usize>(arguments: &[u8]) -> Result<[Option<String>; N], BindingError> {
-    let mut texts = [const { None }; N];
+/// Binds exactly `N` arguments, each by `bind`; further ones are only counted.
+fn bind_json<T, const N: usize>(
+    arguments: &[u8],
+    bind: impl Fn(&mut Reader<'_>) -> Result<Option<T>, BindingError>,
+) -> Result<[Option<T>; N], BindingError> {
+    let mut bound = [const { None }; N];
     let mut sent = 0;
     Reader::new(arguments).array(|reader| {
-        match texts.get_mut(sent) {
-            Some(text) => *text = json_text(reader)?,
+        match bound.get_mut(sent) {
+            Some(argument) => *argument = bind(reader)?,
             None => drop(reader.skip()?),
         }
         sent += 1;
         Ok::<_, BindingError>(())
     })?;
     if sent == N {
-        Ok(texts)
+        Ok(bound)
     } else {
         let expected = N;
         Err(BindingError::Count { sent, expected })

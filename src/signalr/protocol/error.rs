@@ -6,7 +6,10 @@ use crate::json::JsonError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
     #[error("Error reading JSON.")]
-    Json(#[from] JsonError),
+    Json(JsonError),
+    /// A string that is not text, in .NET's words.
+    #[error("{0}")]
+    NotUtf16(String),
     #[error("Unexpected JSON Token Type '{0}'. Expected a JSON Object.")]
     NotAnObject(&'static str),
     #[error("Missing required property '{0}'.")]
@@ -33,6 +36,8 @@ pub enum ProtocolError {
     Length(&'static str, &'static str),
     #[error("Reading 'headers[{0}].{1}' as String failed.")]
     HeaderPart(usize, &'static str),
+    #[error("An item with the same key has already been added. Key: {0}")]
+    SameHeader(String),
     #[error("Unexpected msgpack code {0} ({name}) encountered.", name = code_name(*.0))]
     Code(u8),
     #[error("Attempted to read past the end of the stream.")]
@@ -44,6 +49,8 @@ pub enum ProtocolError {
          AddHubOptions."
     )]
     TooLarge(usize),
+    #[error("Connection ID '{connection}' is not valid for invocation ID '{id}'.")]
+    NotOwed { connection: String, id: String },
     #[error("Sequence ID greater than amount of messages we've received.")]
     Sequence,
 }
@@ -52,11 +59,23 @@ impl ProtocolError {
     /// The name of .NET's exception.
     pub fn exception(&self) -> &'static str {
         match self {
-            ProtocolError::NotText(_) => "InvalidOperationException",
+            ProtocolError::NotText(_)
+            | ProtocolError::NotUtf16(_)
+            | ProtocolError::NotOwed { .. } => "InvalidOperationException",
+            ProtocolError::SameHeader(_) => "ArgumentException",
             ProtocolError::OutOfBounds(_) => "FormatException",
             ProtocolError::Code(_) => "MessagePackSerializationException",
             ProtocolError::EndOfStream => "EndOfStreamException",
             _ => "InvalidDataException",
+        }
+    }
+}
+
+impl From<JsonError> for ProtocolError {
+    fn from(error: JsonError) -> Self {
+        match error.fault.of_text() {
+            Some(text) => ProtocolError::NotUtf16(text),
+            None => ProtocolError::Json(error),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Hub messages apart from their encoding (protocol.md, "Messages").
 
+use super::client_completion::ClientCompletion;
 use super::encoded::Encoded;
 use super::error::ProtocolError;
 use crate::signalr::value::Value;
@@ -28,7 +29,7 @@ pub enum ClientMessage<'a> {
     /// A stream of the client's ends, or it answers what it was asked.
     Completion {
         id: Cow<'a, str>,
-        outcome: Result<Option<Encoded<'a>>, Cow<'a, str>>,
+        outcome: ClientCompletion<'a>,
     },
     /// The client wants no more of a stream.
     Cancel {

@@ -1,13 +1,16 @@
 //! Hub messages as MessagePack, each behind its length (protocol.md, "Messages").
 
+mod write;
+
+pub(super) use write::{framed, write};
+
+use super::client_completion::ClientCompletion;
 use super::encoded::Encoded;
 use super::error::ProtocolError;
-use super::message::{ClientMessage, Completed, Cut, ServerMessage};
-use crate::message_pack::{self as pack, MessagePackReader};
+use super::message::{ClientMessage, Cut};
+use crate::message_pack::{MessagePackError, MessagePackKind, MessagePackReader};
 use std::borrow::Cow;
-
-/// A length is at most five bytes of seven bits.
-const LONGEST_PREFIX: usize = 5;
+use write::LONGEST_PREFIX;
 
 /// Cuts the first message off what came.
 pub(super) fn cut(bytes: &[u8], maximum: usize) -> Result<Cut<'_>, ProtocolError> {
@@ -46,7 +49,11 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
                 )?),
                 _ => optional_text(&mut reader, "invocationId")?.filter(|id| !id.is_empty()),
             };
-            let target = required_text(&mut reader, "target", "target for Invocation message")?;
+            let what = match kind {
+                4 => "target for StreamInvocation message",
+                _ => "target for Invocation message",
+            };
+            let target = required_text(&mut reader, "target", what)?;
             let (arguments, streams) = (rest(&mut reader), streams(&mut reader, items));
             ClientMessage::Invocation {
                 invocation_id,
@@ -76,11 +83,16 @@ pub(super) fn read(message: &[u8]) -> Result<ClientMessage<'_>, ProtocolError> {
                 "invocation ID for Completion message",
             )?;
             let outcome = match integer(&mut reader, "resultKind")? {
-                1 => Err(optional_text(&mut reader, "error")?.unwrap_or_default()),
-                2 => Ok(None),
-                3 => Ok(Some(Encoded::MessagePack(
-                    reader.raw().map_err(|_| ProtocolError::EndOfStream)?,
-                ))),
+                1 => optional_text(&mut reader, "error")?
+                    .map_or(ClientCompletion::Void, ClientCompletion::Error),
+                2 => ClientCompletion::Void,
+                3 => match reader.raw() {
+                    Ok(result) => ClientCompletion::Result(Encoded::MessagePack(result)),
+                    Err(MessagePackError::NEVER_USED) => {
+                        ClientCompletion::Unreadable(ProtocolError::Code(0xc1))
+                    }
+                    Err(_) => ClientCompletion::Unreadable(ProtocolError::EndOfStream),
+                },
                 _ => return Err(ProtocolError::ResultKind),
             };
             ClientMessage::Completion { id, outcome }
@@ -127,26 +139,57 @@ fn streams<'a>(
     if items > 5 {
         let length = reader.array();
         for _ in 0..length.map_err(|_| ProtocolError::Length("array", "streamIds"))? {
-            streams.push(required_text(
-                reader,
-                "streamIds",
-                "value for 'streamIds' received",
-            )?);
+            streams.push(stream_id(reader)?);
         }
     }
     Ok(streams)
 }
 
+/// A stream's id, which .NET reads without words of its own for what is no text.
+fn stream_id<'a>(reader: &mut MessagePackReader<'a>) -> Result<Cow<'a, str>, ProtocolError> {
+    let code = reader.rest().first().copied();
+    let text = match reader.kind() {
+        Ok(MessagePackKind::Text) => reader.lenient_text().ok(),
+        Ok(MessagePackKind::Nil) => Some(Cow::default()),
+        _ => return Err(code.map_or(ProtocolError::EndOfStream, ProtocolError::Code)),
+    };
+    let text = text.ok_or(ProtocolError::EndOfStream)?;
+    Some(text)
+        .filter(|text| !text.is_empty())
+        .ok_or(ProtocolError::Empty("value in streamIds received"))
+}
+
+/// Nobody asks for headers; they must be texts nevertheless, under names of their own.
 fn headers(reader: &mut MessagePackReader<'_>) -> Result<(), ProtocolError> {
     let length = reader.map();
-    // Nobody asks for headers; they must be texts nevertheless.
-    for entry in 0..length.map_err(|_| ProtocolError::Length("map", "headers"))? {
-        for part in ["key", "value"] {
-            let read = reader.lenient_text();
-            read.map_err(|_| ProtocolError::HeaderPart(entry, part))?;
+    let length = length.map_err(|_| ProtocolError::Length("map", "headers"))?;
+    let mut names = Vec::new();
+    for entry in 0..length {
+        let name = header_part(reader, entry, "Key", "key in header")?;
+        header_part(reader, entry, "Value", "value in header")?;
+        if names.contains(&name) {
+            return Err(ProtocolError::SameHeader(name.into_owned()));
         }
+        names.push(name);
     }
     Ok(())
+}
+
+fn header_part<'a>(
+    reader: &mut MessagePackReader<'a>,
+    entry: usize,
+    part: &'static str,
+    what: &'static str,
+) -> Result<Cow<'a, str>, ProtocolError> {
+    let text = match reader.kind() {
+        Ok(MessagePackKind::Nil) => None,
+        _ => {
+            let text = reader.lenient_text();
+            Some(text.map_err(|_| ProtocolError::HeaderPart(entry, part))?)
+        }
+    };
+    text.filter(|text| !text.is_empty())
+        .ok_or(ProtocolError::Empty(what))
 }
 
 /// Why a message does not begin with an array.
@@ -187,101 +230,4 @@ fn required_text<'a>(
     let text = optional_text(reader, name)?;
     text.filter(|text| !text.is_empty())
         .ok_or(ProtocolError::Empty(what))
-}
-
-/// Writes a message behind its length.
-pub(super) fn write(message: &ServerMessage<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64);
-    let id = |out: &mut Vec<u8>, id: Option<&str>| match id {
-        Some(id) => pack::write_text(out, id),
-        None => pack::write_nil(out),
-    };
-    let head = |out: &mut Vec<u8>, items: usize, kind: i64| {
-        pack::write_array(out, items);
-        pack::write_integer(out, kind);
-    };
-    match message {
-        ServerMessage::Invocation {
-            id: invocation,
-            target,
-            arguments,
-        } => {
-            head(&mut out, 6, 1);
-            pack::write_map(&mut out, 0);
-            id(&mut out, *invocation);
-            pack::write_text(&mut out, target);
-            pack::write_array(&mut out, arguments.len());
-            arguments
-                .iter()
-                .for_each(|argument| argument.write_message_pack(&mut out));
-            pack::write_array(&mut out, 0);
-        }
-        ServerMessage::StreamItem {
-            id: invocation,
-            item,
-        } => {
-            head(&mut out, 4, 2);
-            pack::write_map(&mut out, 0);
-            id(&mut out, Some(invocation));
-            item.write_message_pack(&mut out);
-        }
-        ServerMessage::Completion {
-            id: invocation,
-            outcome,
-        } => {
-            head(
-                &mut out,
-                if matches!(outcome, Completed::Void) {
-                    4
-                } else {
-                    5
-                },
-                3,
-            );
-            pack::write_map(&mut out, 0);
-            id(&mut out, Some(invocation));
-            match outcome {
-                Completed::Error(error) => {
-                    pack::write_integer(&mut out, 1);
-                    pack::write_text(&mut out, error);
-                }
-                Completed::Void => pack::write_integer(&mut out, 2),
-                Completed::Result(value) => {
-                    pack::write_integer(&mut out, 3);
-                    value.write_message_pack(&mut out);
-                }
-            }
-        }
-        ServerMessage::Ping => head(&mut out, 1, 6),
-        ServerMessage::Close {
-            error,
-            allow_reconnect,
-        } => {
-            head(&mut out, 3, 7);
-            id(&mut out, *error);
-            pack::write_boolean(&mut out, *allow_reconnect);
-        }
-        ServerMessage::Ack(sequence) => {
-            head(&mut out, 2, 8);
-            pack::write_integer(&mut out, *sequence);
-        }
-        ServerMessage::Sequence(sequence) => {
-            head(&mut out, 2, 9);
-            pack::write_integer(&mut out, *sequence);
-        }
-    }
-    framed(&out)
-}
-
-/// A message behind its length.
-pub(super) fn framed(message: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(message.len() + LONGEST_PREFIX);
-    let mut length = message.len();
-    while length > 0x7f {
-        out.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    out.push(length as u8);
-    out.extend_from_slice(message);
-    out
 }

@@ -247,13 +247,7 @@ impl Shared {
             _ => return tracing::warn!("a client's answer from another server is not whole"),
         };
         if let Ok(ClientMessage::Completion { id, outcome }) = message {
-            self.parts.results.settle_from_elsewhere(
-                &id,
-                outcome
-                    .as_ref()
-                    .map(|value| *value)
-                    .map_err(|error| &**error),
-            );
+            self.parts.results.settle_from_elsewhere(&id, &outcome);
         }
     }
 }
