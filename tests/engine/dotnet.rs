@@ -15,11 +15,12 @@ mod methods;
 mod requests;
 mod resume;
 mod sockets;
+mod texts;
 
 use crate::harness::Random;
 use crate::harness::program::Conformance;
 use crate::harness::raw::{Frame, WebSocket};
-use crate::harness::services::{Part, has, refhub};
+use crate::harness::services::{Part, has, refhub, refhub_with};
 use rmp_serde::encode::to_vec_named as pack;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -65,7 +66,12 @@ fn both(
     random: impl Fn(&mut Random) -> Vec<Vec<u8>>,
     converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value> + Sync,
 ) {
-    compare(once, wanted("HARMONY_CASES", 1000), 1, random, converse);
+    let cases = Cases {
+        count: wanted("HARMONY_CASES", 1000),
+        at_a_time: 1,
+        variables: &[],
+    };
+    compare(once, cases, random, converse);
 }
 
 /// Random conversations in which one has to wait for what does not come: fewer, and some at a time.
@@ -73,25 +79,36 @@ fn both_slowly(
     random: impl Fn(&mut Random) -> Vec<Vec<u8>>,
     converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value> + Sync,
 ) {
-    compare(&[], wanted("HARMONY_CASES", 1000) / 10, 8, random, converse);
+    let cases = Cases {
+        count: wanted("HARMONY_CASES", 1000) / 10,
+        at_a_time: 8,
+        variables: &[],
+    };
+    compare(&[], cases, random, converse);
+}
+
+/// How many random conversations, and with which settings of both hubs.
+struct Cases {
+    count: u64,
+    at_a_time: usize,
+    variables: &'static [(&'static str, &'static str)],
 }
 
 fn compare(
     once: &[&[&[u8]]],
-    cases: u64,
-    at_a_time: usize,
+    cases: Cases,
     random: impl Fn(&mut Random) -> Vec<Vec<u8>>,
     converse: impl Fn(&str, &[Vec<u8>]) -> Vec<Value> + Sync,
 ) {
-    let ours = Conformance::start("");
-    let (_program, theirs) = refhub(None, None);
+    let ours = Conformance::with("", cases.variables);
+    let (_program, theirs) = refhub_with(None, None, cases.variables);
     let seed = wanted("HARMONY_SEED", 1);
     let mut generator = Random(seed);
     let once = once
         .iter()
         .map(|words| words.iter().map(|word| word.to_vec()).collect());
     let conversations: Vec<Vec<Vec<u8>>> = once
-        .chain((0..cases).map(|_| random(&mut generator)))
+        .chain((0..cases.count).map(|_| random(&mut generator)))
         .collect();
     let difference = |words: &Vec<Vec<u8>>| {
         let both = || [ours.address(), &theirs].map(|address| converse(address, words));
@@ -114,7 +131,7 @@ fn compare(
             Value::from(theirs)
         ))
     };
-    let share = conversations.len().div_ceil(at_a_time);
+    let share = conversations.len().div_ceil(cases.at_a_time);
     let differences: Vec<String> = std::thread::scope(|scope| {
         let shares: Vec<_> = conversations
             .chunks(share)
@@ -127,11 +144,13 @@ fn compare(
     });
     assert!(
         differences.is_empty(),
-        "{} differences in {cases} conversations:\n{}",
+        "{} differences in {} conversations:\n{}",
         differences.len(),
+        cases.count,
         differences.join("\n")
     );
-    eprintln!("{cases} conversations of seed {seed}: both hubs said the same");
+    let count = cases.count;
+    eprintln!("{count} conversations of seed {seed}: both hubs said the same");
 }
 
 const VALUES: [&str; 24] = [

@@ -7,7 +7,7 @@
 
 mod client;
 
-use super::{compare, wanted};
+use super::{Cases, compare, wanted};
 use crate::harness::raw::masked;
 use crate::harness::services::{Part, has};
 use crate::harness::{Random, unique};
@@ -320,5 +320,10 @@ fn running_methods_are_served_alike() {
     if !has("running_methods_are_served_alike", &[Part::Peer]) {
         return;
     }
-    compare(&[], wanted("HARMONY_CASES", 1000) / 5, 8, words, converse);
+    let cases = Cases {
+        count: wanted("HARMONY_CASES", 1000) / 5,
+        at_a_time: 8,
+        variables: &[],
+    };
+    compare(&[], cases, words, converse);
 }
