@@ -51,6 +51,7 @@ export async function functional({ signalR, messagePack, url, report, cut, cutta
     await check(`${what} transport`, async () => same(await invoke("GetActiveTransportName"), name));
     await check(`${what} id`, async () => same(await invoke("GetCallerConnectionId"), connection.connectionId));
     if (headers.includes(name)) await check(`${what} own header`, async () => same(await invoke("GetHeader", "x-test"), "42"));
+    await check(`${what} no such header`, async () => same(await invoke("GetHeader", "x-none"), null));
     await check(`${what} exception`, () => refused(invoke("ThrowException", "boom"),
       "An unexpected error occurred invoking 'ThrowException' on the server. InvalidOperationException: boom"));
     await check(`${what} no such method`, () => refused(invoke("Nope"), "Failed to invoke 'Nope' due to an error on the server. HubException: Method does not exist."));
@@ -125,6 +126,7 @@ export async function functional({ signalR, messagePack, url, report, cut, cutta
       const value = await invoke("SendComplexObject");
       same(value.String, "hello world");
       same(value.IntArray, [1, 2, 3]);
+      same(value.Guid, "00010203-0405-0607-0706-050403020100");
       same(packed ? Array.from(value.ByteArray) : value.ByteArray, packed ? [1, 2, 3] : "AQID");
       same(packed ? value.DateTime : new Date(value.DateTime), new Date(Date.UTC(2000, 0, 1)));
       const back = await invoke("EchoComplexObject", value);
@@ -140,6 +142,10 @@ export async function functional({ signalR, messagePack, url, report, cut, cutta
         same(await result(), "Error: from callback");
         connection.off("Result");
         same(await result(), "Client didn't provide a result.");
+        connection.off("Result");
+        connection.on("Result", () => "ten");
+        same(await result(), "Error trying to deserialize result to Int32. " + (packed ? "Deserializing object of the `Int32` type for 'argument' failed."
+          : "The JSON value could not be converted to System.Int32. Path: $ | LineNumber: 0 | BytePositionInLine: 5."));
         connection.off("Result");
       });
     }
@@ -177,6 +183,7 @@ export async function functional({ signalR, messagePack, url, report, cut, cutta
     if (!(await connection.invoke("GetNumRedirects") > before)) throw new Error("not redirected again");
     await connection.stop();
   });
+  await check("the client for web workers", async () => same((await fetch(`${url}/lib/signalr-webworker/signalr.js`)).status, 200));
   await check("bad negotiation", async () => {
     try { await build("/bad-negotiate", HttpTransportType.LongPolling).start(); } catch (error) { return same(/400/.test(error.message), true); }
     throw new Error("it started");

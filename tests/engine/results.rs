@@ -142,7 +142,7 @@ fn a_result_for_nobody_may_be_as_deep_as_it_likes() {
             assert_eq!(socket.next(), Frame::Binary(b"{}\x1e".to_vec()));
             let result = [&b"\x95\x03\x80\xa1z\x03"[..], &[0x91; 100], b"\x01"].concat();
             socket.frame(0x82, &[&[result.len() as u8], &result[..]].concat());
-            socket.frame(0x82, b"\x0e\x96\x01\x80\xa11\xa4Nope\x90\x90");
+            socket.frame(0x82, b"\x0c\x96\x01\x80\xa11\xa4Nope\x90\x90");
             let Frame::Binary(told) = socket.next() else {
                 panic!("the connection ended");
             };

@@ -41,7 +41,9 @@ fn the_official_client_finds_everything_that_a_hub_can_do() {
 
 /// Every check, over every transport and protocol, by two versions of the official client.
 fn by_both_versions(program: &str, place: &str) {
-    let server = Conformance::start("");
+    let served = node_modules().expect("the client's modules");
+    let served = served.to_str().expect("text");
+    let server = Conformance::with("", &[("NODE_MODULES", served)]);
     for (version, modules) in [
         ("8", &[][..]),
         ("10", &["signalr-10", "signalr-protocol-msgpack-10"]),
