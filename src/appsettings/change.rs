@@ -154,7 +154,7 @@ fn prepare(replacements: &[Replacement], changes: &[Change]) -> Result<(), Setti
         // One that an earlier run left has the same name and nobody's care.
         let _ = fs::remove_file(&change.temporary);
         let mut file = platform::create_private_file(&change.temporary).map_err(failed)?;
-        platform::copy_access(&change.target, &file).map_err(failed)?;
+        platform::copy_access(&change.target, &change.temporary, &file).map_err(failed)?;
         file.write_all(&replacement.after)
             .and_then(|()| file.sync_all())
             .map_err(failed)?;

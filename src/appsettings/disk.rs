@@ -94,7 +94,7 @@ pub(super) fn replace(
         .suffix(".tmp")
         .tempfile_in(target.parent().unwrap_or(Path::new(".")))
         .map_err(failed)?;
-    platform::copy_access(target, temporary.as_file()).map_err(failed)?;
+    platform::copy_access(target, temporary.path(), temporary.as_file()).map_err(failed)?;
     temporary.write_all(bytes).map_err(failed)?;
     if durability == Durability::Durable {
         temporary.as_file().sync_all().map_err(failed)?;

@@ -1,22 +1,24 @@
 //! What Windows does in its own way.
 
+mod access;
 pub mod advice;
 mod input_mode;
 mod process;
 
+pub use access::{
+    copy_access, create_file, create_private_file, create_private_folder, is_foreign, other_names,
+};
 pub use input_mode::{InputMode, has_input};
 pub use process::{
     Detached, Interruption, kill, kill_with_children, lead_group, spawn_detached, terminate,
 };
 
-use super::Readers;
 use socket2::{Domain, Socket, Type};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeClient};
 
@@ -53,60 +55,6 @@ pub fn state_folder() -> Option<PathBuf> {
     given
         .filter(|path| path.is_absolute())
         .or_else(|| Some(super::home_folder()?.join("AppData").join("Local")))
-}
-
-/// Creates a file, or empties the one that is there.
-pub fn create_file(path: &Path, readers: Readers) -> io::Result<File> {
-    let file = File::create(path)?;
-    // Below the user's own folder files are private from the start.
-    let is_private = super::home_folder().is_some_and(|home| path.starts_with(home));
-    if readers == Readers::Owner && !is_private {
-        keep_private(path)?;
-    }
-    Ok(file)
-}
-
-/// Takes away the rights that a file inherited, and gives them to this user alone.
-fn keep_private(path: &Path) -> io::Result<()> {
-    let variable = |name| std::env::var(name).unwrap_or_default();
-    let user = format!("{}\\{}", variable("USERDOMAIN"), variable("USERNAME"));
-    let mut icacls = Command::new("icacls");
-    icacls.arg(path).args(["/inheritance:r", "/grant:r"]);
-    icacls.arg(format!("{}:F", user.trim_start_matches('\\')));
-    icacls.stdin(Stdio::null());
-    icacls.stdout(Stdio::null()).stderr(Stdio::null());
-    let status = icacls.status()?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(io::Error::other(
-            "icacls could not make it private for this user",
-        )),
-    }
-}
-
-/// Creates a file that is not there yet; it has the rights that its folder gives.
-pub fn create_private_file(path: &Path) -> io::Result<File> {
-    File::options().write(true).create_new(true).open(path)
-}
-
-/// Creates a folder, and those above it: below a user's own folders it is the user's alone.
-pub fn create_private_folder(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)
-}
-
-/// The names that a file has beside this one: hard links are rare here, and kept count of nowhere.
-pub fn other_names(_path: &Path) -> u64 {
-    0
-}
-
-/// Whether a folder belongs to somebody else: the access lists of Windows decide who may write.
-pub fn is_foreign(_folder: &Path) -> bool {
-    false
-}
-
-/// A new file has the rights that its folder gives, as the one had that it will replace.
-pub fn copy_access(_target: &Path, _file: &File) -> io::Result<()> {
-    Ok(())
 }
 
 /// The path of a file itself, without links, spelt as people spell it: without `\\?\`.

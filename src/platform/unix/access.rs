@@ -47,7 +47,7 @@ pub fn is_foreign(folder: &Path) -> bool {
 
 /// Gives a new file the permissions, the owner and the extended attributes of the one that it will
 /// replace; where there is none, its owner alone reads it.
-pub fn copy_access(target: &Path, file: &File) -> io::Result<()> {
+pub fn copy_access(target: &Path, _temporary: &Path, file: &File) -> io::Result<()> {
     let Ok(metadata) = fs::metadata(target) else {
         return file.set_permissions(Permissions::from_mode(0o600));
     };
