@@ -61,12 +61,15 @@ pub fn kill_with_children(number: u32) -> io::Result<()> {
 pub struct Detached(CloseHandlePiGuard);
 
 /// Starts a program that outlives this one and its terminal, and shares no open file with it: a
-/// pipe that reads this program's output would not end before the hub does.
+/// pipe that reads this program's output would not end before the hub does. Its console has no
+/// window: a program without any console would open one for each program that it starts.
 pub fn spawn_detached(program: &Path, arguments: &[String]) -> io::Result<Detached> {
     let line = command_line(program, arguments)?;
-    let flags = co::CREATE::DETACHED_PROCESS | co::CREATE::NEW_PROCESS_GROUP;
+    let flags = co::CREATE::NO_WINDOW | co::CREATE::NEW_PROCESS_GROUP;
     let start = |flags| {
         let mut information = STARTUPINFO::default();
+        // None of the three, in place of this program's own.
+        information.dwFlags = co::STARTF::USESTDHANDLES;
         let (attributes, variables, folder) = (None, &[], None);
         winsafe::CreateProcess(
             None,
