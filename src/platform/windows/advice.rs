@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-pub const START_DOCKER: &str = "start Docker Desktop";
-pub const RESTART_DOCKER: &str = "restart Docker Desktop";
+pub const START_DOCKER: &str = "start Docker Desktop: docker desktop start";
+pub const RESTART_DOCKER: &str = "restart Docker Desktop: docker desktop restart";
 pub const PERMIT_DOCKER: &str =
     "as administrator: net localgroup docker-users \"$env:USERNAME\" /add, then sign in again";
 pub const SYNCHRONIZE_CLOCK: &str =
@@ -13,9 +13,19 @@ pub const HOSTS_FILE: &str = r"C:\Windows\System32\drivers\etc\hosts";
 pub const STATE_VARIABLE: &str = "LOCALAPPDATA";
 pub const HOME_VARIABLE: &str = "USERPROFILE";
 
+/// A path as PowerShell takes it, whatever is in it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', "''"))
+}
+
 /// How a user gets the right to write.
 pub fn make_writable(path: &Path) -> String {
-    format!("attrib -R \"{}\"", path.display())
+    let quoted = quoted(path);
+    if super::is_read_only(path) && path.is_file() {
+        return format!("attrib -R {quoted}");
+    }
+    let inherited = if path.is_dir() { "(OI)(CI)" } else { "" };
+    format!("icacls {quoted} /grant \"${{env:USERNAME}}:{inherited}M\"")
 }
 
 /// How PowerShell forgets variables.
@@ -26,8 +36,8 @@ pub fn unset(variables: &[String]) -> String {
 /// How this machine comes to trust a certificate.
 pub fn trust(certificate: &Path) -> String {
     format!(
-        "Import-Certificate -FilePath \"{}\" -CertStoreLocation Cert:\\CurrentUser\\Root",
-        certificate.display()
+        "Import-Certificate -FilePath {} -CertStoreLocation Cert:\\CurrentUser\\Root",
+        quoted(certificate)
     )
 }
 
