@@ -105,11 +105,11 @@ fn recognise(folder: &Path) -> Result<Option<Checkout>, CheckoutError> {
         return Err(CheckoutError::Several(vec![hub, second]));
     }
     let holds_settings = |place: &str| folder.join(place).join(SETTINGS).exists();
-    let gateway = folder.join(GATEWAY);
+    let gateway = tidy(folder.join(GATEWAY));
     let mut others: Vec<_> = OTHERS
         .iter()
         .filter(|place| holds_settings(place))
-        .map(|place| folder.join(place))
+        .map(|place| tidy(folder.join(place)))
         .collect();
     if hub == folder {
         others.extend(published_beside(folder));
@@ -120,7 +120,7 @@ fn recognise(folder: &Path) -> Result<Option<Checkout>, CheckoutError> {
         client: CLIENT
             .iter()
             .find(|place| holds_settings(place))
-            .map(|place| folder.join(place)),
+            .map(|place| tidy(folder.join(place))),
         gateway: gateway.join("ocelot.json").exists().then_some(gateway),
         others,
         exists: true,
@@ -161,7 +161,7 @@ impl Checkout {
         Checkout {
             root: root.to_owned(),
             hub: root.join("Harmony.SignalR"),
-            client: Some(root.join("Harmony.Client/wwwroot")),
+            client: Some(tidy(root.join("Harmony.Client/wwwroot"))),
             gateway: None,
             others: Vec::new(),
             exists: false,
@@ -173,7 +173,8 @@ fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// `a/b/` joined with an empty place ends in a slash; the path without it.
+/// `a/b/` joined with an empty place ends in a slash; the path without it, and in the system's own
+/// spelling.
 fn tidy(path: PathBuf) -> PathBuf {
     path.components().collect()
 }

@@ -97,7 +97,7 @@ fn report(context: &Context, found: Option<CertificateLook>) -> Result<Certifica
         });
     };
     let mut stores = vec![TrustStore {
-        store: "this machine (OpenSSL, .NET, curl)".to_owned(),
+        store: advice::TRUST_STORE.to_owned(),
         trusted: look::is_trusted_here(&found),
     }];
     stores.extend(
@@ -159,7 +159,7 @@ pub fn trust(context: &Context) -> Result<(), Failure> {
         let command = advice::trust(&pem);
         context
             .terminal
-            .note(&format!("For curl, .NET and other programs run: {command}"));
+            .note(&format!("For {} run: {command}", advice::TRUST_READERS));
     }
     context.terminal.result(&report);
     Ok(())

@@ -108,7 +108,9 @@ impl ApplicationSettings {
         template: &Template,
         scope: &Scope,
     ) -> Result<Self, SettingsError> {
-        let file = SettingsFile::planned(&root.join(template.path), template.text)?;
+        // In the system's own spelling.
+        let path: PathBuf = root.join(template.path).components().collect();
+        let file = SettingsFile::planned(&path, template.text)?;
         Ok(ApplicationSettings {
             files: vec![file],
             user_secrets: Err("no project file (*.csproj) is there"),

@@ -37,6 +37,18 @@ pub fn unset(variables: &[String]) -> String {
     format!("unset {}", variables.join(" "))
 }
 
+/// Where it is decided which certificates are trusted, and who reads that.
+pub const TRUST_STORE: &str = if cfg!(target_os = "macos") {
+    "this user's keychain (Safari, Chrome, .NET)"
+} else {
+    "this machine (OpenSSL, .NET, curl)"
+};
+pub const TRUST_READERS: &str = if cfg!(target_os = "macos") {
+    "browsers, .NET and other programs"
+} else {
+    "curl, .NET and other programs"
+};
+
 /// How this machine comes to trust a certificate.
 pub fn trust(certificate: &Path) -> String {
     let path = certificate.display();

@@ -33,6 +33,10 @@ pub fn unset(variables: &[String]) -> String {
     format!("Remove-Item Env:{}", variables.join(", Env:"))
 }
 
+/// Where it is decided which certificates are trusted, and who reads that.
+pub const TRUST_STORE: &str = "this user's Windows store (browsers, .NET, curl)";
+pub const TRUST_READERS: &str = "browsers, .NET and other programs";
+
 /// How this machine comes to trust a certificate.
 pub fn trust(certificate: &Path) -> String {
     format!(
