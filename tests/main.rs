@@ -2,6 +2,8 @@
 
 // What tests measured is shown with --nocapture.
 #![allow(clippy::print_stderr)]
+// A part of the harness serves tests that only Unix has.
+#![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
 #[cfg(unix)]
 mod cluster;

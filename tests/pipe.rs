@@ -1,5 +1,5 @@
-//! A pipe of Windows that leads to an engine elsewhere: `tests/windows/engine.rs` starts it under
-//! Wine.
+//! What tests of Linux have a Windows program do under Wine: serve a pipe that leads to an engine
+//! elsewhere, and kill a process.
 
 use std::io;
 use tokio::net::TcpStream;
@@ -17,11 +17,24 @@ fn leads_to_an_engine() {
     runtime.block_on(serve(&engine)).expect("a pipe");
 }
 
+/// Ends a process for a test that is a program of Linux.
+#[test]
+#[ignore = "kills a process for another test"]
+fn kills_a_process() {
+    if let Ok(number) = std::env::var("HARMONY_TEST_KILLED") {
+        let number = number.parse().expect("a number");
+        harmony::platform::kill(number).expect("a process");
+    }
+}
+
 async fn serve(engine: &str) -> io::Result<()> {
     let mut waiting = ServerOptions::new()
         .first_pipe_instance(true)
         .create(PIPE)?;
-    println!("listening on the pipe");
+    #[allow(clippy::print_stdout)] // the other test waits for it
+    {
+        println!("listening on the pipe");
+    }
     loop {
         waiting.connect().await?;
         let taken = std::mem::replace(&mut waiting, ServerOptions::new().create(PIPE)?);

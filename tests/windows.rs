@@ -2,14 +2,22 @@
 //! what only Windows has.
 //!
 //! Wine cannot show, and no test here claims:
-//! - access lists that keep a private file from other users: Wine's `icacls` changes nothing;
+//! - access lists themselves: Wine makes a mode of each, adds the rights of the folder even where a
+//!   list is protected from them, and `files` looks at no more than that;
 //! - the certificate store of a user, where `dotnet dev-certs` and `Import-Certificate` put theirs;
 //! - ports that WinNAT reserves, and Docker Desktop itself: its pipe leads to this machine's engine;
-//! - the console of Windows: Wine draws its own on this machine's terminal;
+//! - the console of Windows: Wine draws its own on this machine's terminal, without colours, and
+//!   loses a key that comes while it draws. Whether a window opens, nobody sees;
+//! - Ctrl-C from outside, a console that is closed, and the end of a Windows session;
 //! - virus scanners and editors that hold a file: a test holds one as they do;
 //! - a job that a terminal or a build server puts this program into.
+//!
+//! Tests that a suite leaves out are listed with their reasons in `skipped`.
 
+mod counts;
 mod engine;
+mod files;
+mod skipped;
 mod suites;
 
 use crate::harness::{Folder, wine};

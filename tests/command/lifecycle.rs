@@ -68,9 +68,8 @@ fn down_everything_leaves_nothing_of_ours() {
     let home = folder.path().join("home");
     let second = {
         let url = format!("http://localhost:{}", free_port());
-        let mut command = harmony(other.path());
-        command.env("HOME", &home);
-        command.args([
+        let mut command = harmony(folder.path());
+        command.current_dir(other.path()).args([
             "up",
             "--yes",
             "--redis=none",

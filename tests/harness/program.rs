@@ -297,6 +297,16 @@ pub fn run(command: &mut Command) -> Output {
     command.output().expect("a program")
 }
 
+/// Kills a process that the program under test named by its number; whether it was there.
+#[cfg(unix)]
+pub fn kill(folder: &Path, number: u64) -> bool {
+    if wine::is_used() {
+        return wine::kill(&folder.join("home"), number);
+    }
+    let pid = rustix::process::Pid::from_raw(number as i32).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
+}
+
 /// An output as text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

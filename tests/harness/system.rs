@@ -70,7 +70,8 @@ mod own {
         let system = std::env::var_os("SystemRoot").unwrap_or_default();
         vec![
             ("USERPROFILE", folder.into()),
-            ("LOCALAPPDATA", folder.join("AppData").join("Local").into()),
+            // Where tests look for them on Linux.
+            ("LOCALAPPDATA", folder.join(".local").join("state").into()),
             ("TEMP", temporary.into()),
             ("SystemRoot", system),
         ]

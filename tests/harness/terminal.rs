@@ -1,19 +1,22 @@
 //! A program on a real pseudo-terminal, and the screen that a person would see.
 
-use super::{PATIENCE, wait_for};
+use super::{PATIENCE, wait_for, wine};
 use expectrl::Session;
 use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub const ESCAPE: &str = "\x1b";
 pub const CONTROL_C: &str = "\x03";
 pub const ENTER: &str = "\r";
 pub const UP: &str = "\x1b[A";
 pub const DOWN: &str = "\x1b[B";
+
+/// A program that has written nothing for so long waits for a key.
+const QUIET: Duration = Duration::from_millis(250);
 
 /// A terminal's type and size.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +41,8 @@ pub struct Terminal {
     session: OsSession,
     screen: vt100::Parser,
     bytes: Vec<u8>,
+    /// Wine draws the console, and loses a key that comes while it does.
+    is_wine: bool,
 }
 
 /// How a program ended.
@@ -70,6 +75,11 @@ impl Terminal {
                 .filter_map(|(name, value)| Some((name, value?))),
         );
         command.env("TERM", term);
+        let is_wine = wine::runs(program);
+        if is_wine {
+            // Wine counts their codes as columns.
+            command.env("NO_COLOR", "1");
+        }
         if let Some(folder) = program.get_current_dir() {
             command.current_dir(folder);
         }
@@ -87,6 +97,7 @@ impl Terminal {
                 1000,
             ),
             bytes: Vec::new(),
+            is_wine,
         }
     }
 
@@ -132,8 +143,24 @@ impl Terminal {
     }
 
     pub fn press(&mut self, keys: &str) {
+        if self.is_wine {
+            self.wait_until_quiet();
+        }
         self.session.write_all(keys.as_bytes()).expect("keys");
         self.session.flush().expect("keys");
+    }
+
+    fn wait_until_quiet(&mut self) {
+        let (mut length, mut since) = (self.bytes.len(), Instant::now());
+        wait_for("the program to wait for a key", || {
+            if self.read_some() || since.elapsed() > QUIET {
+                return Some(());
+            }
+            if self.bytes.len() != length {
+                (length, since) = (self.bytes.len(), Instant::now());
+            }
+            None
+        });
     }
 
     /// Waits for a text and presses keys then.
@@ -170,10 +197,20 @@ impl Terminal {
         false
     }
 
+    /// Wine's own programs keep the terminal open when the one that it is for has ended.
+    fn has_left_wine(&self) -> bool {
+        let stat = format!("/proc/{}/stat", self.session.get_process().pid());
+        let stat = || std::fs::read_to_string(&stat).unwrap_or_default();
+        self.is_wine && stat().contains(") Z ")
+    }
+
     pub fn end(mut self) -> Ended {
-        wait_for("the program's end", || self.read_some().then_some(()));
-        let mut rest = Vec::new();
-        let _ = self.session.read_to_end(&mut rest);
+        wait_for("the program's end", || {
+            (self.read_some() || self.has_left_wine()).then_some(())
+        });
+        if !self.is_wine {
+            let _ = self.session.read_to_end(&mut Vec::new());
+        }
         let echo = self.session.get_process().get_echo().unwrap_or(true);
         match self.session.get_process().wait().expect("an end") {
             WaitStatus::Exited(_, code) => Ended {

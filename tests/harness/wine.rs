@@ -74,9 +74,10 @@ pub fn command(home: &Path, program: &Path) -> Command {
 
 fn make(home: &Path, prefix: &Path) {
     let (from, drive) = (made().join("prefix"), prefix.join("drive_c"));
-    let users = drive.join("users");
-    let folders = [users.clone(), prefix.join("dosdevices"), home.join("Temp")];
-    for folder in folders {
+    let (users, states) = (drive.join("users"), home.join(".local/state"));
+    let devices = prefix.join("dosdevices");
+    let own = [home.join("AppData"), home.join("Temp")];
+    for folder in [&users, &devices, &states].into_iter().chain(&own) {
         std::fs::create_dir_all(folder).expect("a folder");
     }
     let link = |from: &Path, to: PathBuf| symlink(from, to).expect("a link");
@@ -84,8 +85,10 @@ fn make(home: &Path, prefix: &Path) {
         link(&from.join("drive_c").join(name), drive.join(name));
     }
     link(home, users.join(user(&from)));
-    link(&drive, prefix.join("dosdevices/c:"));
-    link(Path::new("/"), prefix.join("dosdevices/z:"));
+    // `%LOCALAPPDATA%`: programs keep their files where tests look for them here.
+    link(&states, home.join("AppData/Local"));
+    link(&drive, devices.join("c:"));
+    link(Path::new("/"), devices.join("z:"));
     for name in OWN {
         std::fs::copy(from.join(name), prefix.join(name)).expect("a file");
     }
@@ -117,6 +120,15 @@ pub fn output(command: &mut Command) -> Output {
         stdout: read(&mut stdout),
         stderr: read(&mut stderr),
     }
+}
+
+/// Kills a Windows program of a home by its number, as another Windows program; whether it was
+/// there. Wine's `taskkill`, and signals of this system, let it end as if it had succeeded.
+pub fn kill(home: &Path, number: u64) -> bool {
+    let mut kill = command(home, &tests());
+    kill.args(["--ignored", "pipe::kills_a_process"]);
+    kill.env("HARMONY_TEST_KILLED", number.to_string());
+    output(&mut kill).status.success()
 }
 
 /// The name that Wine gives to this user.

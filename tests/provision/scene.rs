@@ -174,8 +174,9 @@ impl Scene {
     }
 
     fn text(&self, lines: Vec<String>) -> String {
-        let place = self.folder.path().display().to_string();
-        let text = lines.join("\n").replace(&format!("{place}/"), "");
+        let spelt = |text: String| text.replace('\\', "/");
+        let place = spelt(self.folder.path().display().to_string());
+        let text = spelt(lines.join("\n")).replace(&format!("{place}/"), "");
         text.replace(&place, "HERE")
     }
 

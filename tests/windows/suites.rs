@@ -1,59 +1,144 @@
-//! Tests that know no system, run again with the Windows program, and settings judged by both
-//! systems.
+//! Tests that know no system, run here and again with the Windows program.
 
+use super::counts::{Count, note};
+use super::skipped::{MIXED, SKIPPED};
 use crate::harness::program::text;
 use crate::harness::services::{Part, has};
 use crate::harness::{Folder, wine};
 use crate::settings::transcript::{CASES, transcript};
-use std::process::Output;
+use std::process::Command;
 
-/// Runs tests of this binary with the Windows program; all must pass.
-fn passes(test: &str, parts: &[Part], tests: &[&str]) {
+/// How many times a run that writes is killed.
+const KILLS: &str = "100";
+/// Each is mended by three runs more.
+const KILLS_OF_UP: &str = "20";
+
+fn this_binary() -> Command {
+    Command::new(std::env::current_exe().expect("this program"))
+}
+
+/// Runs tests, but those that are skipped; all must pass.
+fn passed(mut command: Command, tests: &[&str]) -> Count {
+    command.arg("--test-threads=2").args(tests);
+    for (skipped, _) in SKIPPED {
+        command.args(["--skip", skipped]);
+    }
+    let output = wine::output(&mut command);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", text(&output.stderr));
+    Count::of_run(&said)
+}
+
+/// Runs tests of this binary with the program of this system, then with the one of Windows.
+fn passes(test: &str, parts: &[Part], tests: &[&str], cases: &str) {
     if !has(test, &[&[Part::Wine], parts].concat()) {
         return;
     }
-    let mut command = wine::these_tests();
-    command.args(["--include-ignored", "--test-threads=2"]);
-    command.args(tests);
-    judge(test, &command.output().expect("a run"));
+    let [here, windows] = [this_binary(), wine::these_tests()].map(|mut command| {
+        command.arg("--include-ignored");
+        command.env("HARMONY_CASES", cases);
+        for (skipped, _) in MIXED {
+            command.args(["--skip", skipped]);
+        }
+        passed(command, tests)
+    });
+    note(test, here, windows);
+    assert_eq!(here, windows);
 }
 
-/// Shows how many passed.
-fn judge(test: &str, output: &Output) {
-    let said = text(&output.stdout);
-    let mut lines = said.lines().rev();
-    let summary = lines.find(|line| line.starts_with("test result"));
-    eprintln!("{test}: {}", summary.unwrap_or("no result"));
-    assert!(output.status.success(), "{said}\n{}", text(&output.stderr));
+macro_rules! suite {
+    ($name:ident, [$($part:ident),*], [$($tests:literal),*]) => {
+        #[test]
+        #[ignore = "needs Wine and a Windows build: run tests/run --windows"]
+        fn $name() {
+            const TEST: &str = concat!("windows::suites::", stringify!($name));
+            passes(TEST, &[$(Part::$part),*], &[$($tests),*], KILLS);
+        }
+    };
 }
+
+suite!(
+    settings_are_read_and_edited,
+    [],
+    [
+        "settings::commands",
+        "settings::environments",
+        "settings::encodings",
+        "settings::questions",
+        "settings::secrets",
+        "settings::schemas"
+    ]
+);
+suite!(clients_are_sent_to_another_hub, [], ["command::rehost"]);
+suite!(
+    published_clients_are_sent_to_another_hub,
+    [],
+    ["command::published"]
+);
+suite!(answers_are_recorded, [], ["command::answers"]);
+suite!(
+    a_hub_is_brought_up_and_down,
+    [Node],
+    ["command::bare", "command::lifecycle"]
+);
+suite!(
+    setup_asks_on_a_console_that_wine_draws,
+    [],
+    ["command::setup"]
+);
+suite!(
+    notifications_are_published,
+    [RabbitMq, Peer],
+    ["command::publish"]
+);
+suite!(
+    every_transport_is_verified,
+    [Nginx, HaProxy],
+    ["command::verify"]
+);
+suite!(
+    problems_are_found,
+    [],
+    ["command::doctor", "command::terminal"]
+);
+suite!(
+    the_dotnet_client_hears_in_all_of_its_modes,
+    [Peer],
+    ["engine::dotnet::client"]
+);
+suite!(
+    hubs_share_a_redis_with_the_dotnet_hub,
+    [Redis, RabbitMq, Node, Peer],
+    ["cluster::hubs", "engine::dotnet::backplane"]
+);
+suite!(kills_during_writes_tear_no_file, [], ["settings::change"]);
 
 #[test]
 #[ignore = "needs Wine and a Windows build: run tests/run --windows"]
-fn clients_are_sent_to_another_hub() {
-    const TEST: &str = "windows::suites::clients_are_sent_to_another_hub";
-    passes(TEST, &[], &["command::rehost"]);
+fn after_kills_of_up_the_next_one_reaches_the_same_state() {
+    const TEST: &str = "windows::suites::after_kills_of_up_the_next_one_reaches_the_same_state";
+    passes(TEST, &[], &["command::killed"], KILLS_OF_UP);
 }
 
+/// The tests themselves as a Windows program, which starts the other: all that need nothing else.
 #[test]
 #[ignore = "needs Wine and a Windows build: run tests/run --windows"]
-fn answers_are_recorded() {
-    const TEST: &str = "windows::suites::answers_are_recorded";
-    passes(TEST, &[], &["command::answers"]);
-}
-
-#[test]
-#[ignore = "needs Wine and a Windows build: run tests/run --windows"]
-fn the_javascript_client_hears_a_hub_from_up_to_down() {
-    const TEST: &str = "windows::suites::the_javascript_client_hears_a_hub_from_up_to_down";
-    let test = "command::bare::from_nothing_to_a_client_that_hears";
-    passes(TEST, &[Part::Node], &[test]);
-}
-
-#[test]
-#[ignore = "needs Wine and a Windows build: run tests/run --windows"]
-fn the_dotnet_client_hears_in_all_of_its_modes() {
-    const TEST: &str = "windows::suites::the_dotnet_client_hears_in_all_of_its_modes";
-    passes(TEST, &[Part::Peer], &["engine::dotnet::client"]);
+fn settings_plans_and_rules_are_the_same_in_a_windows_process() {
+    const TEST: &str =
+        "windows::suites::settings_plans_and_rules_are_the_same_in_a_windows_process";
+    const TESTS: [&str; 4] = ["settings::", "provision::", "hub::", "security::"];
+    if !has(TEST, &[Part::Wine]) {
+        return;
+    }
+    let folder = Folder::new();
+    let home = folder.path().join("home");
+    std::fs::create_dir_all(&home).expect("a home");
+    let [mut here, mut windows] = [this_binary(), wine::command(&home, &wine::tests())];
+    for command in [&mut here, &mut windows] {
+        command.env("HARMONY_CASES", KILLS);
+    }
+    windows.current_dir(env!("CARGO_MANIFEST_DIR"));
+    note(TEST, passed(here, &TESTS), passed(windows, &TESTS));
 }
 
 #[test]
@@ -71,7 +156,8 @@ fn generated_settings_become_the_same_bytes_on_both_systems() {
     command.args(["--ignored", "settings::transcript::is_written"]);
     command.current_dir(folder.path());
     command.env("HARMONY_TEST_TRANSCRIPT", &file);
-    judge(TEST, &wine::output(&mut command));
+    let output = wine::output(&mut command);
+    assert!(output.status.success(), "{}", text(&output.stdout));
     let theirs = folder.read("transcript");
     let ours = transcript(CASES);
     let mut pairs = ours.split("case ").zip(theirs.split("case "));
@@ -79,5 +165,6 @@ fn generated_settings_become_the_same_bytes_on_both_systems() {
         panic!("here\n{ours}\nWindows\n{theirs}");
     }
     assert_eq!(ours, theirs);
-    eprintln!("{TEST}: {CASES} cases, no difference");
+    let cases = Count::of_cases(&theirs);
+    note(TEST, Count::of_cases(&ours), cases);
 }
