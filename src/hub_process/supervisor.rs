@@ -91,9 +91,9 @@ pub async fn end(instance: &Instance) -> Result<(), HubProcessError> {
     let mut killed = false;
     while let Some(pid) = Lock::holder(&path).map_err(file_error(&path))? {
         if began.elapsed() > END_WITHIN && !killed {
-            // The lock says that the process is still ours, so the number means nobody else.
-            let _ = pid.parse().map(platform::kill_with_children);
-            killed = true;
+            // The lock says that the process is still ours, so the number means nobody else. It is
+            // not there yet where the process has only just taken the lock.
+            killed = pid.parse().map(platform::kill_with_children).is_ok();
         }
         if began.elapsed() > END_WITHIN * 10 {
             return Err(HubProcessError::File {
