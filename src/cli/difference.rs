@@ -7,10 +7,10 @@ use crate::terminal::safe::Neutral;
 use anstyle::{AnsiColor, Style};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
+use similar::{Algorithm, ChangeTag, DiffableStr, capture_diff_slices_deadline, group_diff_ops};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Lines around a change that are shown with it.
 const CONTEXT: usize = 2;
@@ -71,13 +71,15 @@ impl fmt::Display for Difference {
         let plain = |style: AnsiColor| Style::new().fg_color(Some(style.into()));
         let bold = Style::new().bold();
         write!(formatter, "{bold}{}{bold:#}", self.path.display())?;
-        let difference = TextDiff::configure()
-            .timeout(PATIENCE)
-            .diff_lines(&self.before, &self.after);
-        for group in difference.grouped_ops(CONTEXT) {
+        let (before, after) = (self.before.tokenize_lines(), self.after.tokenize_lines());
+        // `TextDiff` does the same, but brings every algorithm and every way to compare white
+        // space: half a megabyte of code.
+        let deadline = Some(Instant::now() + PATIENCE);
+        let operations = capture_diff_slices_deadline(Algorithm::Myers, &before, &after, deadline);
+        for group in group_diff_ops(operations, CONTEXT) {
             for change in group
                 .iter()
-                .flat_map(|operation| difference.iter_changes(operation))
+                .flat_map(|operation| operation.iter_changes(&before, &after))
             {
                 let (sign, style) = match change.tag() {
                     ChangeTag::Delete => ('-', plain(AnsiColor::Red)),
