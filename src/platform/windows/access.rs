@@ -66,7 +66,7 @@ fn is_below_home(path: &Path) -> io::Result<bool> {
     let Some(home) = super::super::home_folder().filter(|home| home.exists()) else {
         return Ok(false);
     };
-    Ok(super::canonicalize(path)?.starts_with(super::canonicalize(&home)?))
+    Ok(dunce::canonicalize(path)?.starts_with(dunce::canonicalize(&home)?))
 }
 
 /// A file or a folder, for a look at its access list and a change of it.
