@@ -28,6 +28,8 @@ const ROTATE_EVERY: Duration = Duration::from_secs(30);
 /// A process that is killed is gone at once, unless the machine is busy.
 const KILLED_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
+/// How long a hub may take from its start until its note is there.
+const SAID_WITHIN: Duration = Duration::from_secs(2);
 /// A hub that takes a connection and says nothing is asked anew.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
@@ -72,6 +74,18 @@ pub fn find(instance: &Instance) -> Result<Option<Running>, HubProcessError> {
     let note = Lock::holder(&path).map_err(file_error(&path))?;
     // Locked but not written yet: it is just starting, and will be found the next time.
     Ok(note.and_then(|note| serde_json::from_str(&note).ok()))
+}
+
+/// The same, once a hub has said who it is that a killed run has just started.
+pub async fn find_started(instance: &Instance) -> Result<Option<Running>, HubProcessError> {
+    let deadline = Instant::now() + SAID_WITHIN;
+    while Instant::now() < deadline && supervisor::is_there(instance)? {
+        match find(instance)? {
+            None => tokio::time::sleep(POLL).await,
+            found => return Ok(found),
+        }
+    }
+    find(instance)
 }
 
 /// Whether a hub was started in the background and nobody stopped it since.
@@ -128,7 +142,11 @@ async fn start(
         let error = match HubClient::connect(&launch.url, limit).await {
             Ok(_) => match find(instance)? {
                 Some(running) if running.fingerprint == launch.fingerprint => {
-                    guard.0 = None;
+                    let ours = guard.0.as_ref();
+                    // Where one of a killed run was first, ours has nothing to watch over.
+                    if ours.is_some_and(|child| supervisor::is(instance, child.id())) {
+                        guard.0 = None;
+                    }
                     return Ok(running);
                 }
                 _ => ClientError::Protocol("another program answers at the hub's address".into()),

@@ -84,6 +84,12 @@ pub fn is_there(instance: &Instance) -> Result<bool, HubProcessError> {
     Ok(holder.is_some())
 }
 
+/// Whether it is the process of a number that does so.
+pub fn is(instance: &Instance, number: u32) -> bool {
+    let holder = Lock::holder(&instance.folder.join(PID_FILE));
+    holder.is_ok_and(|note| note == Some(number.to_string()))
+}
+
 /// Ends the process that watches over an instance's hub, and the hub with it where it still runs.
 pub async fn end(instance: &Instance) -> Result<(), HubProcessError> {
     let path = instance.folder.join(PID_FILE);

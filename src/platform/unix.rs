@@ -69,6 +69,11 @@ impl Detached {
         Ok(self.0.try_wait()?.map(|status| status.to_string()))
     }
 
+    /// Its number among the system's processes.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub fn kill_with_children(&mut self) -> io::Result<()> {
         // Its group is not there yet when it was just started.
         let group = kill_with_children(self.0.id());

@@ -68,6 +68,10 @@ pub async fn look(installation: &Installation, questions: &Questions) -> Result<
     };
     servers::ask(&mut world, questions).await;
     look_at_ports(&mut world, observer.as_ref(), questions, installation).await?;
+    if questions.hub_port.is_some() && world.hub.is_none() {
+        // A killed run may have started it meanwhile.
+        world.hub = hub_process::find_started(instance).await?;
+    }
     if let Some(files) = &questions.hub_container {
         look_at_own_image(&mut world, observer.as_ref(), installation, files).await?;
     }

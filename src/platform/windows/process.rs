@@ -132,6 +132,11 @@ impl Detached {
         Ok(Some(format!("exit code: {code}")))
     }
 
+    /// Its number among the system's processes; 0, which is none, where Windows does not tell.
+    pub fn id(&self) -> u32 {
+        self.0.hProcess.GetProcessId().unwrap_or_default()
+    }
+
     pub fn kill_with_children(&mut self) -> io::Result<()> {
         io_result(self.0.hProcess.TerminateProcess(1))
     }
