@@ -51,6 +51,16 @@ impl SettingsFile {
         })
     }
 
+    /// A file that is not there yet and sets nothing.
+    pub fn empty(path: &Path) -> Result<Self, SettingsError> {
+        Self::planned(path, "{\n}\n")
+    }
+
+    /// Reads a file, or plans an empty one in its place.
+    pub fn read_or_plan(path: &Path, links: Links<'_>) -> Result<Self, SettingsError> {
+        Self::read(path, links)?.map_or_else(|| Self::empty(path), Ok)
+    }
+
     /// What the file says on disk; empty where it is still to be made.
     pub fn original(&self) -> Option<Document> {
         Document::parse(self.original.as_deref()?).ok()

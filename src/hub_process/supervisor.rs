@@ -77,25 +77,27 @@ fn watch(arguments: &[String], folder: &Path, log: &mut File) -> io::Result<Exit
     }
 }
 
+/// The number of the process that watches over an instance's hub; empty just before it is written.
+fn holder(instance: &Instance) -> Result<Option<String>, HubProcessError> {
+    let path = instance.folder.join(PID_FILE);
+    Lock::holder(&path).map_err(file_error(&path))
+}
+
 /// Whether a process watches over an instance's hub.
 pub fn is_there(instance: &Instance) -> Result<bool, HubProcessError> {
-    let path = instance.folder.join(PID_FILE);
-    let holder = Lock::holder(&path).map_err(file_error(&path))?;
-    Ok(holder.is_some())
+    Ok(holder(instance)?.is_some())
 }
 
 /// Whether it is the process of a number that does so.
 pub fn is(instance: &Instance, number: u32) -> bool {
-    let holder = Lock::holder(&instance.folder.join(PID_FILE));
-    holder.is_ok_and(|note| note == Some(number.to_string()))
+    holder(instance).is_ok_and(|holder| holder == Some(number.to_string()))
 }
 
 /// Ends the process that watches over an instance's hub, and the hub with it where it still runs.
 pub async fn end(instance: &Instance) -> Result<(), HubProcessError> {
-    let path = instance.folder.join(PID_FILE);
     let began = Instant::now();
     let mut killed = false;
-    while let Some(pid) = Lock::holder(&path).map_err(file_error(&path))? {
+    while let Some(pid) = holder(instance)? {
         if began.elapsed() > END_WITHIN && !killed {
             // The lock says that the process is still ours, so the number means nobody else. It is
             // not there yet where the process has only just taken the lock.
@@ -103,7 +105,7 @@ pub async fn end(instance: &Instance) -> Result<(), HubProcessError> {
         }
         if began.elapsed() > END_WITHIN * 10 {
             return Err(HubProcessError::File {
-                path,
+                path: instance.folder.join(PID_FILE),
                 error: io::Error::other("its holder does not end"),
             });
         }

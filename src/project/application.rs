@@ -43,10 +43,7 @@ impl Scope {
 }
 
 fn read_or_plan(path: &Path) -> Result<SettingsFile, SettingsError> {
-    match SettingsFile::read(path, Links::Followed)? {
-        Some(file) => Ok(file),
-        None => SettingsFile::planned(path, "{\n}\n"),
-    }
+    SettingsFile::read_or_plan(path, Links::Followed)
 }
 
 /// One application's settings files: the base first, then each environment's.
@@ -82,7 +79,7 @@ impl ApplicationSettings {
         }
         let has_own = files.iter().any(|file| file.path.ends_with(&own));
         if scope.edits == EditedFiles::OnlyTheEnvironment && !has_own {
-            files.push(SettingsFile::planned(&folder.join(&own), "{\n}\n")?);
+            files.push(SettingsFile::empty(&folder.join(&own))?);
         }
         let user_secrets = match user_secrets::find(folder, links, &scope.environment)? {
             Ok(path) => Ok(read_or_plan(&path)?),

@@ -114,11 +114,8 @@ impl ChosenApplication {
 
     /// That file as it is, or as it would begin.
     pub(super) fn read_or_plan(&self, context: &Context) -> Result<SettingsFile, Failure> {
-        let path = self.edited(context);
-        match SettingsFile::read(&path, Links::Within(&self.boundary))? {
-            Some(file) => Ok(file),
-            None => Ok(SettingsFile::planned(&path, "{\n}\n")?),
-        }
+        let links = Links::Within(&self.boundary);
+        Ok(SettingsFile::read_or_plan(&self.edited(context), links)?)
     }
 
     /// A key's known neighbour, where nobody knows the key itself.

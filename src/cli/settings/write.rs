@@ -149,7 +149,7 @@ fn target(
 fn take(files: &mut Vec<SettingsFile>, path: &Path) -> Result<SettingsFile, Failure> {
     match files.iter().position(|file| file.path == path) {
         Some(place) => Ok(files.swap_remove(place)),
-        None => Ok(SettingsFile::planned(path, "{\n}\n")?),
+        None => Ok(SettingsFile::empty(path)?),
     }
 }
 
