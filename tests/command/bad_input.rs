@@ -193,6 +193,24 @@ fn docker_that_is_not_there_not_running_or_not_permitted_is_told_apart() {
         (said.exit, said.code.as_str()),
         (Some(6), "dockerNotRunning")
     );
+    assert!(said.whole.contains("check the address"), "{}", said.whole);
+    for (socket, fix) in [
+        ("podman/podman.sock", "sudo systemctl start podman.socket"),
+        ("home/.colima/default/docker.sock", "colima start"),
+        ("home/.orbstack/run/docker.sock", "start OrbStack"),
+    ] {
+        let host = format!("unix://{}", folder.path().join(socket).display());
+        let said = fails_with(&folder, &up, &[("DOCKER_HOST", &host)]);
+        assert_eq!((said.exit, said.code.as_str()), (Some(6), "dockerNotFound"));
+        assert!(said.whole.contains(fix), "{}", said.whole);
+    }
+    let host = "unix:///run/user/4711/docker.sock";
+    let said = fails_with(&folder, &up, &[("DOCKER_HOST", host)]);
+    assert!(
+        said.whole.contains("systemctl --user start docker"),
+        "{}",
+        said.whole
+    );
     let said = fails_with(&folder, &up, &[("DOCKER_CONTEXT", "nope")]);
     assert_eq!((said.exit, said.code.as_str()), (Some(6), "dockerContext"));
     if rustix::process::geteuid().is_root() && Path::new("/usr/bin/setpriv").exists() {

@@ -7,7 +7,7 @@ use crate::platform::advice;
 
 impl From<DockerError> for Failure {
     fn from(error: DockerError) -> Self {
-        let unreachable = |code, why: String, fix: &str| {
+        let unreachable = |code, why: String, fix: String| {
             Failure::new(Exit::NoDocker, code, "Docker is not reachable")
                 .why(why)
                 .fix(fix)
@@ -17,19 +17,22 @@ impl From<DockerError> for Failure {
             DockerError::Context(_) => unreachable(
                 "dockerContext",
                 message,
-                "choose another with DOCKER_CONTEXT or 'docker context use'",
+                "choose another with DOCKER_CONTEXT or 'docker context use'".to_owned(),
             ),
-            DockerError::NoSocket(_) => unreachable(
-                "dockerNotFound",
-                message,
-                "install and start Docker, or choose servers: --redis HOST:PORT or none, \
-                 --rabbitmq HOST:PORT or embedded",
-            ),
-            DockerError::NotPermitted(_) => {
-                unreachable("dockerNotPermitted", message, advice::PERMIT_DOCKER)
+            DockerError::NoSocket(socket) => {
+                let start = starting(&socket).unwrap_or("install and start Docker");
+                let fix = format!(
+                    "{start}, or choose servers: --redis HOST:PORT or none, \
+                     --rabbitmq HOST:PORT or embedded"
+                );
+                unreachable("dockerNotFound", message, fix)
             }
-            DockerError::NotRunning { .. } => {
-                unreachable("dockerNotRunning", message, advice::START_DOCKER)
+            DockerError::NotPermitted(_) => {
+                unreachable("dockerNotPermitted", message, advice::PERMIT_DOCKER.into())
+            }
+            DockerError::NotRunning { host, .. } => {
+                let start = starting(&host).unwrap_or(advice::START_DOCKER);
+                unreachable("dockerNotRunning", message, start.into())
             }
             DockerError::Image { image, error } => {
                 let (why, fix) = explain_pull(&error);
@@ -47,6 +50,32 @@ impl From<DockerError> for Failure {
             DockerError::Refused { .. } => Failure::new(Exit::Failed, "docker", message),
         }
     }
+}
+
+/// How to start an engine whose address shows that it is not the system's own Docker.
+fn starting(address: &str) -> Option<&'static str> {
+    let has = |part: &str| address.contains(part);
+    Some(if has("podman-machine") {
+        "start it: podman machine start"
+    } else if has("podman") && has("/run/user/") {
+        "start it: systemctl --user start podman.socket"
+    } else if has("podman") {
+        "start it: sudo systemctl start podman.socket"
+    } else if has("/run/user/") {
+        "start it: systemctl --user start docker"
+    } else if has("/.colima/") {
+        "start it: colima start"
+    } else if has("/.orbstack/") {
+        "start OrbStack"
+    } else if has("/.rd/") {
+        "start Rancher Desktop"
+    } else if has("/.docker/desktop/") {
+        "start Docker Desktop: systemctl --user start docker-desktop"
+    } else if has("tcp://") || has("ssh://") {
+        "check the address, and start Docker there"
+    } else {
+        return None;
+    })
 }
 
 /// Plain words for the engine's, which name neither the cause nor the fix.
