@@ -1,10 +1,10 @@
 //! A board that a thousand clients hear, paced, while somebody attacks the hub with messages: what
 //! is lost, how late the board is, what the hub's memory does, and whether it stays ready.
 
-use crate::amqp::{Amqp, headers, type_header};
+use crate::amqp::{Amqp, EXCHANGE, KEY, headers, type_header};
 use crate::crowd::{Crowd, Probe, open};
 use crate::hostile;
-use crate::publisher::{Pace, publish};
+use crate::publisher::{Pace, drain, publish};
 use crate::server::{Server, ready};
 use harmony::connection_string::amqp::BrokerAddress;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,15 +42,22 @@ fn late(server: &Server, crowd: &Crowd, address: &BrokerAddress, board: &str) ->
     latencies[latencies.len() * 99 / 100]
 }
 
+/// A message, and the exchange and key it goes to.
+struct Shot<'a> {
+    to: (&'a str, &'a [u8]),
+    properties: &'a [u8],
+    body: &'a [u8],
+}
+
 /// Sends a message over and over until told to stop; how many in a second it became.
-fn attack(port: u16, properties: &[u8], body: &[u8], stop: &AtomicBool) -> f64 {
+fn attack(port: u16, shot: &Shot<'_>, stop: &AtomicBool) -> f64 {
     let pause = EVERY.max(Duration::from_secs_f64(
-        body.len() as f64 / BYTES_A_SECOND as f64,
+        shot.body.len() as f64 / BYTES_A_SECOND as f64,
     ));
     let mut publisher = Amqp::connect(port, "/", "guest", "guest");
     let (began, mut sent) = (Instant::now(), 0);
     while !stop.load(Ordering::Relaxed) {
-        publisher.publish(properties, body);
+        publisher.publish_to(shot.to.0, shot.to.1, shot.properties, shot.body);
         sent += 1;
         let due = began + pause * sent;
         std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
@@ -68,14 +75,43 @@ fn unready(address: &str, stop: &AtomicBool) -> usize {
     count
 }
 
-/// Attacks one hub in every way, one after the other, and prints a line for each.
+/// How late the board is while messages are shot, how many in a second they are, and how often the
+/// hub was not ready.
+fn under_fire(
+    server: &Server,
+    crowd: &Crowd,
+    address: &BrokerAddress,
+    board: &str,
+    shot: &Shot<'_>,
+) -> (f64, f64, usize) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let attacking = scope.spawn(|| attack(address.endpoint.port, shot, &stop));
+        let looking = scope.spawn(|| unready(&server.address, &stop));
+        let late = late(server, crowd, address, board);
+        stop.store(true, Ordering::Relaxed);
+        let rate = attacking.join().expect("a publisher");
+        (late, rate, looking.join().expect("a look"))
+    })
+}
+
+/// Attacks one hub in every way, one after the other, and prints a line for each. `beside` is what
+/// the same messages cost this machine when another queue takes them, and the hub does not.
 pub fn attacked(server: &Server, connections: usize, address: &BrokerAddress, board: &str) {
     let boards = [board.to_owned()];
     let crowd = Crowd::of(open(&server.address, &boards, connections), connections);
     late(server, &crowd, address, board); // warm
     println!(
-        "{:<42}{:>10}{:>10}{:>12}{:>12}{:>7}{:>12}{:>11}",
-        "attack", "bytes", "a second", "p99 before", "p99 under", "lost", "MB more", "not ready"
+        "{:<42}{:>10}{:>10}{:>12}{:>12}{:>12}{:>7}{:>12}{:>11}",
+        "attack",
+        "bytes",
+        "a second",
+        "p99 before",
+        "p99 beside",
+        "p99 under",
+        "lost",
+        "MB more",
+        "not ready"
     );
     let good = |name: &'static str| headers(&[type_header(name)]);
     // Good ones, to a board that nobody hears.
@@ -85,23 +121,28 @@ pub fn attacked(server: &Server, connections: usize, address: &BrokerAddress, bo
     let by_headers = by_headers.map(|(name, properties)| (name, properties, title.clone()));
     let by_bodies = hostile::bodies().into_iter();
     let by_bodies = by_bodies.map(|(name, notification, body)| (name, good(notification), body));
-    let port = address.endpoint.port;
+    let elsewhere = drain(address.endpoint.port);
     for (name, properties, body) in by_headers.chain(by_bodies) {
+        let shot = |to| Shot {
+            to,
+            properties: &properties,
+            body: body.as_bytes(),
+        };
         let before = late(server, &crowd, address, board);
+        let (beside, _, _) = under_fire(
+            server,
+            &crowd,
+            address,
+            board,
+            &shot(("", elsewhere.as_bytes())),
+        );
         let at_rest = server.memory();
         server.forget_peak();
-        let stop = AtomicBool::new(false);
-        let (under, rate, unready) = std::thread::scope(|scope| {
-            let attacking = scope.spawn(|| attack(port, &properties, body.as_bytes(), &stop));
-            let looking = scope.spawn(|| unready(&server.address, &stop));
-            let under = late(server, &crowd, address, board);
-            stop.store(true, Ordering::Relaxed);
-            let rate = attacking.join().expect("a publisher");
-            (under, rate, looking.join().expect("a look"))
-        });
+        let (under, rate, unready) =
+            under_fire(server, &crowd, address, board, &shot((EXCHANGE, KEY)));
         let more = server.peak() - at_rest;
         println!(
-            "{name:<42}{:>10}{rate:>10.0}{before:>12.1}{under:>12.1}{:>7}{:>12.1}{unready:>11}",
+            "{name:<42}{:>10}{rate:>10.0}{before:>12.1}{beside:>12.1}{under:>12.1}{:>7}{:>12.1}{unready:>11}",
             body.len() + properties.len(),
             0, // else the crowd would have waited in vain
             more / 1e3

@@ -2,6 +2,8 @@
 
 use harmony::broker::{Broker, BrokerError};
 use harmony::connection_string::amqp::BrokerAddress;
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
+use lapin::{Connection, ConnectionProperties};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -89,4 +91,46 @@ pub fn consume(address: &BrokerAddress, messages: usize) -> Receiver<()> {
     });
     consuming.recv().expect("a consumer");
     receiver
+}
+
+/// A queue whose messages somebody takes and forgets; its name.
+pub fn drain(port: u16) -> String {
+    let (ready, consuming) = sync_channel(0);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let uri = format!("amqp://127.0.0.1:{port}/%2f");
+            let properties = ConnectionProperties::default();
+            let connection = Connection::connect(&uri, properties)
+                .await
+                .expect("RabbitMQ");
+            let channel = connection.create_channel().await.expect("a channel");
+            let own = QueueDeclareOptions {
+                exclusive: true,
+                ..QueueDeclareOptions::default()
+            };
+            let queue = channel
+                .queue_declare("".into(), own, Default::default())
+                .await
+                .expect("a queue");
+            let at_once = BasicConsumeOptions {
+                no_ack: true,
+                ..BasicConsumeOptions::default()
+            };
+            let name = queue.name().to_string();
+            let taken = channel.basic_consume(
+                name.as_str().into(),
+                "drain".into(),
+                at_once,
+                Default::default(),
+            );
+            let mut taken = taken.await.expect("a consumer");
+            ready.send(name).expect("somebody who waits");
+            while futures_util::StreamExt::next(&mut taken).await.is_some() {}
+        });
+    });
+    consuming.recv().expect("a queue")
 }
