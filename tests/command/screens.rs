@@ -1,6 +1,8 @@
 //! Every screen of the wizard, the advanced part included, at three widths: nothing is cut, torn or
 //! out of sight. `HARMONY_SCREENS=1 cargo test command::screens -- --nocapture` prints them.
 
+mod walk;
+
 use super::bare::Down;
 use super::docker::{docker, down, leftovers};
 use super::setup::{made, wizard};
@@ -11,105 +13,11 @@ use crate::harness::{Folder, unique};
 use harmony::schema::interview::questions;
 use harmony::schema::question::{AnswerKind, SettingQuestion};
 use harmony::schema::{self, Application};
-use std::fmt::Write;
-use std::time::Instant;
+use walk::Walk;
 
 const WIDTHS: [u16; 3] = [60, 80, 140];
 /// What the short way asks for.
 const SHORT_WAY: [&str; 6] = ["redis", "rabbitmq", "hub", "hubUrl", "logLevel", "settings"];
-
-/// A wizard whose every screen is looked at before a key is pressed.
-struct Walk {
-    terminal: Terminal,
-    columns: u16,
-    screens: String,
-    presses: usize,
-    began: Instant,
-}
-
-impl Walk {
-    fn new(terminal: Terminal, columns: u16) -> Self {
-        Walk {
-            terminal,
-            columns,
-            screens: String::new(),
-            presses: 0,
-            began: Instant::now(),
-        }
-    }
-
-    /// Waits until all texts are on one screen, checks it, and presses keys.
-    fn step(&mut self, texts: &[&str], keys: &[&str]) {
-        self.terminal.sees_all_words(texts);
-        let screen = self.terminal.screen();
-        let torn = (0..24).find(|row| screen.row_wrapped(*row));
-        let text = self.terminal.text();
-        assert_eq!(torn, None, "a row is wider than {}:\n{text}", self.columns);
-        let ruler = "-".repeat(self.columns.into());
-        let _ = writeln!(self.screens, "{}\n{ruler}", text.trim_end());
-        self.presses += keys.len();
-        self.terminal.press(&keys.concat());
-    }
-
-    /// Opens every question of a form and goes back from each.
-    fn sweep(&mut self, questions: &[SettingQuestion]) {
-        for (place, question) in questions.iter().enumerate() {
-            let keys: &[&str] = if place == 0 { &[ENTER] } else { &[DOWN, ENTER] };
-            // The list is there once its mark stands before the question that was left.
-            let marked = questions[place.saturating_sub(1)].label();
-            let marked = format!("> {}", marked.chars().take(8).collect::<String>());
-            let hint = "Type to filter, Enter to edit, Esc when you are done.";
-            self.step(&[hint, &marked], keys);
-            let texts = seen(question);
-            let texts: Vec<_> = texts.iter().map(String::as_str).collect();
-            self.step(&texts, &[ESCAPE]);
-        }
-        self.step(&["Type to filter"], &[ESCAPE]);
-    }
-
-    /// How it ended; prints the screens where that is wanted.
-    fn end(self) -> i32 {
-        let Walk {
-            terminal,
-            columns,
-            screens,
-            presses,
-            began,
-        } = self;
-        let ended = terminal.end();
-        if std::env::var_os("HARMONY_SCREENS").is_some() {
-            let seconds = began.elapsed().as_secs_f64();
-            eprintln!(
-                "== {columns} columns\n{screens}{}\n",
-                ended.screen.trim_end()
-            );
-            eprintln!("== {columns} columns: {presses} key presses, {seconds:.1} s\n");
-        }
-        ended.code
-    }
-}
-
-/// What must be seen of a question: what it is about, what helps to answer it, what may be chosen.
-fn seen(question: &SettingQuestion) -> Vec<String> {
-    let mut texts = vec![question.description.clone()];
-    match &question.kind {
-        AnswerKind::List(_) | AnswerKind::Map(_) => texts.push("add".into()),
-        kind => {
-            let default = question
-                .default
-                .iter()
-                .filter(|default| !default.is_empty());
-            texts.extend(default.map(|default| format!("Default: {default}.")));
-            if let AnswerKind::Choice { choices, .. } = kind {
-                texts.extend(choices.iter().map(|choice| choice.label.clone()));
-                texts.push("not set (default:".into());
-            }
-        }
-    }
-    texts.push(format!("? {}", question.label()));
-    texts.retain(|text| !text.is_empty());
-    texts
-}
 
 /// What is asked about how the services run.
 fn request_questions() -> Vec<SettingQuestion> {

@@ -1,5 +1,7 @@
 //! The wizard on a real pseudo-terminal: every question, every way out, and what it leaves behind.
 
+mod poor;
+
 use super::bare::{Down, json};
 use crate::harness::program::{harmony, run, text};
 use crate::harness::services::{Part, has};
@@ -243,125 +245,6 @@ fn control_c_at_any_question_leaves_the_terminal_and_the_files_as_they_were() {
         );
         assert_eq!(folder.read(HUB), before);
     }
-}
-
-#[test]
-fn poor_terminals_will_do() {
-    let narrow = Shape::columns(40);
-    let dumb = Shape {
-        term: "dumb",
-        ..Shape::columns(100)
-    };
-    for shape in [dumb, narrow, Shape::columns(100)] {
-        let term = shape.term;
-        let folder = Folder::new();
-        made(&folder);
-        let mut terminal = wizard(&folder, &["--dry-run", "--color", "never"], shape);
-        for question in [
-            "none: one",
-            "none: not",
-            "Hub address",
-            "not started",
-            "Start now",
-        ] {
-            terminal.answer(question, "\r");
-        }
-        terminal.sees("launch");
-        let Ended {
-            code,
-            bytes: transcript,
-            ..
-        } = terminal.end();
-        assert_eq!(code, 0, "{term}: {transcript}");
-        assert!(
-            ["\x1b[31m", "\x1b[32m", "\x1b[36m"]
-                .iter()
-                .all(|colour| !transcript.contains(colour)),
-            "{term} was sent colour: {transcript:?}"
-        );
-        assert!(
-            term != "dumb" || !transcript.contains('\x1b'),
-            "{transcript:?}"
-        );
-    }
-}
-
-#[test]
-fn where_nobody_can_be_asked_the_missing_answers_flag_is_named() {
-    let folder = Folder::new();
-    made(&folder);
-    let refused = run(harmony(folder.path()).args(["setup", "--redis", "none", "--json"]));
-    let answer: Value = serde_json::from_slice(&refused.stdout).expect("JSON");
-    assert_eq!(
-        (refused.status.code(), &answer["error"]["code"]),
-        (Some(2), &"answerMissing".into())
-    );
-    assert!(
-        answer["error"]["message"]
-            .as_str()
-            .is_some_and(|message| message.contains("--rabbitmq")),
-        "{answer}"
-    );
-}
-
-#[test]
-fn answers_files_are_checked_and_flags_win_over_them() {
-    let folder = Folder::new();
-    let url = made(&folder);
-    folder.write(
-        "wrong.json",
-        "{\n  \"redis\": \"none\",\n  \"rabitmq\": \"embedded\",\n  \"hubUrl\": \"ftp://x\"\n}",
-    );
-    let refused =
-        run(harmony(folder.path()).args(["setup", "--yes", "--json", "--answers", "wrong.json"]));
-    let answer: Value = serde_json::from_slice(&refused.stdout).expect("JSON");
-    assert_eq!(
-        (refused.status.code(), &answer["error"]["code"]),
-        (Some(3), &"settingsInvalid".into())
-    );
-    let why = answer["error"]["why"].as_str().expect("reasons");
-    assert!(
-        why.contains("wrong.json:3:14: rabitmq: no such answer is known; did you mean rabbitmq?"),
-        "{why}"
-    );
-    assert!(why.contains("wrong.json:4:13: hubUrl"), "{why}");
-
-    folder.write("answers.json", "{ \"redis\": \"none\", \"rabbitmq\": \"embedded\", \"logLevel\": \"Debug\", /* as before */ \"hub\": \"process\" }");
-    let planned = |arguments: &[&str]| {
-        json(
-            harmony(folder.path())
-                .args([
-                    "up",
-                    "--dry-run",
-                    "--answers",
-                    "answers.json",
-                    "--hub-url",
-                    &url,
-                ])
-                .args(arguments),
-        )
-    };
-    assert_eq!(planned(&[])["changes"], 2);
-    let steps = planned(&["--hub", "none"]);
-    assert!(
-        steps["steps"]
-            .as_array()
-            .expect("steps")
-            .iter()
-            .all(|step| step["action"] != "launch"),
-        "{steps}"
-    );
-
-    let missing = run(harmony(folder.path()).args([
-        "up",
-        "--yes",
-        "--redis",
-        "127.0.0.1:1",
-        "--redis-password-env",
-        "NO_SUCH_VARIABLE",
-    ]));
-    assert_eq!(missing.status.code(), Some(2));
-    assert!(text(&missing.stderr).contains("NO_SUCH_VARIABLE"));
 }
 
 /// Answers the four questions of the short way with their defaults.

@@ -19,7 +19,7 @@ pub const SKIPPED: &[(&str, &str)] = &[
         "browsers on Linux have stores of their own; Windows has one store for all",
     ),
     (
-        "command::setup::poor_terminals_will_do",
+        "command::setup::poor::poor_terminals_will_do",
         "Wine draws the console itself, with escape sequences and colours of its own",
     ),
     (

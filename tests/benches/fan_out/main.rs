@@ -17,6 +17,7 @@
 mod amqp;
 mod attacks;
 mod crowd;
+mod figures;
 mod fleet;
 #[allow(dead_code)]
 #[path = "../../harness/hostile.rs"]
@@ -25,129 +26,24 @@ mod plain_loop;
 mod publisher;
 mod server;
 
-use crate::crowd::{Crowd, Probe, idle_with_tls, open};
+use crate::crowd::{Crowd, open};
+use crate::figures::{measure, memory_with_tls};
 use crate::fleet::{LISTEN, fleet, listen};
 use crate::plain_loop::{READ_FROM, plain_loop, read_from};
-use crate::publisher::{Pace, consume, message, publish};
+use crate::publisher::{Pace, consume, message, publish, wait_for_consumer};
 use crate::server::{Server, start};
 use harmony::connection_string::Endpoint;
 use harmony::connection_string::amqp::BrokerAddress;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustls::pki_types::CertificateDer;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-
-struct Figures {
-    /// Microseconds of the server's processor a delivery.
-    paced: f64,
-    burst: f64,
-    groups: f64,
-    /// Milliseconds from publishing to hearing, paced: half of all messages, and all but a
-    /// hundredth.
-    median: f64,
-    late: f64,
-    /// Thousands of deliveries a second, from RabbitMQ to the clients, as fast as it goes.
-    throughput: f64,
-    /// Kilobytes a connection.
-    memory: f64,
-    /// Connections opened in a second of the server's processor.
-    opening: f64,
-    at_rest: f64,
-}
 
 /// Boards of the bench: one that all listen to, and a hundred small ones.
 fn boards(count: usize) -> Vec<String> {
     (0..count)
         .map(|number| format!("420371f9-ea23-46de-9ce3-{number:012x}"))
         .collect()
-}
-
-/// Clients among the crowd that note when they hear what.
-const PROBES: usize = 5;
-
-/// Runs one server through all loads.
-fn measure(server: &Server, connections: usize, address: &BrokerAddress) -> Figures {
-    let (one, hundred) = (&boards(101)[..1], &boards(101)[1..]);
-    let (at_rest, cpu) = (server.memory(), server.cpu());
-    let (mut streams, mut probes) = (Vec::new(), Vec::new());
-    for _ in 0..PROBES {
-        // Who joined first may be served first.
-        streams.extend(open(&server.address, one, connections / PROBES));
-        probes.push(Probe::start(server, &one[0]));
-    }
-    let crowd = Crowd::of(streams, connections / PROBES * PROBES);
-    let opening = connections as f64 / (server.cpu() - cpu).max(0.01);
-    let memory = (server.memory() - at_rest) / connections as f64;
-    crowd.hears(server, 20, || {
-        publish(
-            address,
-            one,
-            20,
-            Pace::Every(Duration::from_millis(20)),
-            &mut Vec::new(),
-        )
-    }); // warm
-    let mut published = Vec::new();
-    let (paced, _) = crowd.hears(server, 250, || {
-        publish(
-            address,
-            one,
-            250,
-            Pace::Every(Duration::from_millis(20)),
-            &mut published,
-        )
-    });
-    let mut latencies: Vec<_> = probes
-        .into_iter()
-        .flat_map(|probe| probe.latencies(20, &published))
-        .collect();
-    latencies.sort_by(f64::total_cmp);
-    let (median, late) = (
-        latencies[latencies.len() / 2],
-        latencies[latencies.len() * 99 / 100],
-    );
-    let (burst, _) = crowd.hears(server, 400, || {
-        publish(address, one, 400, Pace::AtOnce, &mut Vec::new())
-    });
-    let (_, seconds) = crowd.hears(server, 3000, || {
-        publish(address, one, 3000, Pace::AtOnce, &mut Vec::new())
-    });
-    let throughput = 3000.0 * connections as f64 / seconds / 1e3;
-    let groups = Crowd::at(&server.address, hundred, connections * 2 / 100);
-    let (groups, _) = groups.hears(server, 6000, || {
-        publish(
-            address,
-            hundred,
-            6000,
-            Pace::Every(Duration::from_micros(500)),
-            &mut Vec::new(),
-        )
-    });
-    Figures {
-        paced,
-        burst,
-        groups,
-        median,
-        late,
-        throughput,
-        memory,
-        opening,
-        at_rest,
-    }
-}
-
-/// Kilobytes of a connection with TLS.
-fn memory_with_tls(
-    server: &Server,
-    connections: usize,
-    certificate: &CertificateDer<'static>,
-) -> f64 {
-    let before = server.memory();
-    let idle = idle_with_tls(server, &boards(1)[0], connections, certificate);
-    let memory = (server.memory() - before) / connections as f64;
-    drop(idle);
-    memory
 }
 
 /// The plain loop, told by the same messages from RabbitMQ: (paced, burst). No hub may run beside
@@ -325,11 +221,12 @@ fn main() {
     if arguments.first().is_some_and(|first| first == "attacked") {
         return attacks::attacked(&ours("http"), 1000, &address, &boards(1)[0]);
     }
-    let tls = |server: Server| memory_with_tls(&server, connections, made.cert.der());
-    let (ours, ours_with_tls) = (
-        measure(&ours("http"), connections, &address),
-        tls(ours("https")),
-    );
+    let measure = |server: &dyn Fn(&'static str) -> Server| {
+        let mut figures = measure(&server("http"), connections, &address);
+        figures.memory_with_tls = memory_with_tls(&server("https"), connections, made.cert.der());
+        figures
+    };
+    let ours = measure(&ours);
     let (paced, burst) =
         told_by_the_same_messages(connections, &address, 250, Duration::from_millis(20));
     println!(
@@ -345,89 +242,10 @@ fn main() {
                     .arg(peer.join("refhub/refhub.dll"))
                     .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1");
                 let server = start(command, scheme, &settings);
-                std::thread::sleep(Duration::from_secs(3)); // it says nowhere when it consumes
+                wait_for_consumer(&address); // it says nowhere when it consumes
                 server
             };
-            (
-                measure(&theirs("http"), connections, &address),
-                tls(theirs("https")),
-            )
+            measure(&theirs)
         });
-    let row = |name: &str, ours: f64, theirs: Option<f64>, plain: Option<f64>| {
-        let cell = |value: Option<f64>| {
-            value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
-        };
-        let ratio = theirs.map_or_else(String::new, |theirs| {
-            format!("{:>9.2}x of .NET", ours / theirs)
-        });
-        let floor = plain.map_or_else(String::new, |plain| {
-            format!("{:>7.2}x of the loop", ours / plain)
-        });
-        println!(
-            "{name:<34}{ours:>12.2}{:>12}{:>12}{ratio}{floor}",
-            cell(theirs),
-            cell(plain)
-        );
-    };
-    let of = |pick: fn(&Figures) -> f64| theirs.as_ref().map(|(figures, _)| pick(figures));
-    row(
-        "paced, 50 a second (us)",
-        ours.paced,
-        of(|figures| figures.paced),
-        Some(paced),
-    );
-    row(
-        "burst of 400 at once (us)",
-        ours.burst,
-        of(|figures| figures.burst),
-        Some(burst),
-    );
-    row(
-        "100 groups, 2,000 a second (us)",
-        ours.groups,
-        of(|figures| figures.groups),
-        None,
-    );
-    row(
-        "paced, median (ms)",
-        ours.median,
-        of(|figures| figures.median),
-        None,
-    );
-    row(
-        "paced, 99th of 100 (ms)",
-        ours.late,
-        of(|figures| figures.late),
-        None,
-    );
-    row(
-        "throughput (1,000 a second)",
-        ours.throughput,
-        of(|figures| figures.throughput),
-        None,
-    );
-    row(
-        "memory a connection (KB)",
-        ours.memory,
-        of(|figures| figures.memory),
-        None,
-    );
-    row(
-        "memory a connection, TLS (KB)",
-        ours_with_tls,
-        theirs.as_ref().map(|(_, tls)| *tls),
-        None,
-    );
-    row(
-        "memory at rest (MB)",
-        ours.at_rest / 1024.0,
-        of(|figures| figures.at_rest / 1024.0),
-        None,
-    );
-    row(
-        "opened a processor second",
-        ours.opening,
-        of(|figures| figures.opening),
-        None,
-    );
+    figures::show(&ours, theirs.as_ref(), [paced, burst]);
 }

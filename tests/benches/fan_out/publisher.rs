@@ -61,6 +61,26 @@ pub fn publish(
     });
 }
 
+/// Returns once a hub takes the messages.
+pub fn wait_for_consumer(address: &BrokerAddress) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    runtime.block_on(async {
+        let broker = Broker::connect(address, "bench", Duration::from_secs(10))
+            .await
+            .expect("RabbitMQ");
+        broker.declare().await.expect("a queue");
+        while broker.consumers().await.expect("a look") == 0 {
+            assert!(Instant::now() < deadline, "no hub consumes");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        broker.close().await;
+    });
+}
+
 /// Says when one of so many messages has come, as a hub takes them.
 pub fn consume(address: &BrokerAddress, messages: usize) -> Receiver<()> {
     let (ready, consuming) = sync_channel(0);

@@ -1,7 +1,8 @@
 //! What is published on Redis, well made and not: both hubs tell their clients the same of it, and
 //! answer the same.
 
-use super::{packed, wanted};
+use super::message_pack_messages::packed;
+use super::wanted;
 use crate::harness::Random;
 use crate::harness::program::Conformance;
 use crate::harness::raw::{Frame, WebSocket, connect};

@@ -18,7 +18,8 @@
 mod made;
 mod wire;
 
-use super::{CUT, Cases, compare, json_message, message_pack_message, wanted};
+use super::message_pack_messages::message_pack_message;
+use super::{CUT, Cases, compare, wanted};
 use crate::harness::Random;
 use crate::harness::services::{Part, has};
 use made::{QUESTION, broken_bytes, handshake, json_answer, one_json_message, packed_answer};

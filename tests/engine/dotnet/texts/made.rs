@@ -1,6 +1,6 @@
 //! Handshakes, messages and answers, good ones and such that are broken.
 
-use super::json_message;
+use crate::engine::dotnet::json_messages::json_message;
 use crate::harness::Random;
 use rmp_serde::encode::to_vec_named as pack;
 
