@@ -2,6 +2,7 @@
 
 use super::checkouts::{new_layout, old_layout};
 use crate::harness::program::{harmony, run, text};
+use crate::harness::services::is_root;
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
@@ -213,7 +214,7 @@ fn docker_that_is_not_there_not_running_or_not_permitted_is_told_apart() {
     );
     let said = fails_with(&folder, &up, &[("DOCKER_CONTEXT", "nope")]);
     assert_eq!((said.exit, said.code.as_str()), (Some(6), "dockerContext"));
-    if rustix::process::geteuid().is_root() && Path::new("/usr/bin/setpriv").exists() {
+    if is_root() && Path::new("/usr/bin/setpriv").exists() {
         // As another user, before a socket that only root may use.
         let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("root.sock"))
             .expect("a socket");

@@ -2,7 +2,7 @@
 
 use crate::harness::installation::{Installation, docker};
 use crate::harness::program::{HARMONY, Program, run, text};
-use crate::harness::services::{Part, has, registry};
+use crate::harness::services::{Part, has, is_root, registry};
 use crate::harness::ways::way_to;
 use crate::harness::{Folder, free_port, unique, wait_for};
 use serde_json::Value;
@@ -100,7 +100,8 @@ fn a_slow_pull_tells_its_bytes_and_can_be_left() {
 #[test]
 #[ignore = "needs Docker: run tests/run"]
 fn an_engine_without_room_is_told_so() {
-    if !has("an_engine_without_room_is_told_so", &[Part::Docker]) {
+    const TEST: &str = "an_engine_without_room_is_told_so";
+    if !has(TEST, &[Part::Docker, Part::Root]) {
         return;
     }
     let here = Installation::new();
@@ -216,7 +217,12 @@ fn settings_on_a_full_disk_stay_as_they_are() {
     let output = run(Command::new("unshare")
         .current_dir(folder.path())
         .env("HOME", folder.path().join("home"))
-        .args(["--mount", "bash", "-c", &script]));
+        .args(if is_root() {
+            &["--mount"][..]
+        } else {
+            &["--mount", "--map-root-user"]
+        })
+        .args(["bash", "-c", &script]));
     let out = text(&output.stdout);
     assert!(output.status.success(), "{out}{}", text(&output.stderr));
     assert!(
@@ -237,7 +243,7 @@ fn settings_on_a_full_disk_stay_as_they_are() {
 fn a_user_without_the_docker_group_is_told_which_to_join() {
     if !has(
         "a_user_without_the_docker_group_is_told_which_to_join",
-        &[Part::Docker],
+        &[Part::Docker, Part::Root],
     ) {
         return;
     }

@@ -3,7 +3,7 @@
 use crate::command::bare::json;
 use crate::command::docker::{down, with};
 use crate::harness::program::{Program, run, text};
-use crate::harness::services::{Part, has, registry};
+use crate::harness::services::{Part, has, is_root, registry};
 use crate::harness::{Folder, free_port, unique, wait_for};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -29,7 +29,9 @@ fn sshd(folder: &Folder) -> (Program, u16) {
     let configuration = folder.write("keys/sshd_config", &format!(
         "ListenAddress 127.0.0.1:{port}\nHostKey {keys}/server\nAuthorizedKeysFile {keys}/authorized\nStrictModes no\nUsePAM no\nPidFile none\nPasswordAuthentication no\n"
     ));
-    std::fs::create_dir_all("/run/sshd").expect("the folder that sshd asks for");
+    if is_root() {
+        std::fs::create_dir_all("/run/sshd").expect("the folder that sshd asks for");
+    }
     let program = Program::start(
         Command::new("/usr/sbin/sshd")
             .args(["-D", "-e", "-f"])
@@ -56,11 +58,15 @@ fn an_engine_behind_ssh_is_used_like_a_near_one() {
     }
     let (folder, instance) = (Folder::new(), unique("t"));
     let (_sshd, port) = sshd(&folder);
+    let user = text(&run(Command::new("id").arg("-un")).stdout);
     let path = std::env::var("PATH").expect("a path");
     let path = format!("{}:{path}", folder.path().join("bin").display());
     let by_ssh = |mut command: Command| {
         command
-            .env("DOCKER_HOST", format!("ssh://root@127.0.0.1:{port}"))
+            .env(
+                "DOCKER_HOST",
+                format!("ssh://{}@127.0.0.1:{port}", user.trim()),
+            )
             .env("PATH", &path);
         command
     };

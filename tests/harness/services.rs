@@ -31,6 +31,8 @@ pub enum Part {
     Certutil,
     Wine,
     Podman,
+    /// The rights to mount, and to be somebody else.
+    Root,
 }
 
 impl Part {
@@ -52,6 +54,7 @@ impl Part {
             Part::Peer => super::program::peer().is_some(),
             Part::Ssh => std::path::Path::new("/usr/sbin/sshd").exists(),
             Part::Wine => std::env::var_os("HARMONY_TEST_WINDOWS").is_some(),
+            Part::Root => is_root(),
         };
         if here {
             return Ok(());
@@ -77,8 +80,19 @@ impl Part {
             Part::Ssh => "sshd is not installed; tests/run installs it on Debian, as root",
             Part::Wine => "the Windows program was not built; tests/run does, on Debian, as root",
             Part::Peer => "the .NET peer is not here; HARMONY_PEER names its folder",
+            Part::Root => "root may mount and be another user, this user may not",
         })
     }
+}
+
+#[cfg(unix)]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(windows)]
+pub fn is_root() -> bool {
+    false
 }
 
 fn is_on_path(program: &str) -> bool {

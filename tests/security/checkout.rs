@@ -2,6 +2,7 @@
 //! take memory.
 
 use crate::harness::program::{HARMONY, harmony, run, text};
+use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::io::Write;
@@ -239,7 +240,8 @@ fn an_excerpt_still_shows_where_the_fault_is() {
 
 #[test]
 fn a_checkout_of_another_user_is_refused_until_it_is_trusted() {
-    if !rustix::process::geteuid().is_root() {
+    const TEST: &str = "a_checkout_of_another_user_is_refused_until_it_is_trusted";
+    if !has(TEST, &[Part::Root]) {
         return;
     }
     let folder = checkout();
