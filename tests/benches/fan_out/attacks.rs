@@ -4,7 +4,7 @@
 use crate::amqp::{Amqp, EXCHANGE, KEY, headers, type_header};
 use crate::crowd::{Crowd, Probe, open};
 use crate::hostile;
-use crate::publisher::{Pace, drain, publish};
+use crate::publisher::{KEPT, Pace, drain, forget, publish};
 use crate::server::{Server, ready};
 use harmony::connection_string::amqp::BrokerAddress;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_millis(10);
 const PACE: Duration = Duration::from_millis(50);
+const CLIENTS: usize = 1000;
 const MESSAGES: usize = 200;
 const PROBES: usize = 5;
 /// What one message may cost the hub's memory, and with it what a hundred in a second may.
@@ -42,11 +43,18 @@ fn late(server: &Server, crowd: &Crowd, address: &BrokerAddress, board: &str) ->
     latencies[latencies.len() * 99 / 100]
 }
 
-/// A message, and the exchange and key it goes to.
+/// A message, and the exchanges and keys it goes to.
 struct Shot<'a> {
-    to: (&'a str, &'a [u8]),
+    to: &'a [(&'a str, &'a [u8])],
     properties: &'a [u8],
     body: &'a [u8],
+}
+
+/// Headers alone as properties, with the mark of a message that RabbitMQ writes down.
+fn persistent(headers: &[u8]) -> Vec<u8> {
+    let mut properties = [headers, &[2]].concat();
+    properties[0] |= 0x10;
+    properties
 }
 
 /// Sends a message over and over until told to stop; how many in a second it became.
@@ -57,7 +65,9 @@ fn attack(port: u16, shot: &Shot<'_>, stop: &AtomicBool) -> f64 {
     let mut publisher = Amqp::connect(port, "/", "guest", "guest");
     let (began, mut sent) = (Instant::now(), 0);
     while !stop.load(Ordering::Relaxed) {
-        publisher.publish_to(shot.to.0, shot.to.1, shot.properties, shot.body);
+        for (exchange, key) in shot.to {
+            publisher.publish_to(exchange, key, shot.properties, shot.body);
+        }
         sent += 1;
         let due = began + pause * sent;
         std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
@@ -96,10 +106,12 @@ fn under_fire(
 }
 
 /// Attacks one hub in every way, one after the other, and prints a line for each. `beside` is what
-/// the same messages cost this machine when another queue takes them, and the hub does not.
-pub fn attacked(server: &Server, connections: usize, address: &BrokerAddress, board: &str) {
+/// the same messages cost this machine without a hub: a plain consumer takes them, and RabbitMQ keeps
+/// a copy of each, as it does where a hub sets them aside.
+/// Only those whose names contain a text.
+pub fn attacked(server: &Server, address: &BrokerAddress, board: &str, only: &str) {
     let boards = [board.to_owned()];
-    let crowd = Crowd::of(open(&server.address, &boards, connections), connections);
+    let crowd = Crowd::of(open(&server.address, &boards, CLIENTS), CLIENTS);
     late(server, &crowd, address, board); // warm
     println!(
         "{:<42}{:>10}{:>10}{:>12}{:>12}{:>12}{:>7}{:>12}{:>11}",
@@ -118,31 +130,38 @@ pub fn attacked(server: &Server, connections: usize, address: &BrokerAddress, bo
     let nobody = "520371f9-ea23-46de-9ce3-00aeeec060a2";
     let title = format!("{{\"BoardId\":\"{nobody}\",\"CardId\":\"{nobody}\",\"Title\":\"x\"}}");
     let by_headers = hostile::headers().into_iter();
-    let by_headers = by_headers.map(|(name, properties)| (name, properties, title.clone()));
+    let by_headers = by_headers.map(|(name, properties)| (name, properties, title.clone(), false));
     let by_bodies = hostile::bodies().into_iter();
-    let by_bodies = by_bodies.map(|(name, notification, body)| (name, good(notification), body));
-    let elsewhere = drain(address.endpoint.port);
-    for (name, properties, body) in by_headers.chain(by_bodies) {
-        let shot = |to| Shot {
-            to,
+    let by_bodies =
+        by_bodies.map(|(name, notification, body)| (name, good(notification), body, true));
+    let port = address.endpoint.port;
+    let elsewhere = drain(port);
+    let attacks = by_headers.chain(by_bodies);
+    for (name, properties, body, is_large) in attacks.filter(|attack| attack.0.contains(only)) {
+        let before = late(server, &crowd, address, board);
+        // Small ones cost nothing there, and some of them a plain consumer does not survive.
+        let beside = is_large.then(|| {
+            let elsewhere = Shot {
+                to: &[("", elsewhere.as_bytes()), ("", KEPT.as_bytes())],
+                properties: &persistent(&properties),
+                body: body.as_bytes(),
+            };
+            under_fire(server, &crowd, address, board, &elsewhere).0
+        });
+        let beside = beside.map_or_else(|| "-".to_owned(), |late| format!("{late:.1}"));
+        forget(port);
+        let at_rest = server.memory();
+        server.forget_peak();
+        let here = Shot {
+            to: &[(EXCHANGE, KEY)],
             properties: &properties,
             body: body.as_bytes(),
         };
-        let before = late(server, &crowd, address, board);
-        let (beside, _, _) = under_fire(
-            server,
-            &crowd,
-            address,
-            board,
-            &shot(("", elsewhere.as_bytes())),
-        );
-        let at_rest = server.memory();
-        server.forget_peak();
-        let (under, rate, unready) =
-            under_fire(server, &crowd, address, board, &shot((EXCHANGE, KEY)));
+        let (under, rate, unready) = under_fire(server, &crowd, address, board, &here);
         let more = server.peak() - at_rest;
+        forget(port);
         println!(
-            "{name:<42}{:>10}{rate:>10.0}{before:>12.1}{beside:>12.1}{under:>12.1}{:>7}{:>12.1}{unready:>11}",
+            "{name:<42}{:>10}{rate:>10.0}{before:>12.1}{beside:>12}{under:>12.1}{:>7}{:>12.1}{unready:>11}",
             body.len() + properties.len(),
             0, // else the crowd would have waited in vain
             more / 1e3

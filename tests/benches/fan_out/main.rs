@@ -7,8 +7,8 @@
 //! server alone, read from the system, of which the loop's are those of its thread. Ours
 //! acknowledges each message after its fan-out, the .NET hub before. `fan_out scale` shows instead
 //! what a delivery costs our hub among ever more clients, as many as one process has files for, and
-//! beyond that several hubs on one Redis. `fan_out attacked` attacks it with messages while a board
-//! is heard.
+//! beyond that several hubs on one Redis. `fan_out attacked [NAME]` attacks it with messages while
+//! a board is heard.
 
 #![allow(clippy::print_stdout)] // a benchmark is there to print
 
@@ -219,7 +219,8 @@ fn main() {
         return scale(ours, &address, files - 500);
     }
     if arguments.first().is_some_and(|first| first == "attacked") {
-        return attacks::attacked(&ours("http"), 1000, &address, &boards(1)[0]);
+        let only = arguments.get(1).map_or("", String::as_str);
+        return attacks::attacked(&ours("http"), &address, &boards(1)[0], only);
     }
     let measure = |server: &dyn Fn(&'static str) -> Server| {
         let mut figures = measure(&server("http"), connections, &address);

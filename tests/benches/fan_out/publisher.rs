@@ -1,11 +1,13 @@
 //! Messages for a hub, into RabbitMQ and out of it.
 
-use harmony::broker::{Broker, BrokerError};
+use harmony::broker::{Broker, BrokerError, REJECTED_QUEUE};
 use harmony::connection_string::amqp::BrokerAddress;
-use lapin::options::{BasicConsumeOptions, QueueDeclareOptions};
-use lapin::{Connection, ConnectionProperties};
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions, QueuePurgeOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, ConnectionProperties};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
 
 /// A notification as Harmony.Api writes it.
 pub fn message(number: usize, board: &str) -> String {
@@ -29,11 +31,7 @@ pub fn publish(
     pace: Pace,
     when: &mut Vec<Instant>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let broker = Broker::connect(address, "bench", Duration::from_secs(10)).await.expect("RabbitMQ");
         let bodies: Vec<_> = (0..messages).map(|number| message(number, &boards[number % boards.len()])).collect();
         let publish = |body| broker.publish("CardTitleChanged", body);
@@ -63,12 +61,8 @@ pub fn publish(
 
 /// Returns once a hub takes the messages.
 pub fn wait_for_consumer(address: &BrokerAddress) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
     let deadline = Instant::now() + Duration::from_secs(30);
-    runtime.block_on(async {
+    runtime().block_on(async {
         let broker = Broker::connect(address, "bench", Duration::from_secs(10))
             .await
             .expect("RabbitMQ");
@@ -87,11 +81,7 @@ pub fn consume(address: &BrokerAddress, messages: usize) -> Receiver<()> {
     let (sender, receiver) = channel();
     let address = address.clone();
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
+        runtime().block_on(async {
             let broker = Broker::connect(&address, "bench", Duration::from_secs(10))
                 .await
                 .expect("RabbitMQ");
@@ -113,39 +103,65 @@ pub fn consume(address: &BrokerAddress, messages: usize) -> Receiver<()> {
     receiver
 }
 
-/// A queue whose messages somebody takes and forgets; its name.
+/// A connection of the library's own, which reads anything.
+async fn connected(port: u16) -> (Connection, Channel) {
+    let uri = format!("amqp://127.0.0.1:{port}/%2f");
+    let connection = Connection::connect(&uri, ConnectionProperties::default());
+    let connection = connection.await.expect("RabbitMQ");
+    let channel = connection.create_channel().await.expect("a channel");
+    (connection, channel)
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// Deletes what was set aside and kept, so that RabbitMQ does not work on it beside the next load.
+pub fn forget(port: u16) {
+    runtime().block_on(async {
+        let (connection, channel) = connected(port).await;
+        let options = QueuePurgeOptions::default();
+        let _ = channel.queue_purge(KEPT.into(), options).await;
+        // There is none before the first message.
+        let _ = channel.queue_purge(REJECTED_QUEUE.into(), options).await;
+        let _ = connection.close(200, "done".into()).await;
+    });
+}
+
+/// A queue like that of the messages set aside.
+pub const KEPT: &str = "harmony.bench.kept";
+
+/// A queue whose messages somebody takes and forgets; its name. Beside it, [`KEPT`].
 pub fn drain(port: u16) -> String {
     let (ready, consuming) = sync_channel(0);
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async {
-            let uri = format!("amqp://127.0.0.1:{port}/%2f");
-            let properties = ConnectionProperties::default();
-            let connection = Connection::connect(&uri, properties)
-                .await
-                .expect("RabbitMQ");
-            let channel = connection.create_channel().await.expect("a channel");
+        runtime().block_on(async {
+            let (_connection, channel) = connected(port).await;
             let own = QueueDeclareOptions {
                 exclusive: true,
                 ..QueueDeclareOptions::default()
             };
             let queue = channel
-                .queue_declare("".into(), own, Default::default())
-                .await
-                .expect("a queue");
+                .queue_declare("".into(), own, FieldTable::default())
+                .await;
+            let name = queue.expect("a queue").name().to_string();
+            let (durable, mut limits) = (QueueDeclareOptions::durable(), FieldTable::default());
+            limits.insert("x-max-length-bytes".into(), AMQPValue::LongInt(256 << 20));
+            limits.insert("x-expires".into(), AMQPValue::LongInt(600_000));
+            let kept = channel.queue_declare(KEPT.into(), durable, limits).await;
+            kept.expect("a queue");
             let at_once = BasicConsumeOptions {
                 no_ack: true,
                 ..BasicConsumeOptions::default()
             };
-            let name = queue.name().to_string();
             let taken = channel.basic_consume(
                 name.as_str().into(),
                 "drain".into(),
                 at_once,
-                Default::default(),
+                FieldTable::default(),
             );
             let mut taken = taken.await.expect("a consumer");
             ready.send(name).expect("somebody who waits");
