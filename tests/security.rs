@@ -2,6 +2,7 @@
 
 mod admin;
 mod answers;
+mod aside;
 #[cfg(unix)]
 mod broker_tls;
 mod certificate;

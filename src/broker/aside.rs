@@ -17,6 +17,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// What the queue may hold.
 const REJECTED_AT_MOST: i32 = 10_000;
 const REJECTED_BYTES: i32 = 256 << 20;
+/// Bodies that are on their way to it together, each of which is copied for that.
+const BYTES_SIDE_BY_SIDE: usize = 4 << 20;
 /// What RabbitMQ refused of the message itself.
 const REFUSED_HEADER: &str = "x-harmony-refused";
 /// What a text of ours or a publisher's may take in a header.
@@ -93,14 +95,19 @@ impl RejectedQueue {
     /// Publishes messages side by side; which of them RabbitMQ has taken.
     async fn try_all(&mut self, messages: &[(&Message, String)]) -> Result<Vec<bool>, BrokerError> {
         let broker = self.declared().await?;
-        let copies: Vec<_> = messages
-            .iter()
-            .map(|(message, reason)| copy(message, reason, Extent::Whole, None))
-            .collect();
-        let sending = copies
-            .iter()
-            .map(|(properties, body)| broker.send_refusable(body, properties.clone()));
-        let taken: Vec<_> = join_all(sending).await.iter().map(Result::is_ok).collect();
+        let (mut taken, mut rest) = (Vec::with_capacity(messages.len()), messages);
+        while !rest.is_empty() {
+            let part;
+            (part, rest) = rest.split_at(side_by_side(rest));
+            let copies = part
+                .iter()
+                .map(|(message, reason)| copy(message, reason, Extent::Whole, None));
+            let copies: Vec<_> = copies.collect();
+            let sending = copies
+                .iter()
+                .map(|(properties, body)| broker.send_refusable(body, properties.clone()));
+            taken.extend(join_all(sending).await.iter().map(Result::is_ok));
+        }
         if taken.contains(&false) {
             // A refusal closes the channel, and takes others with it.
             self.broker = None;
@@ -166,6 +173,16 @@ impl RejectedQueue {
             broker.close().await;
         }
     }
+}
+
+/// How many of the first messages are sent side by side.
+fn side_by_side(messages: &[(&Message, String)]) -> usize {
+    let mut bytes = 0;
+    let few = messages.iter().take_while(|(message, _)| {
+        bytes += message.body.len();
+        bytes <= BYTES_SIDE_BY_SIDE
+    });
+    few.count().max(1)
 }
 
 /// What is published in a message's place.

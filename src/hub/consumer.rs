@@ -6,8 +6,9 @@
 
 mod backoff;
 mod owed;
+mod unsettled;
 
-use crate::broker::aside::{RejectedQueue, SetAside};
+use crate::broker::aside::RejectedQueue;
 use crate::broker::envelope::EnvelopeReader;
 use crate::broker::message::{Damage, Header, Message};
 use crate::broker::{Broker, BrokerError};
@@ -19,8 +20,8 @@ use crate::hub::status::HubStatus;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
 use crate::signalr::server::Server;
-use backoff::{Backoff, FIRST_RETRY};
-use owed::Owed;
+use backoff::{Backoff, FIRST_RETRY, jittered};
+use owed::{BadMessage, Handled, Owed};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use unsettled::Unsettled;
 
 const CONNECTION_NAME: &str = "Harmony.SignalR";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -52,7 +54,6 @@ pub struct Consumer {
     status: Arc<HubStatus>,
     stop: CancellationToken,
     limits: NotificationLimits,
-    rejected: RejectedQueue,
     remembered: VecDeque<u64>,
     hasher: RandomState,
 }
@@ -66,7 +67,6 @@ impl Consumer {
         limits: NotificationLimits,
     ) -> Self {
         Consumer {
-            rejected: RejectedQueue::new(address.clone()),
             address,
             server,
             status,
@@ -109,7 +109,6 @@ impl Consumer {
             self.wait(jittered(backoff.pause)).await;
             backoff.pause = (backoff.pause * 2).min(LAST_RETRY);
         }
-        self.rejected.close().await;
     }
 
     /// One connection, from its beginning to its end. `Ok` when told to stop.
@@ -127,10 +126,15 @@ impl Consumer {
         let mut messages = broker.consume(PREFETCH).await?;
         tracing::info!(endpoint = %self.address.endpoint, "RabbitMQ is connected");
         self.status.set_broker(true);
+        let mut unsettled = Unsettled::new(RejectedQueue::new(self.address.clone()));
         let (mut owed, mut stopping) = (Owed::default(), false);
         loop {
-            let mut batch = tokio::select! {
+            let batch = tokio::select! {
                 batch = messages.next_batch(BATCH) => batch?,
+                settled = unsettled.settled(), if unsettled.is_busy() => {
+                    owed.add(settled?.report(&broker, &self.status).await?);
+                    continue;
+                }
                 () = tokio::time::sleep_until(owed.due), if owed.last.is_some() => {
                     owed.pay(&broker).await?;
                     // Only a message that got through shows that all is well.
@@ -144,38 +148,48 @@ impl Consumer {
                 }
             };
             if batch.is_empty() {
-                if !stopping {
-                    return Err(BrokerError::Lost("the queue was deleted".into()));
+                if stopping {
+                    break;
                 }
-                owed.pay(&broker).await?;
-                broker.close().await;
-                self.status.set_broker(false);
-                return Ok(());
+                return Err(BrokerError::Lost("the queue was deleted".into()));
             }
-            if !self.fan_out(&broker, &mut batch).await? {
-                owed.pay(&broker).await?;
-                broker.close().await;
-                return Ok(());
+            let Some(handled) = self.fan_out(batch).await else {
+                break;
+            };
+            let is_quick = handled.is_quickly_set_aside();
+            owed.add(unsettled.add(handled));
+            if is_quick {
+                unsettled
+                    .settle_all(&broker, &self.status, &mut owed)
+                    .await?;
             }
-            owed.add(batch.len(), batch.last().map(Message::tag));
             if owed.count >= ACKNOWLEDGED_AT_ONCE {
                 owed.pay(&broker).await?;
                 *backoff = Backoff::default();
             }
         }
+        unsettled
+            .settle_all(&broker, &self.status, &mut owed)
+            .await?;
+        owed.pay(&broker).await?;
+        unsettled.close().await;
+        broker.close().await;
+        self.status.set_broker(false);
+        Ok(())
     }
 
-    /// Sends a batch on. False where the hub was told to stop before it could: the broker keeps the
-    /// batch.
-    async fn fan_out(
-        &mut self,
-        broker: &Broker,
-        batch: &mut [Message],
-    ) -> Result<bool, BrokerError> {
-        let mut outgoing = Vec::with_capacity(batch.len());
-        let mut hashes = Vec::with_capacity(batch.len());
+    /// Sends a batch on. `None` where the hub was told to stop before it could: the broker keeps
+    /// the batch.
+    async fn fan_out(&mut self, mut batch: Vec<Message>) -> Option<Handled> {
+        let (count, last) = (batch.len(), batch.last().map(Message::tag));
+        let mut outgoing = Vec::with_capacity(count);
+        let mut hashes = Vec::with_capacity(count);
         let mut rejections = Vec::new();
         for (place, message) in batch.iter_mut().enumerate() {
+            // Those before a long one do not wait for it.
+            if intake::takes_long(&message.body) && !self.send(&mut outgoing, &mut hashes).await {
+                return None;
+            }
             self.status.consumed.fetch_add(1, Ordering::Relaxed);
             match self.read(message).await {
                 Ok(Outcome::Deliver {
@@ -200,43 +214,36 @@ impl Consumer {
                 Err(rejection) => rejections.push((place, rejection)),
             }
         }
-        if !outgoing.is_empty() && !self.publish(&outgoing).await {
-            return Ok(false);
+        if !self.send(&mut outgoing, &mut hashes).await {
+            return None;
         }
-        self.remembered.extend(hashes);
-        let surplus = self.remembered.len().saturating_sub(REMEMBERED);
-        self.remembered.drain(..surplus);
-        self.set_aside(broker, batch, &rejections).await?;
-        Ok(true)
+        // From the last on, so that places stay what they are.
+        let rejected = rejections.into_iter().rev();
+        let mut rejected: Vec<BadMessage> = rejected
+            .map(|(place, rejection)| (batch.swap_remove(place), rejection))
+            .collect();
+        rejected.reverse();
+        Some(Handled {
+            count,
+            last,
+            rejected,
+        })
     }
 
-    /// Sets messages of a batch aside, by their places.
-    async fn set_aside(
+    /// Publishes what is ready, and remembers it. False when told to stop before it could.
+    async fn send(
         &mut self,
-        broker: &Broker,
-        batch: &[Message],
-        rejections: &[(usize, Rejection)],
-    ) -> Result<(), BrokerError> {
-        if rejections.is_empty() {
-            return Ok(());
+        outgoing: &mut Vec<(Recipients, Broadcast)>,
+        hashes: &mut Vec<u64>,
+    ) -> bool {
+        if !outgoing.is_empty() && !self.publish(outgoing).await {
+            return false;
         }
-        let rejected: Vec<_> = rejections
-            .iter()
-            .map(|(place, rejection)| (&batch[*place], rejection.to_string()))
-            .collect();
-        let fates = self.rejected.put_all(&rejected).await?;
-        for ((fate, (_, rejection)), (message, reason)) in
-            fates.iter().zip(rejections).zip(&rejected)
-        {
-            match fate {
-                SetAside::Done => self.status.reject(rejection, reason),
-                SetAside::Refused(refused) => {
-                    self.status.discard(rejection, refused);
-                    broker.discard(message).await?;
-                }
-            }
-        }
-        Ok(())
+        outgoing.clear();
+        self.remembered.extend(hashes.drain(..));
+        let surplus = self.remembered.len().saturating_sub(REMEMBERED);
+        self.remembered.drain(..surplus);
+        true
     }
 
     async fn read(&self, message: &mut Message) -> Result<Outcome, Rejection> {
@@ -280,9 +287,4 @@ fn type_header(message: &Message) -> TypeHeader<'_> {
         Header::Text(text) => TypeHeader::Text(text),
         Header::Other => TypeHeader::NotText,
     }
-}
-
-/// A pause of half to one and a half times the given one, so that many hubs do not come at once.
-fn jittered(pause: Duration) -> Duration {
-    pause / 2 + pause * (crate::secret::arbitrary() % 256) as u32 / 256
 }

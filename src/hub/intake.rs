@@ -6,13 +6,18 @@ use std::panic::catch_unwind;
 /// Bodies over this size are read beside the tasks that deliver to clients.
 const LARGE: usize = 64 << 10;
 
+/// Whether a body is read beside the tasks that deliver to clients, which takes its time.
+pub fn takes_long(body: &[u8]) -> bool {
+    body.len() > LARGE
+}
+
 /// Reads one message; its body comes back as it was.
 pub async fn read(
     header: TypeHeader<'_>,
     body: &mut Vec<u8>,
     limits: &NotificationLimits,
 ) -> Result<Outcome, Rejection> {
-    if body.len() <= LARGE {
+    if !takes_long(body) {
         return read_here(header, body, limits);
     }
     // Without a type the body does not matter.

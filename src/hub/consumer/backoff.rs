@@ -20,3 +20,8 @@ impl Default for Backoff {
         }
     }
 }
+
+/// A pause of half to one and a half times the given one, so that many hubs do not come at once.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    pause / 2 + pause * (crate::secret::arbitrary() % 256) as u32 / 256
+}
