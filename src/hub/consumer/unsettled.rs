@@ -1,5 +1,5 @@
-//! What was fanned out and may not be acknowledged yet: bad messages are being set aside, which
-//! holds up nobody where they are long.
+//! What was fanned out and may not be acknowledged yet, because bad messages are being set aside.
+//! Good messages do not wait for long bad ones.
 
 use super::owed::{Handled, Owed};
 use crate::broker::aside::{RejectedQueue, SetAside};
@@ -14,7 +14,7 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// Counts what was set aside, and gives back what not even that was possible for.
+    /// Counts what was set aside, and drops what RabbitMQ refused to take.
     pub(super) async fn report(
         self,
         broker: &Broker,
