@@ -2,9 +2,11 @@
 
 use crate::connection_string::Endpoint;
 use crate::platform;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A proxy's response ends here, whatever it still says.
@@ -13,6 +15,65 @@ const RESPONSE_BYTES: usize = 8 << 10;
 /// A stream of bytes both ways.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+/// What may be read before it is acknowledged.
+const ACKNOWLEDGED_EVERY: usize = 16 << 10;
+
+/// A connection whose server never waits for an acknowledgement.
+///
+/// The system lets one wait for up to 40 ms, in the hope of something to send along. Over loopback,
+/// where a segment has 64 KB, one or two fill the window, and the server sends nothing meanwhile.
+struct PromptStream {
+    stream: TcpStream,
+    unacknowledged: usize,
+}
+
+impl AsyncRead for PromptStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.unacknowledged += buffer.filled().len() - before;
+        if self.unacknowledged >= ACKNOWLEDGED_EVERY {
+            platform::acknowledge(&self.stream);
+            self.unacknowledged = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for PromptStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
 
 /// Connects to a server, by a proxy where one is named; a Unix socket needs none.
 pub async fn connect(
@@ -28,7 +89,10 @@ pub async fn connect(
     if proxy.is_some() {
         ask_proxy(&mut stream, endpoint).await?;
     }
-    Ok(Box::new(stream))
+    Ok(Box::new(PromptStream {
+        stream,
+        unacknowledged: 0,
+    }))
 }
 
 /// Connects to a port of a host. `localhost` is this machine, also where neither file nor server of

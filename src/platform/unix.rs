@@ -11,12 +11,15 @@ pub use input_mode::{InputMode, has_input};
 
 use super::{Readers, nowhere};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use socket2::Socket;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Bytes that the system may hold for a connection beside those under way; it takes up to 4 MB
@@ -241,7 +244,7 @@ pub fn docker_host() -> String {
 /// Knocks at an engine's local socket; `None` where the address is of another kind.
 pub async fn connect(host: &str) -> Option<io::Result<()>> {
     let path = host.strip_prefix("unix://")?;
-    Some(tokio::net::UnixStream::connect(path).await.map(drop))
+    Some(UnixStream::connect(path).await.map(drop))
 }
 
 /// Prepares a socket that will listen.
@@ -251,6 +254,13 @@ pub fn prepare_listener(socket: &Socket) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     socket.set_tcp_notsent_lowat(UNSENT)?;
     Ok(())
+}
+
+/// Acknowledges at once what was read of a connection; only Linux can be asked to.
+pub fn acknowledge(_stream: &TcpStream) {
+    // Without it the acknowledgement merely comes later.
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(_stream).set_tcp_quickack(true);
 }
 
 /// Whether an address could not be bound because its port is in use.
@@ -264,6 +274,6 @@ pub fn is_shared(_port: u16) -> bool {
 }
 
 /// Connects to a server on this machine by the file of its socket.
-pub async fn connect_local(path: &Path) -> io::Result<tokio::net::UnixStream> {
-    tokio::net::UnixStream::connect(path).await
+pub async fn connect_local(path: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(path).await
 }

@@ -20,6 +20,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeClient};
 
 /// Engines' usual pipes, the likeliest first.
@@ -133,6 +134,9 @@ fn open_pipe(path: &str) -> io::Result<()> {
 pub fn prepare_listener(_socket: &Socket) -> io::Result<()> {
     Ok(())
 }
+
+/// Windows acknowledges what was read soon enough by itself, and cannot be asked to.
+pub fn acknowledge(_stream: &TcpStream) {}
 
 /// Whether an address could not be bound because its port is in use. Ports that Windows reserves
 /// for virtual machines answer "permission denied".
