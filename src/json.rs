@@ -10,6 +10,7 @@
 mod fault;
 mod list;
 mod number;
+mod plain;
 mod string;
 mod write;
 
@@ -71,6 +72,11 @@ impl<'a> Reader<'a> {
     /// The byte that is read next; behind [`peek`](Self::peek) it begins the value.
     pub fn at(&self) -> usize {
         self.at
+    }
+
+    /// How many bytes are left to read.
+    pub fn left(&self) -> usize {
+        self.bytes.len() - self.at
     }
 
     pub fn error(&self, fault: JsonFault) -> JsonError {

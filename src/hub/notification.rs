@@ -199,7 +199,7 @@ impl Notification {
         })
     }
 
-    fn group(&self, record: &Record) -> Result<String, Rejection> {
+    fn group(&self, record: &Record<'_>) -> Result<String, Rejection> {
         let (value, missing) = match self.group {
             Board => (record.get("BoardId").as_text(), "BoardId"),
             SerialKey => (record.get("SerialKey").as_text(), "SerialKey"),
@@ -208,11 +208,11 @@ impl Notification {
                 _ => (None, "SourceCardBoard"),
             },
         };
-        value.ok_or(Rejection::Null(missing))
+        value.map(str::to_owned).ok_or(Rejection::Null(missing))
     }
 }
 
-fn write_fields(out: &mut Vec<u8>, record: &Record, names: &[&'static str]) {
+fn write_fields(out: &mut Vec<u8>, record: &Record<'_>, names: &[&'static str]) {
     for (index, name) in names.iter().enumerate() {
         out.push(if index == 0 { b'{' } else { b',' });
         shape::write_member(out, name, record.get(name));
@@ -220,7 +220,7 @@ fn write_fields(out: &mut Vec<u8>, record: &Record, names: &[&'static str]) {
     out.push(b'}');
 }
 
-fn write_renamed(out: &mut Vec<u8>, record: &Record, fields: &[(&str, &'static str)]) {
+fn write_renamed(out: &mut Vec<u8>, record: &Record<'_>, fields: &[(&str, &'static str)]) {
     for (index, (written, read)) in fields.iter().enumerate() {
         out.push(if index == 0 { b'{' } else { b',' });
         write_string(out, written);
@@ -231,7 +231,7 @@ fn write_renamed(out: &mut Vec<u8>, record: &Record, fields: &[(&str, &'static s
 }
 
 /// A branch's two links are computed, whatever the publisher sent for them.
-fn write_branch(out: &mut Vec<u8>, record: &Record) {
+fn write_branch(out: &mut Vec<u8>, record: &Record<'_>) {
     write_fields(
         out,
         record,

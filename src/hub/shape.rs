@@ -12,8 +12,9 @@ pub use budget::{Budget, Excess};
 pub use record::{FieldValue, Record, write_member};
 
 use crate::hub::date;
-use crate::json::{JsonError, JsonKind, Reader, write_string};
+use crate::json::{JsonError, JsonKind, Reader};
 use indexmap::IndexMap;
+use std::borrow::Cow;
 
 /// A field's name in the body, and what it holds.
 pub type FieldShape = (&'static str, FieldType);
@@ -45,6 +46,9 @@ use FieldType::{
     OptionalDate, OptionalGuid, OptionalInt16, OptionalInt32, Text,
 };
 
+/// The bytes that an entry of a map takes at least: a GUID, a digit and what stands around them.
+const LEAST_ENTRY: usize = 41;
+
 /// Why a body does not have its type's shape.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
@@ -60,23 +64,23 @@ pub enum ShapeError {
 }
 
 /// Reads a whole body; `None` where it is `null`.
-pub fn read_document(
+pub fn read_document<'b>(
     fields: &'static [FieldShape],
-    body: &[u8],
+    body: &'b [u8],
     budget: &mut Budget,
-) -> Result<Option<Record>, ShapeError> {
+) -> Result<Option<Record<'b>>, ShapeError> {
     let mut reader = Reader::new(body);
     let record = read_object(&mut reader, fields, "the body", budget)?;
     reader.end()?;
     Ok(record)
 }
 
-fn read_object(
-    reader: &mut Reader<'_>,
+fn read_object<'b>(
+    reader: &mut Reader<'b>,
     fields: &'static [FieldShape],
     field: &'static str,
     budget: &mut Budget,
-) -> Result<Option<Record>, ShapeError> {
+) -> Result<Option<Record<'b>>, ShapeError> {
     if reader.null()? {
         return Ok(None);
     }
@@ -104,7 +108,8 @@ fn read_object(
     let mut record = Record(values);
     if let Some(place) = fields.iter().position(|(_, kind)| matches!(kind, FullName)) {
         let part = |name| record.get(name).as_text().unwrap_or_default();
-        record.0[place].1 = FieldValue::Text(format!("{} {}", part("FirstName"), part("LastName")));
+        let name = format!("{} {}", part("FirstName"), part("LastName"));
+        record.0[place].1 = FieldValue::Text(name.into());
     }
     Ok(Some(record))
 }
@@ -122,11 +127,11 @@ fn least_size((name, kind): &FieldShape) -> usize {
     name.len() + punctuation + value
 }
 
-fn read_value(
-    reader: &mut Reader<'_>,
+fn read_value<'b>(
+    reader: &mut Reader<'b>,
     (field, kind): FieldShape,
     budget: &mut Budget,
-) -> Result<FieldValue, ShapeError> {
+) -> Result<FieldValue<'b>, ShapeError> {
     let token = reader.peek()?;
     if token == JsonKind::Null && kind.may_be_null() {
         reader.literal("null")?;
@@ -136,20 +141,17 @@ fn read_value(
     Ok(match kind {
         Text if token == JsonKind::String => {
             let text = reader.string()?;
-            budget.output(text.len())?;
-            FieldValue::Text(text.into_owned())
+            budget.text(&text)?;
+            FieldValue::Text(text)
         }
         Text => return Err(mismatch("a string")),
         Guid | OptionalGuid if token == JsonKind::String => FieldValue::Text(
-            guid(&reader.string()?).ok_or(mismatch("a GUID as 32 digits with hyphens"))?,
+            guid(reader.string()?).ok_or(mismatch("a GUID as 32 digits with hyphens"))?,
         ),
         Guid | OptionalGuid => return Err(mismatch("a GUID")),
         Boolean | OptionalBoolean if matches!(token, JsonKind::True | JsonKind::False) => {
-            FieldValue::Json(if reader.boolean()? {
-                b"true".to_vec()
-            } else {
-                b"false".to_vec()
-            })
+            let spelling: &[u8] = if reader.boolean()? { b"true" } else { b"false" };
+            FieldValue::Json(spelling.into())
         }
         Boolean | OptionalBoolean => return Err(mismatch("true or false")),
         Int16 | OptionalInt16 if token == JsonKind::Number => FieldValue::Json(
@@ -161,7 +163,9 @@ fn read_value(
         ),
         Int32 | OptionalInt32 => return Err(mismatch("a whole number of 32 bits")),
         Date | OptionalDate if token == JsonKind::String => FieldValue::Text(
-            date::normalize(&reader.string()?).ok_or(mismatch("a date by ISO 8601"))?,
+            date::normalize(&reader.string()?)
+                .ok_or(mismatch("a date by ISO 8601"))?
+                .into(),
         ),
         Date | OptionalDate => return Err(mismatch("a date")),
         ObjectOf(fields) => {
@@ -179,14 +183,15 @@ fn read_value(
                 Ok::<_, ShapeError>(budget.check(&list)?)
             })?;
             list.push(b']');
-            FieldValue::Json(list)
+            FieldValue::Json(list.into())
         }
         Map if token != JsonKind::Object => return Err(mismatch("a map")),
         Map => {
             // The last of two equal keys wins, in the place of the first, as in .NET's dictionary.
-            let mut positions = IndexMap::new();
+            let most = reader.left() / LEAST_ENTRY;
+            let mut positions = IndexMap::with_capacity(most.min(budget.elements()));
             reader.object(|reader, key| {
-                let key = guid(&key).ok_or(mismatch("GUIDs as keys"))?;
+                let key = guid(key).ok_or(mismatch("GUIDs as keys"))?;
                 budget.element()?;
                 budget.output(key.len())?;
                 positions.insert(key, read_value(reader, (field, Int16), budget)?);
@@ -197,12 +202,13 @@ fn read_value(
                 if index > 0 {
                     map.push(b',');
                 }
-                write_string(&mut map, key);
-                map.push(b':');
+                map.push(b'"');
+                map.extend_from_slice(key.as_bytes());
+                map.extend_from_slice(b"\":");
                 position.write(&mut map);
             }
             map.push(b'}');
-            FieldValue::Json(map)
+            FieldValue::Json(map.into())
         }
         FullName => {
             reader.skip()?;
@@ -216,11 +222,11 @@ impl FieldType {
         !matches!(self, Guid | Boolean | Int16 | Int32 | Date)
     }
 
-    fn default(self) -> FieldValue {
+    fn default(self) -> FieldValue<'static> {
         match self {
             Guid => FieldValue::Text("00000000-0000-0000-0000-000000000000".into()),
-            Boolean => FieldValue::Json(b"false".to_vec()),
-            Int16 | Int32 => FieldValue::Json(b"0".to_vec()),
+            Boolean => FieldValue::Json(b"false".into()),
+            Int16 | Int32 => FieldValue::Json(b"0".into()),
             Date => FieldValue::Text("0001-01-01T00:00:00".into()),
             _ => FieldValue::Null,
         }
@@ -228,22 +234,23 @@ impl FieldType {
 }
 
 /// .NET's "D" form only: 8-4-4-4-12 hexadecimal digits; in lower case.
-fn guid(text: &str) -> Option<String> {
-    let hyphens = [8, 13, 18, 23];
-    let valid = text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| {
-            if hyphens.contains(&at) {
-                byte == b'-'
-            } else {
-                byte.is_ascii_hexdigit()
-            }
-        });
-    valid.then(|| text.to_ascii_lowercase())
+fn guid(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    let digits = [0..8, 9..13, 14..18, 19..23, 24..36];
+    let valid = [8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-')
+        && digits
+            .into_iter()
+            .all(|group| bytes[group].iter().all(u8::is_ascii_hexdigit));
+    let is_lower = !bytes.iter().any(u8::is_ascii_uppercase);
+    valid.then(|| match is_lower {
+        true => text,
+        false => text.to_ascii_lowercase().into(),
+    })
 }
 
 /// A whole number in plain digits; `1.0` and `1e0` are refused, `-0` is 0.
-fn integer<T: std::str::FromStr + std::fmt::Display>(text: &str) -> Option<Vec<u8>> {
-    text.parse::<T>()
-        .ok()
-        .map(|number| number.to_string().into_bytes())
+fn integer<T: std::str::FromStr>(text: &str) -> Option<Cow<'_, [u8]>> {
+    text.parse::<T>().ok()?;
+    let text = if text == "-0" { "0" } else { text };
+    Some(text.as_bytes().into())
 }

@@ -1,6 +1,6 @@
 //! Strings: checked while skipped, decoded when their value is asked for.
 
-use super::{JsonFault, Reader, Result};
+use super::{JsonFault, Reader, Result, plain};
 use std::borrow::Cow;
 
 /// Why an escape or a string has no value.
@@ -31,14 +31,14 @@ impl<'a> Reader<'a> {
         }
         let start = self.at;
         loop {
+            self.at += plain::until_special(&self.bytes[self.at..]);
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(&self.bytes[start..self.at - 1]);
                 }
                 Some(b'\\') => self.skip_escape()?,
-                Some(0..0x20) => return Err(self.error(JsonFault::ControlCharacter)),
-                Some(_) => self.at += 1,
+                Some(_) => return Err(self.error(JsonFault::ControlCharacter)),
                 None => return Err(self.error(JsonFault::UnendedString)),
             }
         }

@@ -82,6 +82,23 @@ proptest! {
         compare(&text);
     }
 
+    // Runs of plain text are passed over by eight bytes: what ends one stands at each place of them.
+    #[test]
+    fn what_ends_plain_text_is_found_wherever_it_stands(text in "[ -~]{0,20}[\u{0}-\u{1f}\u{7f}\"\\\\\u{e9}\u{2028}\u{1f600}]{0,2}[ -~]{0,20}") {
+        let document = serde_json::to_vec(&text).expect("JSON");
+        assert_eq!(read(&document), Ok(Value::from(text.as_str())));
+        // As it stands, with control characters and quotes in it, it may be no JSON.
+        compare(format!("\"{text}\"").as_bytes());
+        let mut whole = Vec::new();
+        write_string(&mut whole, &text);
+        let one_by_one = text.chars().flat_map(|character| {
+            let mut out = Vec::new();
+            write_string(&mut out, character.encode_utf8(&mut [0; 4]));
+            out[1..out.len() - 1].to_vec()
+        });
+        assert_eq!(whole[1..whole.len() - 1], one_by_one.collect::<Vec<_>>());
+    }
+
     #[test]
     fn strings_are_written_as_json(text in any::<String>()) {
         let mut out = Vec::new();

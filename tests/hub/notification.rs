@@ -143,3 +143,14 @@ fn all_165_odd_messages_end_as_the_real_hub_ends_them_or_are_set_aside_where_it_
         wrong.join("\n")
     );
 }
+
+#[test]
+fn lines_and_tabs_do_not_count_as_text_that_grows() {
+    let board = "420371f9-ea23-46de-9ce3-bdd60ca60ced";
+    let title = "\\n\\t\\r\\b\\f".repeat(200_000);
+    let body = format!("{{\"BoardId\":\"{board}\",\"CardId\":\"{board}\",\"Title\":\"{title}\"}}");
+    let outcome = read(TypeHeader::Text(b"CardTitleChanged"), body.as_bytes());
+    let message = outcome.as_ref().ok().and_then(delivered);
+    let heard = message.expect("a message")["arguments"][0]["title"].clone();
+    assert_eq!(heard, "\n\t\r\u{8}\u{c}".repeat(200_000));
+}

@@ -27,6 +27,11 @@ impl Budget {
         }
     }
 
+    /// How many objects and list items may still come.
+    pub(super) fn elements(&self) -> usize {
+        self.elements
+    }
+
     pub(super) fn element(&mut self) -> Result<(), Excess> {
         self.elements = self
             .elements
@@ -40,6 +45,20 @@ impl Budget {
             .output
             .checked_sub(bytes)
             .ok_or(Excess::Output(self.limits.1))?;
+        Ok(())
+    }
+
+    /// Text of a body: as long as it is, and what escapes add to it.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Excess> {
+        // Control characters without a short escape take six bytes in place of one.
+        const GROWTH: usize = 5;
+        // So much is looked at before it is counted: a text that is too long is not looked at whole.
+        const LOOKED_AT: usize = 16 << 10;
+        self.output(text.len())?;
+        for part in text.as_bytes().chunks(LOOKED_AT) {
+            let escaped = |byte: &&u8| matches!(byte, 0..=7 | 0xb | 0xe..=0x1f | 0x7f);
+            self.output(GROWTH * part.iter().filter(escaped).count())?;
+        }
         Ok(())
     }
 

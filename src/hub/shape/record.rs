@@ -1,26 +1,27 @@
-//! A body as it was read, and its JSON as .NET writes it.
+//! A body as it was read, borrowed from it where it stays as it is, and its JSON as .NET writes it.
 
 use crate::json::write_string;
+use std::borrow::Cow;
 
 /// A field's value: JSON text ready to be written, or an object whose fields are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FieldValue {
+pub enum FieldValue<'b> {
     Null,
-    Text(String),
+    Text(Cow<'b, str>),
     /// Numbers, booleans, lists and maps, as JSON.
-    Json(Vec<u8>),
-    Record(Record),
+    Json(Cow<'b, [u8]>),
+    Record(Record<'b>),
 }
 
 /// An object as read: every field of its shape, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record(pub(super) Vec<(&'static str, FieldValue)>);
+pub struct Record<'b>(pub(super) Vec<(&'static str, FieldValue<'b>)>);
 
-static NULL: FieldValue = FieldValue::Null;
+static NULL: FieldValue<'static> = FieldValue::Null;
 
-impl Record {
+impl<'b> Record<'b> {
     /// The field's value; null where the shape has no such field.
-    pub fn get(&self, name: &str) -> &FieldValue {
+    pub fn get(&self, name: &str) -> &FieldValue<'b> {
         self.0
             .iter()
             .find(|(field, _)| *field == name)
@@ -28,14 +29,14 @@ impl Record {
     }
 }
 
-impl FieldValue {
+impl FieldValue<'_> {
     pub fn is_null(&self) -> bool {
         *self == FieldValue::Null
     }
 
-    pub fn as_text(&self) -> Option<String> {
+    pub fn as_text(&self) -> Option<&str> {
         if let FieldValue::Text(text) = self {
-            Some(text.clone())
+            Some(text)
         } else {
             None
         }
@@ -69,7 +70,7 @@ impl FieldValue {
 }
 
 /// Appends `"camelCase":value`. Every name of the contract is camelCased by its first letter alone.
-pub fn write_member(out: &mut Vec<u8>, name: &str, value: &FieldValue) {
+pub fn write_member(out: &mut Vec<u8>, name: &str, value: &FieldValue<'_>) {
     out.push(b'"');
     let start = out.len();
     out.extend_from_slice(name.as_bytes());
