@@ -5,8 +5,10 @@
 //! [`shape`] and written anew, so what reaches clients is complete and well formed
 //! whatever the publisher left out. Source: contract.md, "RabbitMQ" and "Notifications".
 
+mod addressee;
 mod table;
 
+pub use addressee::addressee;
 pub use table::{NOTIFICATIONS, Notification};
 
 use super::shape::{self, Budget, Excess, FieldShape, FieldValue, Record, ShapeError};
@@ -103,7 +105,7 @@ pub fn read(
         TypeHeader::Missing => return Ok(Outcome::Drop),
         TypeHeader::Text(text) => text,
     };
-    match notification(&String::from_utf8_lossy(text)) {
+    match table::named(text) {
         Some(_) if body.len() > limits.body => Err(Rejection::Body {
             bytes: body.len(),
             limit: limits.body,
@@ -111,22 +113,6 @@ pub fn read(
         Some(notification) => notification.read(body, limits.budget(body)),
         None => Ok(Outcome::Drop),
     }
-}
-
-/// The type that a header's text names, by .NET's `Enum.TryParse`: a name, a number, or several
-/// separated by commas, whose values are combined bit by bit.
-fn notification(text: &str) -> Option<&'static Notification> {
-    let text = text.trim();
-    if text.starts_with(|first: char| first.is_ascii_digit() || first == '-' || first == '+') {
-        return NOTIFICATIONS.get(usize::try_from(text.parse::<i32>().ok()?).ok()?);
-    }
-    let mut value = 0;
-    for name in text.split(',') {
-        value |= NOTIFICATIONS
-            .iter()
-            .position(|row| row.name == name.trim())?;
-    }
-    NOTIFICATIONS.get(value)
 }
 
 impl Notification {

@@ -64,15 +64,24 @@ pub fn spaces(bytes: usize) -> HostileBody {
     ("spaces", "CardTitleChanged", " ".repeat(bytes))
 }
 
+/// As many as Harmony never has, and a hub delivers all the same.
+pub fn many_positions() -> HostileBody {
+    let entry = |number| format!("\"{number:08x}-0000-0000-0000-000000000000\":1");
+    let positions: Vec<_> = (0..40_000).map(entry).collect();
+    let positions = positions.join(",");
+    (
+        "40,000 list positions",
+        "BoardListsPositionChanged",
+        format!("{{\"BoardId\":\"{BOARD}\",\"ListPositions\":{{{positions}}}}}"),
+    )
+}
+
 pub fn bodies() -> Vec<HostileBody> {
     let list = |item: &str, bytes: usize| vec![item; bytes / (item.len() + 1)].join(",");
     let cards = |bytes| {
         let cards = list("{}", bytes);
         format!("{{\"BoardId\":\"{BOARD}\",\"BoardList\":{{\"Cards\":[{cards}]}}}}")
     };
-    let entry = |number| format!("\"{number:08x}-0000-0000-0000-000000000000\":1");
-    let positions: Vec<_> = (0..40_000).map(entry).collect();
-    let positions = positions.join(",");
     let escapes = "\u{7f}".repeat(3 << 20);
     let deep = {
         let open = "{\"Board\":{\"Lists\":[{\"Cards\":[{\"Sprint\":".repeat(10);
@@ -82,11 +91,7 @@ pub fn bodies() -> Vec<HostileBody> {
     vec![
         ("empty cards", "BoardListCreated", cards(1 << 20)),
         ("4 MB of empty cards", "BoardListCreated", cards(4 << 20)),
-        (
-            "40,000 list positions",
-            "BoardListsPositionChanged",
-            format!("{{\"BoardId\":\"{BOARD}\",\"ListPositions\":{{{positions}}}}}"),
-        ),
+        many_positions(),
         (
             "text that grows by escapes",
             "CardTitleChanged",

@@ -30,6 +30,13 @@ impl Handled {
         !self.rejected.is_empty() && !self.rejected.iter().any(is_long)
     }
 
+    /// Takes the next message, by its tag; what is to be set aside of it.
+    pub(super) fn add(&mut self, tag: u64, rejected: Option<BadMessage>) {
+        self.count += 1;
+        self.last = Some(tag);
+        self.rejected.extend(rejected);
+    }
+
     pub(super) fn append(&mut self, later: Handled) {
         self.count += later.count;
         self.last = later.last.or(self.last);
@@ -65,7 +72,7 @@ impl Owed {
             self.due = Instant::now() + ACKNOWLEDGED_WITHIN;
         }
         self.count += handled.count;
-        self.last = handled.last;
+        self.last = handled.last.or(self.last);
     }
 
     pub(super) async fn pay(&mut self, broker: &Broker) -> Result<(), BrokerError> {

@@ -364,3 +364,20 @@ pub static NOTIFICATIONS: [Notification; 30] = [
         Fields(&["SerialKey", "Branch", "Tag"]),
     ),
 ];
+
+/// The type that a header's text names, by .NET's `Enum.TryParse`: a name, a number, or several
+/// separated by commas, whose values are combined bit by bit.
+pub(super) fn named(text: &[u8]) -> Option<&'static Notification> {
+    let text = String::from_utf8_lossy(text);
+    let text = text.trim();
+    if text.starts_with(|first: char| first.is_ascii_digit() || first == '-' || first == '+') {
+        return NOTIFICATIONS.get(usize::try_from(text.parse::<i32>().ok()?).ok()?);
+    }
+    let mut value = 0;
+    for name in text.split(',') {
+        value |= NOTIFICATIONS
+            .iter()
+            .position(|row| row.name == name.trim())?;
+    }
+    NOTIFICATIONS.get(value)
+}
