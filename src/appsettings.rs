@@ -16,6 +16,7 @@ pub use error::SettingsError;
 use change::Replacement;
 use disk::read_bytes;
 use document::{Document, Entry};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// A settings file as it was read, with the document that may be edited.
@@ -85,23 +86,16 @@ impl SettingsFile {
         let before = self.original().map(|document| document.entries());
         let before = before.unwrap_or_default();
         let after = self.document.entries();
-        let lacks = |entries: &[Entry], wanted: &Entry| {
-            !entries
-                .iter()
-                .any(|entry| entry.key == wanted.key && entry.value == wanted.value)
-        };
-        let mut keys: Vec<_> = after
-            .iter()
-            .filter(|entry| lacks(&before, entry))
-            .map(|entry| entry.key.clone())
-            .collect();
-        keys.extend(
-            before
-                .into_iter()
-                .map(|entry| entry.key)
-                .filter(|key| !after.iter().any(|entry| entry.key == *key)),
-        );
-        keys
+        let pair = |entry: &'_ Entry| (entry.key.clone(), entry.value.clone());
+        let known: HashSet<_> = before.iter().map(pair).collect();
+        let present: HashSet<_> = after.iter().map(|entry| entry.key.clone()).collect();
+        let changed = after
+            .into_iter()
+            .filter(|entry| !known.contains(&pair(entry)));
+        let gone = before
+            .into_iter()
+            .filter(|entry| !present.contains(&entry.key));
+        changed.chain(gone).map(|entry| entry.key).collect()
     }
 
     pub fn is_changed(&self) -> bool {

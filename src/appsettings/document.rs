@@ -4,6 +4,7 @@
 //! encoding, line ends and indentation survive by construction. What .NET's configuration reader
 //! allows is allowed (comments, trailing commas), nothing more (hub/contract.md, "Files").
 
+mod duplicates;
 mod edit;
 mod excerpt;
 mod lines;
@@ -18,7 +19,8 @@ pub use syntax_error::{Position, SyntaxError};
 pub use tree::Entry;
 
 use super::encoding::EncodedText;
-use super::key_path::{self, KeyPath};
+use super::key_path::{self, KeyPath, same};
+use duplicates::refuse_duplicates;
 use edit::Edit;
 use lines::position;
 use style::{MemberLayout, quoted};
@@ -29,6 +31,8 @@ use tree::{Leaves, Node, NodeValue, Span, parse, to_json};
 pub struct Document {
     text: EncodedText,
     root: Node,
+    /// The root's members, by name, in which something was edited.
+    edited: Vec<String>,
 }
 
 /// An edit that the document's shape does not allow.
@@ -53,9 +57,12 @@ impl Document {
     pub fn parse(bytes: &[u8]) -> Result<Self, SyntaxError> {
         let text = EncodedText::decode(bytes);
         let root = parse(&text)?;
-        let document = Document { text, root };
-        document.refuse_duplicates()?;
-        Ok(document)
+        refuse_duplicates(&root, &text)?;
+        Ok(Document {
+            text,
+            root,
+            edited: Vec::new(),
+        })
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -138,6 +145,11 @@ impl Document {
             .collect()
     }
 
+    /// Whether something was edited in a member of the root.
+    pub fn is_edited(&self, member: &str) -> bool {
+        self.edited.iter().any(|edited| same(edited, member))
+    }
+
     /// Sets a leaf; refuses to put it in the place of a section or a list. False where it reads so
     /// already: then not a byte changes.
     pub fn set(&mut self, key: &KeyPath, value: &NewValue) -> Result<bool, EditError> {
@@ -164,6 +176,7 @@ impl Document {
             NodeValue::Scalar(_) if rest.is_empty() && self.reads(node, value) => return Ok(false),
             NodeValue::Scalar(_) if rest.is_empty() => {
                 self.replace_scalar(node.range.clone(), value);
+                self.edited.extend(key.segments().first().cloned());
                 return Ok(true);
             }
             _ if rest.is_empty() => vec![(node.range.clone(), literal)],
@@ -261,7 +274,12 @@ impl Document {
             text.replace_range(range, &replacement);
         }
         let root = parse(&text).map_err(|error| unsafe_edit(error.message))?;
-        let after = Document { text, root };
+        let edited = self.edited.iter().chain(key.segments().first());
+        let after = Document {
+            text,
+            root,
+            edited: edited.cloned().collect(),
+        };
         if !is_done(&after) {
             return Err(unsafe_edit("it would not read as it was set".into()));
         }
@@ -271,25 +289,6 @@ impl Document {
 
     fn find(&self, key: &KeyPath) -> Option<&Node> {
         place::find(&self.root, key.segments())
-    }
-
-    /// .NET refuses a leaf whose key was there before, whatever its case; an empty object or array
-    /// overrides what was there.
-    fn refuse_duplicates(&self) -> Result<(), SyntaxError> {
-        if tree::names_differ(&self.root) {
-            return Ok(());
-        }
-        let mut seen = std::collections::HashSet::new();
-        for entry in self.entries() {
-            if !seen.insert(key_path::fold(&entry.key)) && !entry.empty {
-                let message = format!(
-                    "the key '{}' stands here a second time, which .NET refuses",
-                    entry.key
-                );
-                return Err(tree::error_at(&self.text, entry.span.start, message));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -10,24 +10,30 @@ use crate::appsettings::document::{Document, Position};
 use crate::appsettings::key_path::{KeyPath, same};
 use crate::connection_string::redis;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::path::Path;
+
+/// How many violations of a document are told: the place of each is looked for in its text.
+const VIOLATIONS: usize = 1000;
 
 /// Checks what an edit does to a file: a violation that was there before is no reason to refuse it.
 pub fn check(file: &SettingsFile) -> Result<(), Violations> {
     let Some(application) = Application::of(&file.path).filter(|_| file.is_changed()) else {
         return Ok(());
     };
-    let schema = application.schema();
+    let mut schema = application.schema();
+    if !file.is_new() {
+        keep(&mut schema, |section| file.document.is_edited(section));
+    }
     let mut violations = violations(&schema, &file.path, &file.document);
     if violations.is_empty() {
         return Ok(());
     }
     if let Some(original) = file.original() {
         let before = self::violations(&schema, &file.path, &original);
-        let same = |left: &Violation, right: &Violation| {
-            left.key == right.key && left.message == right.message
-        };
-        violations.retain(|violation| !before.iter().any(|known| same(known, violation)));
+        let told = |violation: &Violation| (violation.key.clone(), violation.message.clone());
+        let before: HashSet<_> = before.iter().map(told).collect();
+        violations.retain(|violation| !before.contains(&told(violation)));
     }
     if violations.is_empty() {
         Ok(())
@@ -164,11 +170,14 @@ pub fn violations(schema: &Value, path: &Path, document: &Document) -> Vec<Viola
     };
     let mut json = document.to_json_of(known);
     spell_as(schema, &mut json);
-    let Ok(validator) = formats::validator(&needed(schema, &json)) else {
+    let mut needed = schema.clone();
+    keep(&mut needed, |section| json.get(section).is_some());
+    let Ok(validator) = formats::validator(&needed) else {
         return Vec::new();
     };
     let mut violations: Vec<_> = validator
         .iter_errors(&json)
+        .take(VIOLATIONS)
         .map(|error| {
             let key = decoded(error.instance_path().as_str());
             let Position { line, column } = document
@@ -190,14 +199,12 @@ pub fn violations(schema: &Value, path: &Path, document: &Document) -> Vec<Viola
     violations
 }
 
-/// A schema without the sections that a document lacks: to compile them would take longer than all
-/// else that an edit does.
-fn needed(schema: &Value, document: &Value) -> Value {
-    let mut schema = schema.clone();
+/// Leaves sections out of a schema that have nothing to be checked: to compile them would take
+/// longer than all else that an edit does.
+fn keep(schema: &mut Value, is_needed: impl Fn(&str) -> bool) {
     if let Some(sections) = schema["properties"].as_object_mut() {
-        sections.retain(|name, _| document.get(name).is_some());
+        sections.retain(|name, _| is_needed(name));
     }
-    schema
 }
 
 /// A JSON pointer as a key.
