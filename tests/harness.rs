@@ -4,6 +4,7 @@
 pub mod amqp;
 pub mod hostile;
 pub mod installation;
+pub mod parts;
 pub mod program;
 pub mod proxies;
 pub mod raw;

@@ -12,7 +12,7 @@ mod rabbitmq;
 mod servers;
 pub mod way;
 
-use crate::harness::services::{Part, has};
+use crate::harness::parts::{Part, has};
 use crate::harness::{Random, wait_for};
 use cluster::{Cluster, Fault, Kind, Store, pause};
 use publisher::Publisher;

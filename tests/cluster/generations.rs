@@ -2,8 +2,8 @@
 
 use super::hubs::as_recorded;
 use crate::harness::installation::Installation;
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::{Hub, run, text};
-use crate::harness::services::{Part, has, registry};
 use harmony::connection_string::Endpoint;
 use harmony::connection_string::amqp::BrokerAddress;
 use serde_json::Value;

@@ -2,9 +2,10 @@
 
 mod faults;
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Hub;
 use crate::harness::raw::WebSocket;
-use crate::harness::services::{Listener, Part, RabbitMq, Redis, has, refhub};
+use crate::harness::services::{Listener, RabbitMq, Redis, refhub};
 use crate::harness::{fixture, wait_for};
 use base64::Engine;
 use harmony::broker::Broker;

@@ -2,9 +2,10 @@
 //! holds; and a client that reads more slowly than a backlog is drained.
 
 use super::chaos::way::{Passage, Way};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Hub;
 use crate::harness::raw::WebSocket;
-use crate::harness::services::{Part, RabbitMq, Redis, has};
+use crate::harness::services::{RabbitMq, Redis};
 use crate::harness::wait_for;
 use futures_util::future::join_all;
 use harmony::broker::Broker;

@@ -1,10 +1,11 @@
 //! Kinds of Redis that a connection string may lead to: behind TLS, with few rights, full, a
 //! replica beside its primary.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Hub, harmony, run, text};
 use crate::harness::raw::WebSocket;
 use crate::harness::redis::{ConnectProxy, ask};
-use crate::harness::services::{Part, Redis, has};
+use crate::harness::services::Redis;
 use crate::harness::{Folder, free_port};
 use std::process::Command;
 use std::sync::atomic::Ordering;

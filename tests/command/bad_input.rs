@@ -1,8 +1,8 @@
 //! Bad input: each a clear error that says what, why and what next, and nothing is changed.
 
 use super::checkouts::{new_layout, old_layout};
+use crate::harness::parts::is_root;
 use crate::harness::program::{harmony, run, text};
-use crate::harness::services::is_root;
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;

@@ -1,10 +1,10 @@
 //! A bare machine: nothing but our executable.
 
 pub use crate::harness::installation::json;
+use crate::harness::parts::{Part, has, node_modules};
 #[cfg(unix)]
 use crate::harness::program::kill;
 use crate::harness::program::{Program, harmony, run, text};
-use crate::harness::services::{Part, has, node_modules};
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::process::Command;

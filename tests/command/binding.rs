@@ -3,8 +3,8 @@
 
 use super::bare::json;
 use super::docker::{docker, down, with};
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::{run, text};
-use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, free_port, unique};
 use std::process::Command;
 

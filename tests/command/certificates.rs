@@ -1,8 +1,8 @@
 //! The hub's certificates, and what it speaks over TLS.
 
 use super::bare::{Down, bare, javascript, json};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port};
 use std::process::Command;
 

@@ -188,8 +188,9 @@ fn a_folder_of_templates_is_no_checkout_of_the_one_who_stands_above_it() {
 #[ignore = "needs Redis and RabbitMQ: run tests/run"]
 fn every_application_that_shares_the_broker_learns_of_it() {
     use super::bare::{Down, json};
+    use crate::harness::parts::{Part, has};
     use crate::harness::program::harmony;
-    use crate::harness::services::{Part, RabbitMq, Redis, has};
+    use crate::harness::services::{RabbitMq, Redis};
     if !has(
         "every_application_that_shares_the_broker_learns_of_it",
         &[Part::Redis, Part::RabbitMq],

@@ -2,8 +2,8 @@
 
 use super::bare::{Down, bare, json};
 use super::checkouts::old_layout;
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{harmony, run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::net::TcpListener;

@@ -5,8 +5,8 @@ use super::checkouts::{new_layout, old_layout};
 use crate::harness::Folder;
 use crate::harness::installation::{Installation, json};
 pub(crate) use crate::harness::installation::{docker, leftovers};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Program, dotnet, harmony, peer, run, text};
-use crate::harness::services::{Part, has};
 use serde_json::Value;
 use std::process::Command;
 

@@ -2,8 +2,9 @@
 
 use super::bare::{Down, bare, json};
 use crate::harness::amqp::{self, header, headers, type_header};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{harmony, run, text};
-use crate::harness::services::{Part, RabbitMq, has};
+use crate::harness::services::RabbitMq;
 use crate::harness::{Folder, free_port, wait_for};
 use serde_json::{Value, json as document};
 use std::process::Command;

@@ -3,7 +3,7 @@
 
 use super::checkouts::old_layout;
 use crate::harness::installation::{Installation, docker, json};
-use crate::harness::services::{Part, has, registry};
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::{free_port, unique, wait_for};
 use serde_json::Value;
 use std::process::Command;

@@ -1,8 +1,8 @@
 //! A world that is not clean: no room, no rights, slow registries, a user who may not use Docker.
 
 use crate::harness::installation::{Installation, docker};
+use crate::harness::parts::{Part, has, is_root, registry};
 use crate::harness::program::{HARMONY, Program, run, text};
-use crate::harness::services::{Part, has, is_root, registry};
 use crate::harness::ways::way_to;
 use crate::harness::{Folder, free_port, unique, wait_for};
 use serde_json::Value;

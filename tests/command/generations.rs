@@ -1,8 +1,8 @@
 //! Old data keeps its version; a new installation gets the current ones.
 
 use crate::harness::installation::{Installation, docker, json};
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::{run, text};
-use crate::harness::services::{Part, has, registry};
 
 #[test]
 #[ignore = "needs Docker: run tests/run"]

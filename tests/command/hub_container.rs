@@ -2,7 +2,8 @@
 
 use super::drift::{steps, up};
 use crate::harness::installation::{Installation, docker, json};
-use crate::harness::services::{Part, Redis, has, registry};
+use crate::harness::parts::{Part, has, registry};
+use crate::harness::services::Redis;
 use crate::harness::wait_for;
 use serde_json::Value;
 use std::process::{Command, Stdio};

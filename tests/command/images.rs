@@ -1,8 +1,8 @@
 //! Images that cannot be had or do not run, and registries that ask who we are.
 
 use crate::harness::installation::{Installation, docker, image_with_script};
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::{Program, run, text};
-use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::process::Command;

@@ -4,8 +4,8 @@ use super::bare::Down;
 use super::docker::with;
 use super::faults::error;
 use crate::harness::installation::{Installation, docker, image_with_script, json, leftovers};
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::Program;
-use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, free_port, unique};
 
 #[test]

@@ -3,8 +3,8 @@
 use super::bare::{Down, bare};
 use super::checkouts::new_layout;
 use crate::harness::installation::{Installation, docker, json};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port};
 use std::process::{Command, Stdio};
 

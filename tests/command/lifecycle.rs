@@ -2,8 +2,8 @@
 
 use super::bare::Down;
 use crate::harness::installation::Installation;
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::{harmony, run, text};
-use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, free_port, wait_for};
 use serde_json::Value;
 

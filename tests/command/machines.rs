@@ -3,8 +3,9 @@
 
 use super::bare::{Down, bare, json};
 use super::doctor::{SIGNALR, check, checkout, doctor};
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::{Program, harmony, run, text};
-use crate::harness::services::{Part, RabbitMq, Redis, has, registry};
+use crate::harness::services::{RabbitMq, Redis};
 use crate::harness::terminal::{ENTER, Shape, Terminal};
 use crate::harness::{Folder, free_port, unique, wait_for};
 use bollard::models::{SystemInfo, SystemVersion};

@@ -2,8 +2,9 @@
 
 use super::faults::error;
 use crate::harness::Folder;
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{harmony, text};
-use crate::harness::services::{Part, RabbitMq, has};
+use crate::harness::services::RabbitMq;
 use crate::harness::ways::way_to;
 use std::io::{Read, Write};
 use std::net::TcpListener;

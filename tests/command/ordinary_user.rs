@@ -1,8 +1,8 @@
 //! A user who is not root, in Docker's group: everything, from nothing to nothing.
 
 use super::docker::leftovers;
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::{run, text};
-use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, free_port, unique};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::process::Command;

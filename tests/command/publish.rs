@@ -1,7 +1,8 @@
 //! `publish`: what the hub would reject is not sent, and what became of the rest is said.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Hub, harmony, run, text};
-use crate::harness::services::{Part, RabbitMq, has, refhub};
+use crate::harness::services::{RabbitMq, refhub};
 use crate::harness::{Folder, wait_for};
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! Rules that hold for several commands alike: an engine that cannot be asked, pending changes, -q.
 
 use super::bare::{Down, bare, json};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{harmony, run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::terminal::{Shape, Terminal};
 use crate::harness::{Folder, free_port, unique};
 use serde_json::Value;

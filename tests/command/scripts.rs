@@ -1,8 +1,9 @@
 //! Output for scripts: variables read back by their readers, streams that end quietly.
 
 use super::bare::{Down, bare, json};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Program, harmony, run, text};
-use crate::harness::services::{Part, RabbitMq, Redis, has};
+use crate::harness::services::{RabbitMq, Redis};
 use crate::harness::{Folder, free_port};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -117,7 +118,7 @@ fn variables_are_read_back_by_their_readers() {
     if has("variables_are_read_back_by_docker", &[Part::Docker]) {
         // The client itself parses the file before it asks the engine for anything.
         let file = folder.write("hub.env", &format("docker-env"));
-        let image = crate::harness::services::registry().expect("a registry") + "/redis:7-alpine";
+        let image = crate::harness::parts::registry().expect("a registry") + "/redis:7-alpine";
         let output = run(Command::new("docker")
             .args(["run", "--rm", "--entrypoint", "printenv", "--env-file"])
             .arg(file)

@@ -3,8 +3,8 @@
 mod poor;
 
 use super::bare::{Down, json};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{harmony, run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::terminal::{CONTROL_C, DOWN, ENTER, ESCAPE, Ended, Shape, Terminal, UP};
 use crate::harness::{Folder, free_port, wine};
 use serde_json::Value;

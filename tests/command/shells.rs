@@ -1,7 +1,7 @@
 //! Manual pages and completions, driven in real shells.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{HARMONY, harmony, run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, PATIENCE};
 use expectrl::Expect;
 use std::collections::BTreeSet;

@@ -1,9 +1,9 @@
 //! `verify` through real proxies: what works is proven, what does not is named with its fix.
 
 use super::bare::{Down, bare, json};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{harmony, run, text};
 use crate::harness::proxies::Proxy;
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 

@@ -1,8 +1,8 @@
 //! The door to Docker, without the command line: what it makes, how strictly, and what it leaves.
 
 use crate::command::docker::{docker, with};
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::Program;
-use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, PATIENCE, free_port, unique, wait_for};
 use harmony::broker::{Broker, BrokerError};
 use harmony::connection_string::Endpoint;

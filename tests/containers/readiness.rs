@@ -1,6 +1,7 @@
 //! What RabbitMQ says when it cannot be used, told apart, and what to do about each.
 
-use crate::harness::services::{Part, RabbitMq, has};
+use crate::harness::parts::{Part, has};
+use crate::harness::services::RabbitMq;
 use crate::harness::unique;
 use harmony::connection_string::Endpoint;
 use harmony::connection_string::amqp::BrokerAddress;

@@ -1,7 +1,7 @@
 //! Redis' configuration file: whatever a password has in it, a real Redis takes it as the password.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Program;
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port};
 use harmony::containers::redis_configuration::redis_configuration;
 use harmony::secret::Secret;

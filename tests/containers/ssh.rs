@@ -2,8 +2,8 @@
 
 use crate::command::bare::json;
 use crate::command::docker::{down, with};
+use crate::harness::parts::{Part, has, is_root, registry};
 use crate::harness::program::{Program, run, text};
-use crate::harness::services::{Part, has, is_root, registry};
 use crate::harness::{Folder, free_port, unique, wait_for};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! An engine behind TLS.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Program, harmony, run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::process::Command;

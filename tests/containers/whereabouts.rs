@@ -1,7 +1,7 @@
 //! Where Docker is, as Docker's own command line decides it.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{run, text};
-use crate::harness::services::{Part, has};
 use harmony::containers::whereabouts::Surroundings;
 use std::process::Command;
 

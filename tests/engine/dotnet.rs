@@ -20,9 +20,10 @@ mod sockets;
 mod texts;
 
 use crate::harness::Random;
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Conformance;
 use crate::harness::raw::{Frame, WebSocket};
-use crate::harness::services::{Part, has, refhub, refhub_with};
+use crate::harness::services::{refhub, refhub_with};
 use serde_json::Value;
 use std::time::Instant;
 

@@ -1,9 +1,9 @@
 //! Server-sent events and long polling, step by step as recorded, and by the official client.
 
 use crate::command::bare::javascript_by;
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Hub, address};
 use crate::harness::raw::{Answer, WebSocket, connect, http, read_answer};
-use crate::harness::services::{Part, has};
 use crate::harness::wait_for;
 use serde_json::Value;
 use std::io::{Read, Write};

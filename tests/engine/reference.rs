@@ -4,9 +4,10 @@
 mod returning;
 
 use crate::harness::fixture;
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Conformance;
 use crate::harness::raw::{Frame, WebSocket};
-use crate::harness::services::{Part, Redis, has};
+use crate::harness::services::Redis;
 use serde_json::{Value, json};
 
 const JSON: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";

@@ -1,9 +1,10 @@
 //! Clients' results that are not what was asked for, and messages that look broken but are not: on
 //! our engine, and on ASP.NET Core's.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Conformance, address};
 use crate::harness::raw::{Frame, WebSocket, http};
-use crate::harness::services::{Part, has, refhub_with};
+use crate::harness::services::refhub_with;
 use serde_json::{Value, json};
 
 const DETAILS: [(&str, &str); 1] = [("DetailedErrors", "true")];

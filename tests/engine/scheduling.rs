@@ -4,9 +4,10 @@
 mod polls;
 mod questions;
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Conformance;
 use crate::harness::raw::{Frame, WebSocket};
-use crate::harness::services::{Part, Redis, has, refhub_with};
+use crate::harness::services::{Redis, refhub_with};
 use serde_json::{Value, json};
 
 const JSON: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";

@@ -1,8 +1,8 @@
 //! Streams both ways, client results, and what a hub is told of its callers, by the official
 //! JavaScript client in both protocols.
 
+use crate::harness::parts::{Part, has, node_modules};
 use crate::harness::program::{Conformance, Program};
-use crate::harness::services::{Part, has, node_modules};
 use serde_json::Value;
 use std::process::Command;
 

@@ -1,7 +1,7 @@
 //! Installations of a test's own, brought down when the test ends, however it ends.
 
+use super::parts::registry;
 use super::program::{harmony, run, text};
-use super::services::registry;
 use super::{Folder, free_port, unique};
 use serde_json::Value;
 use std::process::Command;

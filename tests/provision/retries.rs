@@ -1,8 +1,8 @@
 //! Which failures make a run look and plan again, and how often.
 
 use crate::harness::installation::{Installation, docker, json};
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::Program;
-use crate::harness::services::{Part, has, registry};
 use crate::harness::{free_port, wait_for};
 use harmony::containers::Service;
 use harmony::containers::docker::DockerError;

@@ -2,8 +2,8 @@
 
 use crate::command::bare::{Down, bare};
 use crate::harness::installation::{Installation, docker, image_with_script, json};
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::{run, text};
-use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, free_port, wait_for};
 use harmony::provision::error::Error;
 use harmony::secret::{RandomError, Secret};

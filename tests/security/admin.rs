@@ -2,9 +2,10 @@
 
 use crate::harness::Folder;
 use crate::harness::free_port;
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Hub, Program, address, harmony, run, text};
 use crate::harness::raw::{Answer, http};
-use crate::harness::services::{Part, RabbitMq, has};
+use crate::harness::services::RabbitMq;
 #[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 

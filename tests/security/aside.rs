@@ -2,9 +2,10 @@
 
 use crate::harness::amqp::{headers, type_header};
 use crate::harness::hostile::{BOARD, many_positions};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Hub;
 use crate::harness::raw::WebSocket;
-use crate::harness::services::{Part, RabbitMq, has};
+use crate::harness::services::RabbitMq;
 use crate::harness::{PATIENCE, wait_for};
 use harmony::broker::Broker;
 use serde_json::{Value, json};

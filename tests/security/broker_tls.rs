@@ -1,9 +1,9 @@
 //! RabbitMQ by TLS: a server is believed that an authority vouches for by the right name, and no
 //! other.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Hub, Program, text};
 use crate::harness::raw::WebSocket;
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port, wait_for};
 use harmony::broker::{Broker, BrokerError};
 use harmony::connection_string::Endpoint;

@@ -1,8 +1,8 @@
 //! A checkout that somebody else filled: it cannot show, change or copy what is outside of it, nor
 //! take memory.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{HARMONY, harmony, run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::io::Write;

@@ -5,9 +5,10 @@ use crate::harness::amqp::{
     Amqp, EXCHANGE, EXPIRATION, HEADERS, KEY, USER_ID, header, headers, long, short, type_header,
 };
 use crate::harness::hostile::{self, BOARD};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Hub;
 use crate::harness::raw::WebSocket;
-use crate::harness::services::{Part, RabbitMq, has};
+use crate::harness::services::RabbitMq;
 use crate::harness::{unique, wait_for};
 use crate::security::memory;
 use serde_json::{Value, json};

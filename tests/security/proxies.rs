@@ -1,8 +1,8 @@
 //! Behind nginx and haproxy: every transport works, and limits count clients, not proxies.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Hub, Program, address};
 use crate::harness::raw::http;
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port, wait_for};
 use harmony::hub_client::{ClientTransport, HubClient};
 use harmony::signalr::forwarded::{Network, Proxies, ProxyTrust};

@@ -1,10 +1,11 @@
 //! Who can publish on the hubs' Redis cannot make a hub read its log again and again, or hold it in
 //! memory.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Hub;
 use crate::harness::raw::WebSocket;
 use crate::harness::redis::ask;
-use crate::harness::services::{Part, Redis, has};
+use crate::harness::services::Redis;
 use crate::harness::wait_for;
 use crate::security::memory;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,8 +1,8 @@
 //! .NET asked what it reads: its settings by `refconfig`, its environment by `refhub`.
 
 use crate::harness::Folder;
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{dotnet, peer, run, text};
-use crate::harness::services::{Part, has};
 use harmony::appsettings::Links;
 use harmony::appsettings::key_path::fold;
 use harmony::appsettings::layers::{Layers, ProcessInputs};

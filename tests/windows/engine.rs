@@ -3,8 +3,8 @@
 use super::windows;
 use crate::command::bare::json;
 use crate::command::docker::leftovers;
+use crate::harness::parts::{Part, has, registry};
 use crate::harness::program::Program;
-use crate::harness::services::{Part, has, registry};
 use crate::harness::{Folder, free_port, unique, wine};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};

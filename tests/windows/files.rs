@@ -2,8 +2,8 @@
 //! system has: it maps an access list to a mode.
 
 use super::windows;
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port, wine};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -2,8 +2,8 @@
 
 use super::counts::{Count, note};
 use super::skipped::{MIXED, SKIPPED};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::text;
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, wine};
 use crate::settings::transcript::{CASES, transcript};
 use std::process::Command;

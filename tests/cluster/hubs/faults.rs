@@ -1,9 +1,10 @@
 //! What hubs do when one of them dies, Redis goes away or a message is bad.
 
 use super::{hub, publish};
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Hub, harmony, run, text};
 use crate::harness::raw::WebSocket;
-use crate::harness::services::{Part, RabbitMq, Redis, has};
+use crate::harness::services::{RabbitMq, Redis};
 use crate::harness::{Folder, wait_for};
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -4,9 +4,10 @@
 use super::message_pack_messages::packed;
 use super::wanted;
 use crate::harness::Random;
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Conformance;
 use crate::harness::raw::{Frame, WebSocket, connect};
-use crate::harness::services::{Part, Redis, has, refhub};
+use crate::harness::services::{Redis, refhub};
 use serde_json::json;
 use std::collections::HashSet;
 use std::io::{Read, Write};

@@ -1,8 +1,8 @@
 //! The official .NET client in all of its modes, on a hub of ours.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Hub, Program, address, dotnet, peer};
 use crate::harness::raw::http;
-use crate::harness::services::{Part, has};
 
 const BOARD: &str = "420371f9-ea23-46de-9ce3-00aeeec060a2";
 const CARD: &str = "adf2a8f3-1f31-4e04-bc2e-2a5a88a061d4";

@@ -2,8 +2,8 @@
 
 use super::both_slowly;
 use crate::harness::Random;
+use crate::harness::parts::{Part, has};
 use crate::harness::raw::{Answer, WebSocket, connect, http, read_answer};
-use crate::harness::services::{Part, has};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -2,8 +2,8 @@
 
 use super::{ARGUMENTS, TARGETS, VALUES, both, talk, without_id};
 use crate::harness::Random;
+use crate::harness::parts::{Part, has};
 use crate::harness::raw::Frame;
-use crate::harness::services::{Part, has};
 use serde_json::Value;
 
 fn member(random: &mut Random) -> String {

@@ -1,7 +1,7 @@
 //! Where a hub listens, and with which certificate, for the same settings.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::{Program, dotnet, harmony, peer, run, text};
-use crate::harness::services::{Part, has};
 use crate::harness::{Folder, free_port, wait_for};
 use std::process::Command;
 

@@ -2,8 +2,8 @@
 
 use super::{both, talk};
 use crate::harness::Random;
+use crate::harness::parts::{Part, has};
 use crate::harness::raw::Frame;
-use crate::harness::services::{Part, has};
 use rmp_serde::encode::to_vec_named as pack;
 use serde_json::{Value, json};
 

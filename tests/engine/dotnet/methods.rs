@@ -8,8 +8,8 @@
 mod client;
 
 use super::{Cases, compare, wanted};
+use crate::harness::parts::{Part, has};
 use crate::harness::raw::masked;
-use crate::harness::services::{Part, has};
 use crate::harness::{Random, unique};
 use client::{Client, Link};
 use serde_json::{Value, json};

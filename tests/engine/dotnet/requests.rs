@@ -3,9 +3,10 @@
 //! Left out is what hyper does otherwise: chunked bodies and upgrades in HTTP/1.0, which it
 //! refuses.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Hub;
 use crate::harness::raw::{Answer, http};
-use crate::harness::services::{Part, has, refhub};
+use crate::harness::services::refhub;
 use serde_json::Value;
 
 const UPGRADE: &str = "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";

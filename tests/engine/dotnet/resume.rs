@@ -6,8 +6,8 @@
 
 use super::both_slowly;
 use crate::harness::Random;
+use crate::harness::parts::{Part, has};
 use crate::harness::raw::{Frame, WebSocket, http};
-use crate::harness::services::{Part, has};
 use serde_json::Value;
 use std::time::Duration;
 

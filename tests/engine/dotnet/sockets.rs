@@ -2,8 +2,8 @@
 
 use super::{CUT, both};
 use crate::harness::Random;
+use crate::harness::parts::{Part, has};
 use crate::harness::raw::{WebSocket, masked as frame};
-use crate::harness::services::{Part, has};
 use serde_json::Value;
 use std::io::{Read, Write};
 

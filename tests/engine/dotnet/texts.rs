@@ -21,7 +21,7 @@ mod wire;
 use super::message_pack_messages::message_pack_message;
 use super::{CUT, Cases, compare, wanted};
 use crate::harness::Random;
-use crate::harness::services::{Part, has};
+use crate::harness::parts::{Part, has};
 use made::{QUESTION, broken_bytes, handshake, json_answer, one_json_message, packed_answer};
 use rmp_serde::encode::to_vec_named as pack;
 use serde_json::{Value, json};

@@ -1,8 +1,9 @@
 //! How connections end: by silence, and by a stop of the hub.
 
+use crate::harness::parts::{Part, has};
 use crate::harness::program::Hub;
 use crate::harness::raw::{Frame, WebSocket, connect, http, read_answer};
-use crate::harness::services::{Part, Redis, has};
+use crate::harness::services::Redis;
 use serde_json::{Value, json};
 
 #[test]
