@@ -17,8 +17,8 @@ use windows as system;
 pub use system::{
     Detached, InputMode, Interruption, acknowledge, advice, canonicalize, connect, connect_local,
     copy_access, create_file, create_private_file, create_private_folder, docker_host,
-    export_dotnet_certificate, free_space, has_input, is_foreign, is_port_taken, is_shared,
-    is_writable, kill, kill_with_children, lead_group, loaded_libraries, other_names,
+    export_dotnet_certificate, free_space, has_input, is_followed, is_foreign, is_port_taken,
+    is_shared, is_writable, kill, kill_with_children, lead_group, loaded_libraries, other_names,
     prepare_listener, raise_file_limit, replace, spawn_detached, state_folder, sync_folder,
     terminate,
 };

@@ -7,7 +7,7 @@ mod input_mode;
 pub use access::{
     copy_access, create_private_file, create_private_folder, is_foreign, other_names,
 };
-pub use input_mode::{InputMode, has_input};
+pub use input_mode::{InputMode, has_input, is_followed};
 
 use super::{Readers, nowhere};
 use rustix::process::{Pid, Resource, Rlimit, Signal};

@@ -8,7 +8,7 @@ mod process;
 pub use access::{
     copy_access, create_file, create_private_file, create_private_folder, is_foreign, other_names,
 };
-pub use input_mode::{InputMode, has_input};
+pub use input_mode::{InputMode, has_input, is_followed};
 pub use process::{
     Detached, Interruption, kill, kill_with_children, lead_group, spawn_detached, terminate,
 };

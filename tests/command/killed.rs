@@ -56,7 +56,7 @@ fn killed_at_any_moment_the_next_up_reaches_the_same_state() {
     assert_eq!(left, ["appsettings.json"]);
     // One hub, and one that watches over it.
     let mine = folder.path().file_name().expect("a name").to_string_lossy();
-    let processes = text(&run(Command::new("pgrep").args(["-f", &format!("hub.*{mine}")])).stdout);
+    let processes = text(&run(Command::new("pgrep").args(["-af", &format!("hub.*{mine}")])).stdout);
     assert_eq!(processes.lines().count(), 2, "{processes}");
     eprintln!("{kills} kills of up, each repaired by the next");
 }

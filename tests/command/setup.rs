@@ -149,6 +149,21 @@ fn escape_goes_back_a_question() {
 }
 
 #[test]
+fn a_pasted_newline_answers_no_question() {
+    let folder = Folder::new();
+    made(&folder);
+    let mut terminal = wizard(&folder, &["--dry-run"], Shape::columns(100));
+    terminal.answer("none: one hub alone", ENTER);
+    terminal.answer("none: notifications come by HTTP", ENTER);
+    terminal.answer("? Hub address", "http://local\rhost:7999");
+    terminal.answer("http://localhost:7999", ENTER);
+    terminal.answer("not started", ESCAPE);
+    terminal.sees("? Hub address [http://localhost:7999]");
+    terminal.press(CONTROL_C);
+    assert_eq!(terminal.end().code, 130);
+}
+
+#[test]
 #[ignore = "needs Redis: run tests/run"]
 fn a_server_elsewhere_is_asked_at_once_and_its_password_never_shown() {
     if !has(

@@ -47,3 +47,8 @@ pub fn has_input(within: Duration) -> bool {
     let within = Timespec::try_from(within).ok();
     poll(&mut waiting, within.as_ref()).is_ok_and(|ready| ready > 0)
 }
+
+/// Whether more follows the key that was read, as where text is pasted.
+pub fn is_followed() -> bool {
+    has_input(Duration::ZERO)
+}

@@ -1,5 +1,6 @@
 //! The console's input mode: as it was before, after a question.
 
+use crossterm_winapi::{Console, Handle};
 use std::io;
 use std::time::Duration;
 use winsafe::{HSTD, SysResult, co};
@@ -49,4 +50,12 @@ impl InputMode {
 /// Escape.
 pub fn has_input(_within: Duration) -> bool {
     false
+}
+
+/// Whether more follows the key that was read, as where text is pasted. The release of that key is
+/// one event itself.
+pub fn is_followed() -> bool {
+    let console = Handle::current_in_handle().map(Console::from);
+    let waiting = console.and_then(|console| console.number_of_console_input_events());
+    waiting.is_ok_and(|events| events > 1)
 }

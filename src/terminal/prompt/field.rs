@@ -4,7 +4,7 @@
 use super::keys::{KeyDecoder, MARK_PASTES, UNMARK_PASTES};
 use super::line::{Line, LineState, Press};
 use super::question::{Question, Reply};
-use crate::platform::{InputMode, has_input};
+use crate::platform::{InputMode, has_input, is_followed};
 use crate::terminal::safe::neutral;
 use crate::terminal::wrap::wrapped;
 use console::{Key, Term, measure_text_width};
@@ -101,7 +101,7 @@ impl InputField {
             };
             let state = match press {
                 // More is waiting behind it: the newline was pasted, and the line is not finished.
-                Press::Enter if !line.is_empty() && has_input(Duration::ZERO) => continue,
+                Press::Enter if !line.is_empty() && is_followed() => continue,
                 Press::Tab if line.is_empty() => line.press(Press::Insert(self.default.clone())),
                 press => line.press(press),
             };
