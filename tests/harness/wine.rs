@@ -131,6 +131,14 @@ pub fn kill(home: &Path, number: u64) -> bool {
     output(&mut kill).status.success()
 }
 
+/// Whether a program, by its number here and what follows, ever began: Windows makes a program
+/// asleep, and it sleeps for ever where the one that made it is killed before it wakes it.
+pub fn has_begun(process: &str) -> bool {
+    let number = process.split(' ').next().expect("a number");
+    let libraries = std::fs::read_to_string(format!("/proc/{number}/maps"));
+    libraries.is_ok_and(|libraries| libraries.contains("kernel32.dll"))
+}
+
 /// The name that Wine gives to this user.
 fn user(prefix: &Path) -> OsString {
     let users = std::fs::read_dir(prefix.join("drive_c/users")).expect("users");
