@@ -18,6 +18,7 @@ use crate::provision::request::Request;
 use serde::Serialize;
 use std::io::Write;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use url::Url;
 
 const ASK_WITHIN: Duration = Duration::from_secs(2);
@@ -154,7 +155,10 @@ async fn another_hub(context: &Context) -> Option<HubReport> {
     };
     let known = Url::parse(&state.hub_url).ok().or_else(configured);
     let url = known.or_else(|| Url::parse(HUB_URL).ok())?;
-    let holder = platform::port_holder(url.port_or_known_default()?)?;
+    let port = url.port_or_known_default()?;
+    // Most often nobody listens, and to look for who does takes a look at every process.
+    TcpStream::connect(("localhost", port)).await.ok()?;
+    let holder = platform::port_holder(port)?;
     HubClient::connect(&url, ASK_WITHIN).await.ok()?;
     let what = match is_dotnet_hub(&holder) {
         true => format!("the .NET hub: {holder}"),

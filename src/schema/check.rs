@@ -21,16 +21,14 @@ pub fn check(file: &SettingsFile) -> Result<(), Violations> {
     let Some(application) = Application::of(&file.path).filter(|_| file.is_changed()) else {
         return Ok(());
     };
-    let mut schema = application.schema();
-    if !file.is_new() {
-        keep(&mut schema, |section| file.document.is_edited(section));
-    }
-    let mut violations = violations(&schema, &file.path, &file.document);
+    let schema = application.schema();
+    let is_edited = |section: &str| file.is_new() || file.document.is_edited(section);
+    let mut violations = violations_in(&schema, &file.path, &file.document, is_edited);
     if violations.is_empty() {
         return Ok(());
     }
     if let Some(original) = file.original() {
-        let before = self::violations(&schema, &file.path, &original);
+        let before = violations_in(&schema, &file.path, &original, is_edited);
         let told = |violation: &Violation| (violation.key.clone(), violation.message.clone());
         let before: HashSet<_> = before.iter().map(told).collect();
         violations.retain(|violation| !before.contains(&told(violation)));
@@ -163,6 +161,16 @@ fn newer_keywords(schema: &Value, file: &SettingsFile) -> Vec<Violation> {
 
 /// What a schema objects to in a document.
 pub fn violations(schema: &Value, path: &Path, document: &Document) -> Vec<Violation> {
+    violations_in(schema, path, document, |_| true)
+}
+
+/// The same in some of its sections.
+fn violations_in(
+    schema: &Value,
+    path: &Path,
+    document: &Document,
+    is_concerned: impl Fn(&str) -> bool,
+) -> Vec<Violation> {
     let known = |name: &str| {
         schema["properties"]
             .as_object()
@@ -170,9 +178,8 @@ pub fn violations(schema: &Value, path: &Path, document: &Document) -> Vec<Viola
     };
     let mut json = document.to_json_of(known);
     spell_as(schema, &mut json);
-    let mut needed = schema.clone();
-    keep(&mut needed, |section| json.get(section).is_some());
-    let Ok(validator) = formats::validator(&needed) else {
+    let is_needed = |section: &str| is_concerned(section) && json.get(section).is_some();
+    let Ok(validator) = formats::validator(&only(schema, is_needed)) else {
         return Vec::new();
     };
     let mut violations: Vec<_> = validator
@@ -199,12 +206,14 @@ pub fn violations(schema: &Value, path: &Path, document: &Document) -> Vec<Viola
     violations
 }
 
-/// Leaves sections out of a schema that have nothing to be checked: to compile them would take
-/// longer than all else that an edit does.
-fn keep(schema: &mut Value, is_needed: impl Fn(&str) -> bool) {
+/// A schema without the sections that need no check: to compile them would take longer than all
+/// else that an edit does.
+fn only(schema: &Value, is_needed: impl Fn(&str) -> bool) -> Value {
+    let mut schema = schema.clone();
     if let Some(sections) = schema["properties"].as_object_mut() {
         sections.retain(|name, _| is_needed(name));
     }
+    schema
 }
 
 /// A JSON pointer as a key.
