@@ -1,7 +1,6 @@
 //! The rules of the house: who may import whom, a sentence at the head of each file, short files.
 
 mod imports;
-mod supply_chain;
 mod type_names;
 
 use std::collections::{BTreeMap, BTreeSet};
