@@ -92,7 +92,8 @@ pub async fn run(context: &Context, arguments: StatusArguments) -> Result<(), Fa
             context.terminal.result(&Shown(report));
             if report.changes > 0 {
                 let (changes, command) = (report.changes, context.command("up --dry-run"));
-                let message = format!("'harmony up' would change {changes} things: {command}");
+                let things = if changes == 1 { "thing" } else { "things" };
+                let message = format!("'harmony up' would change {changes} {things}: {command}");
                 context.terminal.note(&message);
             }
         }
