@@ -12,8 +12,8 @@
 //! - virus scanners and editors that hold a file: a test holds one as they do;
 //! - a job that a terminal or a build server puts this program into.
 //!
-//! A program that is killed while it starts another leaves that one asleep, under Wine as on Windows;
-//! what never began is left out of account (`wine::has_begun`).
+//! A process that is killed while it creates another leaves that one suspended, under Wine as on
+//! Windows. No test counts a process that never ran (`wine::has_begun`).
 //!
 //! Tests that a suite leaves out are listed with their reasons in `skipped`.
 

@@ -105,18 +105,24 @@ pub fn has(test: &str, parts: &[Part]) -> bool {
                 "{test}: {reason}"
             );
             let line = format!("not run: {test}: {reason}\n");
-            if let Some(path) = std::env::var_os("HARMONY_NOT_RUN") {
-                let file = std::fs::File::options()
-                    .create(true)
-                    .append(true)
-                    .open(path);
-                file.and_then(|mut file| file.write_all(line.as_bytes()))
-                    .expect("the list of tests not run");
-            }
+            append("HARMONY_NOT_RUN", &line);
             return false;
         }
     }
     true
+}
+
+/// Adds a line to the file that a variable names, where it names one.
+pub fn append(variable: &str, line: &str) {
+    let Some(path) = std::env::var_os(variable) else {
+        return;
+    };
+    let file = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(path);
+    file.and_then(|mut file| file.write_all(line.as_bytes()))
+        .expect(variable);
 }
 
 /// The local registry that has the images, where there is a Docker to pull them.

@@ -131,8 +131,8 @@ pub fn kill(home: &Path, number: u64) -> bool {
     output(&mut kill).status.success()
 }
 
-/// Whether a program, by its number here and what follows, ever began: Windows makes a program
-/// asleep, and it sleeps for ever where the one that made it is killed before it wakes it.
+/// Whether a process, by a line that begins with its number here, ever ran. Windows creates a
+/// process suspended; it stays so where its creator is killed before it resumes it.
 pub fn has_begun(process: &str) -> bool {
     let number = process.split(' ').next().expect("a number");
     let libraries = std::fs::read_to_string(format!("/proc/{number}/maps"));

@@ -1,6 +1,6 @@
 //! How many tests passed on each system, for the table that `tests/run --windows` ends with.
 
-use std::io::Write;
+use crate::harness::parts::append;
 
 /// How many tests of a run passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +35,5 @@ pub fn note_skipped(test: &str, reason: &str) {
 
 fn write(line: &str) {
     eprint!("{line}");
-    if let Some(path) = std::env::var_os("HARMONY_COUNTS") {
-        let file = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(path);
-        file.and_then(|mut file| file.write_all(line.as_bytes()))
-            .expect("the table of counts");
-    }
+    append("HARMONY_COUNTS", line);
 }

@@ -30,7 +30,7 @@ impl Handled {
         !self.rejected.is_empty() && !self.rejected.iter().any(is_long)
     }
 
-    /// Takes the next message, by its tag; what is to be set aside of it.
+    /// Adds the next message by its tag, and the message itself where it is to be set aside.
     pub(super) fn add(&mut self, tag: u64, rejected: Option<BadMessage>) {
         self.count += 1;
         self.last = Some(tag);

@@ -48,11 +48,11 @@ impl Budget {
         Ok(())
     }
 
-    /// Text of a body: as long as it is, and what escapes add to it.
+    /// Counts a text as clients get it: its bytes, and those that escapes add.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Excess> {
         // Control characters without a short escape take six bytes in place of one.
         const GROWTH: usize = 5;
-        // So much is looked at before it is counted: a text that is too long is not looked at whole.
+        // Text is counted in parts of this size, so that one that is too long is not read whole.
         const LOOKED_AT: usize = 16 << 10;
         self.output(text.len())?;
         for part in text.as_bytes().chunks(LOOKED_AT) {
