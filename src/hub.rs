@@ -29,6 +29,7 @@ use crate::signalr::backplane::redis::{RedisBackplane, new_server_name};
 use crate::signalr::gate::Gate;
 use crate::signalr::serve::{self, ServerListener};
 use crate::signalr::server::Server;
+use crate::task;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -89,7 +90,7 @@ pub async fn run(
                 settings.notifications,
             );
             // A task, since what runs on the main thread is woken across threads for each message.
-            if let Err(panicked) = tokio::spawn(consumer.run()).await {
+            if let Err(panicked) = task::spawn(consumer.run()).await {
                 std::panic::resume_unwind(panicked.into_panic());
             }
         }

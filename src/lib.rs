@@ -5,7 +5,7 @@
 //! | module | may import |
 //! |---|---|
 //! | **what a human touches** | |
-//! | [`cli`]: one file a command | terminal, form, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, admin_token, instance, hub, signalr, broker, listen, tls, telemetry, secret, hex, moment, platform |
+//! | [`cli`]: one file a command | terminal, form, provision, project, checkout, schema, appsettings, connection_string, containers, templates, hub_process, hub_client, admin_token, instance, hub, signalr, broker, listen, tls, task, telemetry, secret, hex, moment, platform |
 //! | [`form`]: settings edited by questions that their schemas ask | terminal, schema, appsettings, secret |
 //! | [`terminal`]: the only code that prints and asks | platform |
 //! | **configuration and provisioning** | |
@@ -19,10 +19,10 @@
 //! | [`instance`]: what was chosen, and where it is remembered | secret, platform |
 //! | [`hub_process`]: the hub in the background | hub_client, admin_token, instance, platform |
 //! | [`admin_token`]: the token of the admin listener | secret, platform |
-//! | [`hub_client`]: a small SignalR client, as proof | connection_string, socket |
+//! | [`hub_client`]: a small SignalR client, as proof | connection_string, socket, task |
 //! | **the server** | |
-//! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, telemetry, json, json_web_token, secret, platform |
-//! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, redis, socket, json, message_pack, secret, hex |
+//! | [`hub`]: Harmony's use of the engine | signalr, broker, appsettings, connection_string, listen, tls, task, telemetry, json, json_web_token, secret, platform |
+//! | [`signalr`]: a SignalR server that knows nothing of Harmony | connection_string, redis, socket, task, json, message_pack, secret, hex |
 //! | **leaves** | |
 //! | [`broker`]: the one door to RabbitMQ | connection_string, socket, tls |
 //! | [`redis`]: the one door to Redis | connection_string, socket, tls, secret |
@@ -30,6 +30,7 @@
 //! | [`connection_string`]: addresses as Harmony's settings spell them | secret |
 //! | [`listen`]: addresses to listen on | platform |
 //! | [`tls`]: certificates | secret, socket, platform |
+//! | [`task`]: tasks that start seldom | |
 //! | [`telemetry`]: logs and metrics | |
 //! | [`json`]: JSON as System.Text.Json reads it | |
 //! | [`message_pack`]: MessagePack as .NET writes it | |
@@ -71,6 +72,7 @@ pub mod schema;
 pub mod secret;
 pub mod signalr;
 pub mod socket;
+pub mod task;
 pub mod telemetry;
 pub mod templates;
 pub mod terminal;

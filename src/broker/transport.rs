@@ -191,6 +191,8 @@ impl Executor for GuardedTokio {
         &self,
         future: F,
     ) -> Task<Self::Task<T>> {
+        // Boxed: the library has thirty kinds of it, and the runtime's code is compiled for each.
+        let future: Pin<Box<dyn Future<Output = T> + Send>> = Box::pin(future);
         self.0.spawn(future)
     }
 

@@ -13,6 +13,7 @@ use crate::hub::settings::{HubSettings, KestrelEndpoint, LogLevel};
 use crate::hub_process::{self, Running, now, supervisor};
 use crate::platform::{self, Interruption};
 use crate::signalr::serve::ServerListener;
+use crate::task;
 use crate::terminal::Terminal;
 use crate::{telemetry, tls};
 use std::path::{Path, PathBuf};
@@ -150,7 +151,7 @@ async fn serve(
         }));
     }
     if uses_own_certificate {
-        tokio::spawn(certificate::renew());
+        task::spawn(certificate::renew());
     }
     let admin = match &settings.admin {
         Some(url) => url.bind()?,
@@ -159,7 +160,7 @@ async fn serve(
     let (doors, token_file) = doors::open(&settings, admin, background.as_ref())?;
     let _pid_file = match background {
         Some((folder, fingerprint)) => {
-            tokio::spawn(hub_process::rotate_log(folder.join(crate::instance::LOG)));
+            task::spawn(hub_process::rotate_log(folder.join(crate::instance::LOG)));
             let running = Running {
                 pid: std::process::id(),
                 fingerprint,
@@ -205,7 +206,7 @@ async fn serve(
             .display()
     ));
     let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone()));
+    task::spawn(stop_on_signal(stop.clone()));
     hub::run(settings, listeners, doors, stop).await;
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::hub::site::HubSite;
 use crate::secret::{RandomError, Secret, random, system_random};
 use crate::signalr::response::{HttpResponse, text};
 use crate::signalr::serve::serve_http;
+use crate::task;
 use hyper::body::Body;
 use hyper::header;
 use hyper::{Method, Request, StatusCode};
@@ -77,7 +78,7 @@ pub async fn serve(listener: TcpListener, door: Door, hub: Arc<HubSite>, stop: C
             continue;
         };
         let (hub, door, stop) = (hub.clone(), door.clone(), stop.clone());
-        tokio::spawn(async move {
+        task::spawn(async move {
             let respond = move |request| {
                 let (hub, door) = (hub.clone(), door.clone());
                 async move { respond(&hub, &door, request).await }

@@ -3,6 +3,7 @@
 use super::error::ClientError;
 pub use super::response::Response;
 use super::stream::Address;
+use crate::task;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -120,7 +121,7 @@ async fn start(exchange: &Exchange<'_>) -> Result<hyper::Response<Incoming>, Cli
     let ended = |error: hyper::Error| ClientError::Ended(error.to_string());
     let (mut sender, connection) = http1::handshake(stream).await.map_err(ended)?;
     // Ends with the response's body; what goes wrong on it the sender reports.
-    tokio::spawn(async move {
+    task::spawn(async move {
         let _ = connection.await;
     });
     sender.send_request(request).await.map_err(ended)

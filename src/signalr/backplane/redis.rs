@@ -24,6 +24,7 @@ use crate::signalr::backplane::error::BackplaneError;
 use crate::signalr::backplane::parts::BackplaneParts;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::delivery::Recipients;
+use crate::task;
 use acknowledgements::Acknowledgements;
 use echo::Echoes;
 use listener::listen_task;
@@ -79,8 +80,8 @@ impl RedisBackplane {
             parts,
         });
         let tasks = [
-            tokio::spawn(publish_task(shared.clone())),
-            tokio::spawn(listen_task(shared.clone())),
+            task::spawn(publish_task(shared.clone())),
+            task::spawn(listen_task(shared.clone())),
         ];
         RedisBackplane {
             shared,

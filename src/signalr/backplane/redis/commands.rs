@@ -8,6 +8,7 @@ use crate::signalr::backplane::envelope::{self, GroupAction, GroupCommand};
 use crate::signalr::backplane::error::BackplaneError;
 use crate::signalr::broadcast::Broadcast;
 use crate::signalr::protocol::{ClientMessage, Cut, Protocol};
+use crate::task;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -118,7 +119,7 @@ impl RedisBackplane {
         };
         let mut command = ::redis::cmd("DEL");
         command.arg(self.shared.log.token_key(token));
-        tokio::spawn(async move {
+        task::spawn(async move {
             if let Err(error) = command.query_async::<()>(&mut redis).await {
                 tracing::debug!(%error, "a token could not be retracted");
             }
@@ -218,7 +219,7 @@ impl Shared {
             command.id,
         );
         let shared = self.clone();
-        tokio::spawn(async move {
+        task::spawn(async move {
             // Acknowledge only once the group's messages reach the connection.
             if let Some(confirmed) = confirmed {
                 let _ = confirmed.await;

@@ -4,6 +4,7 @@ use super::RedisBackplane;
 use super::echo::{GOODBYE, SILENT_AFTER, write};
 use super::log::{ENTRY_BYTES, LogMessage};
 use super::shared::Shared;
+use crate::task;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -76,7 +77,7 @@ impl Shared {
             return;
         }
         let (shared, server) = (self.clone(), server.to_owned());
-        tokio::spawn(async move {
+        task::spawn(async move {
             shared.parts.delivery.settled().await;
             if server == shared.server {
                 shared.echoes.answer(&server, number);

@@ -5,6 +5,7 @@ use super::echo;
 use super::link::{FIRST_RETRY, connect_until_it_works};
 use super::shared::{Shared, keep_alive};
 use crate::redis::{PushInfo, PushKind, RedisConnection, RedisError, RedisValue};
+use crate::task;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::Notify;
@@ -24,7 +25,7 @@ pub(super) async fn listen_task(shared: Arc<Shared>) {
                 .await;
         let alive = {
             let (connection, shared) = (connection.clone(), shared.clone());
-            AbortOnDropHandle::new(tokio::spawn(async move {
+            AbortOnDropHandle::new(task::spawn(async move {
                 keep_alive(&shared, connection, &lost, true).await
             }))
         };

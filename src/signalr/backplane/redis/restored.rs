@@ -6,6 +6,7 @@ use super::log::{Log, LogPlace};
 use super::shared::Shared;
 use crate::message_pack::MessagePackReader;
 use crate::redis::{RedisConnection, RedisError};
+use crate::task;
 use std::sync::Arc;
 
 /// Older messages were received or missed before; digests are kept a little longer than this.
@@ -25,7 +26,7 @@ impl Shared {
         };
         if self.restoring.add(after, end) {
             let shared = self.clone();
-            tokio::spawn(async move {
+            task::spawn(async move {
                 while let Some((after, end)) = shared.restoring.next() {
                     shared.read_restored(after, end).await;
                 }
