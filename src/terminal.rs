@@ -73,7 +73,13 @@ impl Terminal {
     /// Text that is itself the result. Colours in it are ours; what else a terminal would obey is
     /// shown and not sent.
     pub fn text(&self, text: &impl Display) {
-        line(&mut anstream::stdout(), &safe::coloured(&text.to_string()));
+        let text = text.to_string();
+        let (mut out, mut shown) = (anstream::stdout(), safe::coloured(&text));
+        if out.current_choice() == anstream::ColorChoice::Never {
+            // At once: the stream would write what stands between two colours by itself.
+            shown = anstream::adapter::strip_str(&shown).to_string().into();
+        }
+        line(&mut out, &shown);
     }
 
     /// Text that a program reads exactly as it is: a script, a schema, variables.
