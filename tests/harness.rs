@@ -72,6 +72,14 @@ impl Folder {
         path
     }
 
+    /// A program of a few lines.
+    #[cfg(unix)]
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        let program = self.path().join(name);
+        system::install(&self.write(&format!("{name}.sh"), text), &program);
+        program
+    }
+
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path().join(name)).expect("a file")
     }

@@ -2,7 +2,8 @@
 
 use super::checkouts::{new_layout, old_layout};
 use crate::harness::parts::is_root;
-use crate::harness::program::{harmony, run, text};
+use crate::harness::program::{HARMONY, harmony, run, text};
+use crate::harness::system::install;
 use crate::harness::{Folder, free_port};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
@@ -226,7 +227,7 @@ fn docker_that_is_not_there_not_running_or_not_permitted_is_told_apart() {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777))
             .expect("permissions");
         let copy = folder.path().join("harmony-copy");
-        std::fs::copy(crate::harness::program::HARMONY, &copy).expect("a copy");
+        install(HARMONY.as_ref(), &copy);
         let mut command = std::process::Command::new("setpriv");
         command
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])

@@ -3,6 +3,7 @@
 use crate::harness::installation::{Installation, docker};
 use crate::harness::parts::{Part, has, is_root, registry};
 use crate::harness::program::{HARMONY, Program, run, text};
+use crate::harness::system::install;
 use crate::harness::ways::way_to;
 use crate::harness::{Folder, free_port, unique, wait_for};
 use serde_json::Value;
@@ -251,7 +252,7 @@ fn a_user_without_the_docker_group_is_told_which_to_join() {
     let folder = Folder::new();
     // Where that user may be: the program too, since the checkout may be closed to others.
     let program = folder.path().join("harmony-program");
-    std::fs::copy(HARMONY, &program).expect("a program");
+    install(HARMONY.as_ref(), &program);
     let opened = run(Command::new("chown")
         .args(["-R", NOBODY])
         .arg(folder.path()));

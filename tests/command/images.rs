@@ -133,9 +133,7 @@ fn a_registry_that_asks_who_we_are_is_told_by_dockers_own_files() {
     );
     here.json(&["down", "--yes"]);
     // By a helper.
-    let helper = here.folder.write("bin/docker-credential-test", &format!("#!/bin/sh\nread registry\n[ \"$registry\" = {address} ] && echo '{{\"ServerURL\":\"\",\"Username\":\"somebody\",\"Secret\":\"Open-Sesame\"}}'\n"));
-    std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .expect("a program");
+    here.folder.script("bin/docker-credential-test", &format!("#!/bin/sh\nread registry\n[ \"$registry\" = {address} ] && echo '{{\"ServerURL\":\"\",\"Username\":\"somebody\",\"Secret\":\"Open-Sesame\"}}'\n"));
     here.folder
         .write("home/.docker/config.json", "{\"credsStore\": \"test\"}");
     let welcome = attempt(Some(&here.folder.path().join("bin").display().to_string()));

@@ -2,6 +2,7 @@
 
 use super::checkouts::new_layout;
 use crate::harness::program::{HARMONY, Program, harmony, run, text};
+use crate::harness::system::install;
 use crate::harness::{Folder, free_port};
 use serde_json::{Value, json};
 
@@ -101,7 +102,7 @@ fn a_dotnet_hub_on_the_port_is_named_and_can_be_used() {
     folder.write(CLIENT, &json!({ "signalrHostUrl": url }).to_string());
     // What F5 starts has this name.
     let program = folder.path().join("Harmony.SignalR");
-    std::fs::copy(HARMONY, &program).expect("a copy");
+    install(HARMONY.as_ref(), &program);
     let mut command = std::process::Command::new(&program);
     command.env_clear().current_dir(folder.path());
     command.args(["hub", "--rabbitmq=embedded", "--redis=none", "--urls", &url]);

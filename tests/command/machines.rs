@@ -11,7 +11,6 @@ use crate::harness::{Folder, free_port, unique, wait_for};
 use bollard::models::{SystemInfo, SystemVersion};
 use harmony::containers::docker::{EngineFacts, EngineProduct};
 use serde_json::{Value, json as document};
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// What Windows's own tool says of the ports that it keeps and lends.
@@ -40,8 +39,7 @@ esac
 #[test]
 fn ports_that_windows_keeps_are_named_inside_wsl() {
     let folder = Folder::new();
-    let netsh = folder.write("bin/netsh.exe", NETSH);
-    std::fs::set_permissions(&netsh, std::fs::Permissions::from_mode(0o755)).expect("rights");
+    folder.script("bin/netsh.exe", NETSH);
     let path = std::env::var("PATH").expect("a path");
     let path = format!("{}:{path}", folder.path().join("bin").display());
     let found = |name| {

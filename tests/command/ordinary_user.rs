@@ -2,7 +2,8 @@
 
 use super::docker::leftovers;
 use crate::harness::parts::{Part, has, registry};
-use crate::harness::program::{run, text};
+use crate::harness::program::{HARMONY, run, text};
+use crate::harness::system::install;
 use crate::harness::{Folder, free_port, unique};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::process::Command;
@@ -33,7 +34,7 @@ fn an_ordinary_user_in_dockers_group_can_do_everything() {
     let (folder, instance) = (Folder::new(), unique("t"));
     let _removed = Removed(instance.clone());
     let program = folder.path().join("harmony");
-    std::fs::copy(env!("CARGO_BIN_EXE_harmony"), &program).expect("a copy");
+    install(HARMONY.as_ref(), &program);
     let home = folder.path().join("own");
     std::fs::create_dir(&home).expect("a folder");
     for path in [folder.path(), &home] {

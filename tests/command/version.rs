@@ -3,6 +3,7 @@
 
 use crate::harness::Folder;
 use crate::harness::program::{HARMONY, harmony, run, text};
+use crate::harness::system::install;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -11,9 +12,7 @@ use std::process::Command;
 fn installed(prefix: &Path) -> Command {
     let program = prefix.join("bin/harmony");
     std::fs::create_dir_all(prefix.join("bin")).expect("folder");
-    std::fs::hard_link(HARMONY, &program)
-        .or_else(|_| std::fs::copy(HARMONY, &program).map(drop))
-        .expect("program");
+    install(HARMONY.as_ref(), &program);
     Command::new(program)
 }
 

@@ -379,9 +379,7 @@ fn a_credential_helper_that_waits_does_not_hold_up_ctrl_c() {
     let (folder, instance) = (Folder::new(), unique("t"));
     let started = folder.path().join("started");
     let script = format!("#!/bin/sh\ntouch {}\nexec sleep 600\n", started.display());
-    let helper = folder.write("bin/docker-credential-waits", &script);
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(helper, mode).expect("a program");
+    folder.script("bin/docker-credential-waits", &script);
     folder.write("home/.docker/config.json", "{\"credsStore\": \"waits\"}");
     let path = std::env::var("PATH").expect("a path");
     let mut up = with(&folder, &instance, &["up", "--yes", "--pull", "always"]);

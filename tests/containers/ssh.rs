@@ -5,7 +5,6 @@ use crate::command::docker::{down, with};
 use crate::harness::parts::{Part, has, is_root, registry};
 use crate::harness::program::{Program, run, text};
 use crate::harness::{Folder, free_port, unique, wait_for};
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// sshd, and a program `ssh` that knows its key and this test's.
@@ -40,10 +39,9 @@ fn sshd(folder: &Folder) -> (Program, u16) {
     wait_for("sshd", || {
         std::net::TcpStream::connect(("127.0.0.1", port)).ok()
     });
-    let ssh = folder.write("bin/ssh", &format!(
+    folder.script("bin/ssh", &format!(
         "#!/bin/sh\nexec /usr/bin/ssh -F none -i {keys}/client -o UserKnownHostsFile={keys}/known \"$@\"\n"
     ));
-    std::fs::set_permissions(ssh, std::fs::Permissions::from_mode(0o755)).expect("a program");
     (program, port)
 }
 

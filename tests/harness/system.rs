@@ -15,6 +15,14 @@ mod own {
         Hold
     }
 
+    /// Puts a program where `to` says. Another process does: the system runs no file that is open for
+    /// writing, and what another test starts at this moment has open what is open here.
+    pub fn install(from: &Path, to: &Path) {
+        let mut command = std::process::Command::new("install");
+        let status = command.arg("-m755").args([from, to]).status();
+        assert!(status.expect("install").success());
+    }
+
     pub fn ask_to_end(child: &mut Child) {
         let pid = Pid::from_raw(child.id() as i32).expect("a pid");
         kill_process(pid, Signal::TERM).expect("a signal");
@@ -57,6 +65,10 @@ mod own {
         }
     }
 
+    pub fn install(from: &Path, to: &Path) {
+        std::fs::copy(from, to).expect("a copy");
+    }
+
     /// No program can be asked from outside here.
     pub fn ask_to_end(child: &mut Child) {
         child.kill().expect("an end");
@@ -78,4 +90,4 @@ mod own {
     }
 }
 
-pub use own::{ask_to_end, hold_for_a_moment, home};
+pub use own::{ask_to_end, hold_for_a_moment, home, install};
