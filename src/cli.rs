@@ -7,6 +7,7 @@ mod commands;
 mod completions;
 mod context;
 mod counters;
+mod deferred;
 mod difference;
 mod doctor;
 mod down;
@@ -118,7 +119,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
         }
         Command::Man(arguments) => man::run(Cli::command(), &arguments, terminal),
         Command::Rehost(arguments) => interruptible(&global, terminal, async |context| {
-            rehost::run(context, arguments).await
+            rehost::run(context, arguments.0).await
         }),
         Command::Settings(arguments) if arguments.asks() => {
             interruptible(&global, terminal, async |context| {
@@ -131,34 +132,34 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<(), Failure> {
             settings::run(&context, arguments)
         }
         Command::Setup(answers) => interruptible(&global, terminal, async |context| {
-            setup::run(context, answers).await
+            setup::run(context, answers.0).await
         }),
         Command::Up(arguments) => interruptible(&global, terminal, async |context| {
-            up::run(context, arguments).await
+            up::run(context, arguments.0).await
         }),
         Command::Down(arguments) => interruptible(&global, terminal, async |context| {
-            down::run(context, arguments).await
+            down::run(context, arguments.0).await
         }),
         Command::Status(arguments) => interruptible(&global, terminal, async |context| {
-            status::run(context, arguments).await
+            status::run(context, arguments.0).await
         }),
         Command::Listen(arguments) => following(&global, terminal, async |context| {
-            listen::run(context, arguments).await
+            listen::run(context, arguments.0).await
         }),
         Command::Certs(arguments) => certs::run(&Context::new(&global, terminal)?, &arguments),
         Command::Wait => interruptible(&global, terminal, async |context| wait::run(context).await),
         Command::Ls => interruptible(&global, terminal, async |context| ls::run(context).await),
         Command::Logs(arguments) => following(&global, terminal, async |context| {
-            logs::run(context, arguments).await
+            logs::run(context, arguments.0).await
         }),
         Command::Doctor(arguments) => interruptible(&global, terminal, async |context| {
-            doctor::run(context, &arguments).await
+            doctor::run(context, &arguments.0).await
         }),
         Command::Rejected(arguments) => interruptible(&global, terminal, async |context| {
             rejected::run(context, arguments).await
         }),
         Command::Verify(arguments) => interruptible(&global, terminal, async |context| {
-            verify::run(context, arguments).await
+            verify::run(context, arguments.0).await
         }),
         Command::Publish(arguments) => interruptible(&global, terminal, async |context| {
             publish::run(context, arguments).await

@@ -2,6 +2,7 @@
 
 use super::arguments::Answers;
 use super::certs::CertsArguments;
+use super::deferred::Deferred;
 use super::doctor::DoctorArguments;
 use super::down::DownArguments;
 use super::global::Global;
@@ -31,28 +32,28 @@ pub struct Cli {
 pub enum Command {
     /// Answer a few questions, see the changes, then start everything
     #[command(visible_alias = "init")]
-    Setup(Answers),
+    Setup(Deferred<Answers>),
     /// Start everything as configured; return once clients can connect
     #[command(visible_alias = "start")]
-    Up(Answers),
+    Up(Deferred<Answers>),
     /// Stop the hub and the containers; keep the data unless --volumes is given
     #[command(visible_alias = "stop")]
-    Down(DownArguments),
+    Down(Deferred<DownArguments>),
     /// Point the client, or the gateway's route, at another hub URL
-    Rehost(RehostArguments),
+    Rehost(Deferred<RehostArguments>),
     /// Show, trust or delete the development certificate
     Certs(CertsArguments),
     /// Show what runs, where, since when, and whether it is healthy
     #[command(visible_alias = "ps")]
-    Status(StatusArguments),
+    Status(Deferred<StatusArguments>),
     /// Show the logs of Redis, RabbitMQ and the hub, in one stream
-    Logs(LogsArguments),
+    Logs(Deferred<LogsArguments>),
     /// Check for problems and show how to fix them
-    Doctor(DoctorArguments),
+    Doctor(Deferred<DoctorArguments>),
     /// Send a test notification and check that clients receive it
-    Verify(VerifyArguments),
+    Verify(Deferred<VerifyArguments>),
     /// Show the notifications that clients receive, as they come
-    Listen(ListenArguments),
+    Listen(Deferred<ListenArguments>),
     /// Wait until everything is healthy
     Wait,
     /// List the instances on this machine

@@ -21,6 +21,9 @@ const FIRST: [(&str, &str); 5] = [
     ("harmony down", "Stop everything; keep the data"),
 ];
 
+/// Where a command's global options stand, in help and manual pages.
+const BEHIND_ITS_OWN: usize = 1_000;
+
 const HEADING: Style = Style::new().bold().underline();
 const LITERAL: Style = Style::new().bold();
 
@@ -109,9 +112,10 @@ fn at(
 
 /// Hides the global options that mean nothing to a command, and adds its examples.
 fn explain(command: clap::Command, topic: &HelpTopic, globals: &[Arg]) -> clap::Command {
-    let command = globals.iter().fold(command, |command, global| {
-        let id = global.get_id().as_str();
-        command.arg(global.clone().hide(!topic.takes(id)))
+    let globals = globals.iter().zip(BEHIND_ITS_OWN..);
+    let command = globals.fold(command, |command, (global, place)| {
+        let hidden = !topic.takes(global.get_id().as_str());
+        command.arg(global.clone().hide(hidden).display_order(place))
     });
     command.after_help(examples(topic))
 }

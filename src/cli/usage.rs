@@ -5,7 +5,7 @@ use super::failure::{Exit, Failure};
 use super::global::Global;
 use super::help;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
+use clap::{Args, CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 
 /// What the arguments ask for.
@@ -29,11 +29,13 @@ pub fn read(arguments: &[OsString]) -> Invocation {
     // Asked most often: it shows no command's own help, so none is prepared.
     if let [_, only] = arguments
         && (only == "--help" || only == "-h")
-        && let Err(error) = help::overview(Cli::command()).try_get_matches_from(arguments)
+        && let Err(error) = help::overview(Cli::command())
+            .mut_args(|argument| argument.global(false))
+            .try_get_matches_from(arguments)
     {
         return shown(&error, arguments);
     }
-    let read = Cli::command()
+    let read = called(arguments)
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match read {
@@ -57,6 +59,19 @@ pub fn read(arguments: &[OsString]) -> Invocation {
             Err(error) => shown(&error, arguments),
             Ok(_) => Invocation::Text(help::start_page()),
         },
+    }
+}
+
+/// The command line without the commands that are not called: each would get a copy of every global
+/// option, which takes longer than all the rest.
+fn called(arguments: &[OsString]) -> clap::Command {
+    let whole = Cli::command();
+    let name = arguments.get(1).and_then(|name| name.to_str());
+    match name.and_then(|name| whole.find_subcommand(name)) {
+        Some(command) => {
+            Global::augment_args(clap::Command::new("harmony")).subcommand(command.clone())
+        }
+        None => whole,
     }
 }
 
